@@ -1,0 +1,34 @@
+/** What a {@link GatewayError} carries besides its message. */
+export interface GatewayErrorOptions {
+  /** True when the same request may succeed later without a change. */
+  readonly retryable?: boolean
+  /** The error that led to this one. */
+  readonly cause?: unknown
+  /** JSON pointer of the offending field in the caller's input, for example `/to`. */
+  readonly pointer?: string
+}
+
+/**
+ * An error raised on purpose anywhere outside `smpp/` and `encoding/`.
+ *
+ * `code` is stable and part of the public contract; `http/problem.ts` maps it to an HTTP status and
+ * `partners/status.ts` to a `command_status`.
+ */
+export class GatewayError extends Error {
+  readonly code: string
+  readonly retryable: boolean
+  readonly pointer: string | undefined
+
+  constructor(code: string, message: string, options: GatewayErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = new.target.name
+    this.code = code
+    this.retryable = options.retryable ?? false
+    this.pointer = options.pointer
+  }
+}
+
+/** The text of anything thrown, for a log line or an event. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
