@@ -31,6 +31,9 @@ export function formatMicros(micros: bigint): string {
   const sign = micros < 0n ? '-' : ''
   const absolute = micros < 0n ? -micros : micros
   const units = absolute / MICROS_PER_UNIT
-  const fraction = (absolute % MICROS_PER_UNIT).toString().padStart(6, '0').replace(/0{1,2}$/, '')
+  const fraction = (absolute % MICROS_PER_UNIT)
+    .toString()
+    .padStart(6, '0')
+    .replace(/0{1,2}$/, '')
   return `${sign}${units}.${fraction}`
 }

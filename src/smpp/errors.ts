@@ -54,7 +54,8 @@ export class PduError extends SmppError {
 /**
  * A request has no answer and will not get one.
  *
- * Codes: `response_timeout`, `session_closed`, `closed` (we were shut down), `not_bound`.
+ * Codes: `response_timeout`, `response_invalid` (one came that cannot be read), `session_closed`,
+ * `closed` (we were shut down), `not_bound`, `queue_full` (too many wait for a place in the window).
  */
 export class RequestError extends SmppError {
   /** True when the request's octets may have reached the peer: its outcome is unknown. */

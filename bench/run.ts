@@ -1,0 +1,78 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type BenchOptions, type BenchRow, printTable, writeJson } from './harness.ts'
+
+const USAGE =
+  'usage: npm run bench -- <subject> [--json FILE] [--rounds 5] [--seconds 1]\nsubjects: '
+
+/** What each `<subject>.bench.ts` exports. */
+interface Bench {
+  subject: string
+  run(options: BenchOptions): Promise<BenchRow[]>
+}
+
+process.exitCode = await main(process.argv.slice(2))
+
+/** Runs one subject; 2 stands for a wrong command line. */
+async function main(args: string[]): Promise<number> {
+  const subjects = listSubjects()
+  const parsed = parseCommandLine(args, subjects)
+  if (typeof parsed === 'string') {
+    console.error(`${parsed}\n${USAGE}${subjects.join(', ')}`)
+    return 2
+  }
+  const bench = (await import(`./${parsed.subject}.bench.ts`)) as Bench
+  const rows = await bench.run(parsed.options)
+  printTable(bench.subject, rows)
+  if (parsed.json !== undefined) {
+    writeJson(parsed.json, bench.subject, rows)
+    console.log(`written to ${parsed.json}`)
+  }
+  return 0
+}
+
+function parseCommandLine(
+  args: string[],
+  subjects: readonly string[],
+): { subject: string; json: string | undefined; options: BenchOptions } | string {
+  let parsed: ReturnType<typeof parseRaw>
+  try {
+    parsed = parseRaw(args)
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+  const [subject, ...rest] = parsed.positionals
+  if (subject === undefined) return 'no subject given'
+  if (rest.length > 0) return `one subject at a time, not also: ${rest.join(' ')}`
+  if (!subjects.includes(subject)) return `unknown subject "${subject}"`
+  const rounds = Number(parsed.values.rounds)
+  const secondsPerRound = Number(parsed.values.seconds)
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    return `--rounds is "${parsed.values.rounds}", not an integer of at least 1`
+  }
+  if (!(secondsPerRound > 0 && secondsPerRound <= 600)) {
+    return `--seconds is "${parsed.values.seconds}", not in 0..600`
+  }
+  return { subject, json: parsed.values.json, options: { rounds, secondsPerRound } }
+}
+
+function parseRaw(args: string[]) {
+  return parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      json: { type: 'string' },
+      rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '1' },
+    },
+  })
+}
+
+function listSubjects(): string[] {
+  const folder = import.meta.dirname
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.bench.ts'))
+    .map((file) => file.slice(0, -'.bench.ts'.length))
+    .sort()
+}

@@ -1,0 +1,132 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { inArray, sql } from 'drizzle-orm'
+import { uuidv7 } from 'uuidv7'
+import type { Store } from '../store/open.ts'
+import { apiKeys, tenants } from '../store/schema/tenants.ts'
+
+/** Who an API key or a partner account belongs to. */
+export interface Tenant {
+  readonly id: string
+  readonly name: string
+}
+
+/** A tenant as the configuration gives it. */
+export interface TenantSetting {
+  readonly name: string
+  readonly apiKeys: readonly string[]
+}
+
+/** The tenants and the keys by which they are known, read once and kept in memory. */
+export class Access {
+  readonly #byKeyHash = new Map<string, Tenant>()
+  readonly #byName = new Map<string, Tenant>()
+
+  constructor(rows: readonly { tenant: Tenant; keyHash: string | null }[]) {
+    for (const { tenant, keyHash } of rows) {
+      this.#byName.set(tenant.name, tenant)
+      if (keyHash !== null) this.#byKeyHash.set(keyHash, tenant)
+    }
+  }
+
+  /** The tenant an API key belongs to; undefined for a key nobody has. */
+  tenantOfKey(key: string): Tenant | undefined {
+    return this.#byKeyHash.get(hashKey(key))
+  }
+
+  /** The tenant with a name. */
+  tenantNamed(name: string): Tenant | undefined {
+    return this.#byName.get(name)
+  }
+}
+
+/**
+ * Brings tenants and keys of the configuration into the database and gives access by them.
+ *
+ * Keys that the configuration no longer names lose access; the tenants and their messages stay.
+ */
+export async function openAccess(
+  store: Store,
+  settings: readonly TenantSetting[],
+): Promise<Access> {
+  for (const { name, apiKeys: keys } of settings) {
+    const tenantId = await ensureTenant(store, name)
+    for (const key of keys) await addKey(store, tenantId, hashKey(key))
+  }
+  const known = new Set(settings.flatMap(({ apiKeys: keys }) => keys.map(hashKey)))
+  const rows = await tenantRows(store, settings)
+  return new Access(
+    rows.map((row) => ({
+      ...row,
+      keyHash: row.keyHash !== null && known.has(row.keyHash) ? row.keyHash : null,
+    })),
+  )
+}
+
+/** The tenant that `npm start` without a configuration works for. */
+const DEMO_TENANT = 'demo'
+
+/**
+ * Access for the demo tenant. A key is made when there is none yet or a new one is asked for; only
+ * its hash is stored, so it can be shown this once.
+ *
+ * @returns `newKey` when one was made
+ */
+export async function openDemoAccess(
+  store: Store,
+  options: { readonly replaceKey: boolean },
+): Promise<{ access: Access; newKey: string | undefined }> {
+  const tenantId = await ensureTenant(store, DEMO_TENANT)
+  const demo = [{ name: DEMO_TENANT, apiKeys: [] }]
+  const existing = await tenantRows(store, demo)
+  const hasKey = existing.some(({ keyHash }) => keyHash !== null)
+  if (hasKey && !options.replaceKey) return { access: new Access(existing), newKey: undefined }
+  const newKey = `lh_${randomBytes(24).toString('base64url')}`
+  await store.db.transaction(async (tx) => {
+    await tx.delete(apiKeys).where(inArray(apiKeys.tenant_id, [tenantId]))
+    await tx
+      .insert(apiKeys)
+      .values({
+        id: uuidv7(),
+        tenant_id: tenantId,
+        key_hash: hashKey(newKey),
+        created_at: new Date(),
+      })
+  })
+  return { access: new Access(await tenantRows(store, demo)), newKey }
+}
+
+async function ensureTenant(store: Store, name: string): Promise<string> {
+  const [row] = await store.db
+    .insert(tenants)
+    .values({ id: uuidv7(), name, created_at: new Date() })
+    .onConflictDoUpdate({ target: tenants.name, set: { name: sql`excluded.name` } })
+    .returning({ id: tenants.id })
+  if (!row) throw new Error(`tenant ${name} was neither found nor made`)
+  return row.id
+}
+
+async function addKey(store: Store, tenantId: string, keyHash: string): Promise<void> {
+  await store.db
+    .insert(apiKeys)
+    .values({ id: uuidv7(), tenant_id: tenantId, key_hash: keyHash, created_at: new Date() })
+    .onConflictDoUpdate({ target: apiKeys.key_hash, set: { tenant_id: tenantId } })
+}
+
+async function tenantRows(
+  store: Store,
+  settings: readonly TenantSetting[],
+): Promise<{ tenant: Tenant; keyHash: string | null }[]> {
+  const names = settings.map(({ name }) => name)
+  if (names.length === 0) return []
+  const rows = await store.db
+    .select({ id: tenants.id, name: tenants.name, keyHash: apiKeys.key_hash })
+    .from(tenants)
+    .leftJoin(apiKeys, sql`${apiKeys.tenant_id} = ${tenants.id}`)
+    .where(inArray(tenants.name, names))
+  return rows.map(({ id, name, keyHash }) => ({ tenant: { id, name }, keyHash }))
+}
+
+/** API keys are long and random, so a plain SHA-256 keeps them; SMPP passwords are another matter. */
+function hashKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex')
+}

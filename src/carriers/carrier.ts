@@ -1,0 +1,121 @@
+/** What a message says, and how its sender wants it encoded. */
+export interface Content {
+  readonly text: string
+  /** Octets of one segment to pass through instead of the text. */
+  readonly raw: {
+    readonly octets: Buffer
+    readonly esmClass: number
+    readonly dataCoding: number
+  } | null
+  readonly requestedEncoding: 'auto' | 'gsm7' | 'ucs2'
+  /** Most segments the sender will pay for; null: no limit of its own. */
+  readonly maxSegments: number | null
+}
+
+/** What a content takes at a carrier. */
+export interface ContentLayout {
+  /** `gsm7`, `ucs2`, `latin1` or `binary`. */
+  readonly encoding: string
+  /** Segments that are billed. */
+  readonly segments: number
+}
+
+/** What a carrier is asked to send. */
+export interface OutboundMessage extends Content {
+  readonly id: string
+  /** E.164 with `+`. */
+  readonly to: string
+  /** Sender id in the terms of the PDU, SMPP v3.4 sections 5.2.5 to 5.2.8. */
+  readonly sender: { readonly value: string; readonly ton: number; readonly npi: number }
+}
+
+/** A character that was replaced before sending, and how often. */
+export interface Replacement {
+  readonly from: string
+  readonly to: string
+  readonly count: number
+}
+
+/** What became of one segment. */
+export type SegmentOutcome =
+  | {
+      readonly kind: 'accepted'
+      /** The carrier's id, as it came. */
+      readonly carrierMessageId: string
+      /** The id in the form in which receipts are matched; null when there is no id. */
+      readonly matchKey: string | null
+    }
+  | {
+      readonly kind: 'refused'
+      readonly commandStatus: number
+      /** The status in words, for the timeline. */
+      readonly reason: string
+      /** `message`: no use trying here again; `passing`: it may work later or elsewhere. */
+      readonly class: 'message' | 'passing'
+    }
+  /** The carrier asks for a slower pace; the segment did not count. */
+  | { readonly kind: 'throttled'; readonly commandStatus: number; readonly pauseMs: number }
+  /** Written, and no answer came. */
+  | { readonly kind: 'uncertain'; readonly reason: string }
+  /** Never written. */
+  | { readonly kind: 'not_sent'; readonly reason: string }
+
+/** One message made ready for one carrier; its segments share a reference and, if it lives, a bind. */
+export interface Submission {
+  /** PDUs to send; fewer than the billed segments where the carrier splits by itself. */
+  readonly segmentCount: number
+  /** What was replaced to save segments, where the carrier is set so. */
+  readonly replacements: readonly Replacement[]
+  /** Submits one segment, counted from 1. Never rejects. */
+  send(segment: number): Promise<SegmentOutcome>
+}
+
+/** A receipt as the carrier sent it, its id already in the forms that can be looked up. */
+export interface CarrierReceipt {
+  readonly carrier: string
+  readonly carrierMessageId: string
+  readonly matchKeys: readonly string[]
+  readonly state: string
+  readonly settles: 'delivered' | 'undelivered' | 'expired' | null
+  readonly rawError: string | null
+  readonly rawText: string
+}
+
+/** How one connection to a carrier stands. */
+export interface BindStatus {
+  readonly bind: string
+  readonly state: string
+  readonly lastError: string | null
+}
+
+/** Whoever we submit to. */
+export interface Carrier {
+  readonly name: string
+  readonly type: string
+  /** True while at least one connection takes messages. */
+  readonly isUp: boolean
+  /** Segments that may be unanswered at once over all connections; 0 while down. */
+  readonly capacity: number
+  /** Segments per second over all connections; 0: no limit. */
+  readonly segmentsPerSecond: number
+  readonly binds: readonly BindStatus[]
+  /**
+   * How the content will be split and encoded for this carrier.
+   *
+   * @throws {EncodingError} when it cannot be
+   */
+  layOut(content: Content): ContentLayout
+  /** Makes a message ready to be sent; its content has passed {@link layOut}. */
+  prepare(message: OutboundMessage): Submission
+  start(): void
+  /** Waits up to `drainMs` for answers, unbinds, closes. */
+  close(drainMs: number): Promise<void>
+}
+
+/** What a carrier reports upwards. */
+export interface CarrierEvents {
+  /** Resolves when the receipt is durable; only then is the carrier told so. */
+  onReceipt(receipt: CarrierReceipt): Promise<void>
+  /** A connection came or went: there may be more, or less, capacity. */
+  onCapacityChange(carrier: string): void
+}

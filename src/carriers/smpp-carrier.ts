@@ -1,0 +1,229 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { ReferenceCounter } from '../encoding/reference.ts'
+import { SmppClient } from '../smpp/client.ts'
+import { RequestError } from '../smpp/errors.ts'
+import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
+import { deliveryKind, parseReceipt } from '../smpp/receipt.ts'
+import type { Session, SessionReply } from '../smpp/session.ts'
+import { CommandStatus } from '../smpp/status.ts'
+import type {
+  BindStatus,
+  Carrier,
+  CarrierEvents,
+  Content,
+  ContentLayout,
+  OutboundMessage,
+  SegmentOutcome,
+  Submission,
+} from './carrier.ts'
+import { octetsOf, outcomeOf, planFor, receiptOf, submitSm } from './smpp-mapping.ts'
+
+/** Carriers lock accounts that come back too soon after a refusal. */
+const FIRST_REFUSED_MS = 30_000
+
+const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
+
+/** What an {@link SmppCarrier} is built with. */
+export interface SmppCarrierOptions {
+  readonly config: CarrierConfig
+  readonly events: CarrierEvents
+  readonly references: ReferenceCounter
+  readonly logger: Logger
+}
+
+interface Bind {
+  readonly label: string
+  readonly sends: boolean
+  readonly client: SmppClient
+}
+
+/** A carrier reached over SMPP: its binds are kept open, messages spread over those that are. */
+export class SmppCarrier implements Carrier {
+  readonly name: string
+  readonly type = 'smpp'
+  readonly segmentsPerSecond: number
+  readonly #config: CarrierConfig
+  readonly #events: CarrierEvents
+  readonly #references: ReferenceCounter
+  readonly #logger: Logger
+  readonly #all: readonly Bind[]
+
+  constructor(options: SmppCarrierOptions) {
+    const { config } = options
+    this.name = config.name
+    this.segmentsPerSecond = config.segmentsPerSecond
+    this.#config = config
+    this.#events = options.events
+    this.#references = options.references
+    this.#logger = options.logger
+    const types =
+      config.bind === 'pair' ? (['transmitter', 'receiver'] as const) : ([config.bind] as const)
+    this.#all = Array.from({ length: config.sessions }, (_, index) =>
+      types.map((bindType) => ({
+        label: `${bindType}-${index + 1}`,
+        sends: bindType !== 'receiver',
+        client: this.#createClient(bindType),
+      })),
+    ).flat()
+  }
+
+  get isUp(): boolean {
+    return this.#all.some(({ sends, client }) => sends && client.state === 'bound')
+  }
+
+  get capacity(): number {
+    return this.#sendingSessions().reduce((sum, session) => sum + session.windowSize, 0)
+  }
+
+  get binds(): readonly BindStatus[] {
+    return this.#all.map(({ label, client }) => ({
+      bind: label,
+      state: client.state,
+      lastError: client.lastError?.message ?? null,
+    }))
+  }
+
+  layOut(content: Content): ContentLayout {
+    if (content.raw) return { encoding: 'binary', segments: 1 }
+    const { plan } = planFor(this.#config, content)
+    return { encoding: plan.encoding, segments: plan.segmentCount }
+  }
+
+  prepare(message: OutboundMessage): Submission {
+    const planned = message.raw ? undefined : planFor(this.#config, message)
+    const reference =
+      planned && planned.plan.segmentCount > 1
+        ? this.#references.next(message.sender.value, message.to)
+        : 0
+    const pdus = octetsOf(message, planned, reference).map((segment) =>
+      submitSm(this.#config, message, segment),
+    )
+    let session: Session | undefined
+    return {
+      segmentCount: pdus.length,
+      replacements: planned?.replacements ?? [],
+      send: (segment) => {
+        const pdu = pdus[segment - 1]
+        if (!pdu) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
+        // One bind for all segments of a message keeps them in order at the carrier.
+        if (!session?.isBound) session = this.#freestSession()
+        return session
+          ? this.#submit(session, pdu)
+          : Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
+      },
+    }
+  }
+
+  start(): void {
+    for (const { client } of this.#all) client.start()
+  }
+
+  async close(drainMs: number): Promise<void> {
+    await Promise.all(this.#all.map(({ client }) => client.close({ drainMs })))
+  }
+
+  async #submit(session: Session, pdu: PduInput): Promise<SegmentOutcome> {
+    let response: Pdu
+    try {
+      response = await session.request(pdu)
+    } catch (error) {
+      if (!(error instanceof RequestError)) {
+        return {
+          kind: 'refused',
+          commandStatus: CommandStatus.ESME_RUNKNOWNERR,
+          reason: messageOf(error),
+          class: 'message',
+        }
+      }
+      return { kind: error.written ? 'uncertain' : 'not_sent', reason: error.message }
+    }
+    if (response.command === 'submit_sm_resp') return outcomeOf(this.#config, response)
+    // A generic_nack stands in for the response; it always refuses.
+    return outcomeOf(this.#config, { ...response, command: 'submit_sm_resp', message_id: '' })
+  }
+
+  #sendingSessions(): Session[] {
+    return this.#all.flatMap(({ sends, client }) =>
+      sends && client.session ? [client.session] : [],
+    )
+  }
+
+  #freestSession(): Session | undefined {
+    let freest: Session | undefined
+    for (const session of this.#sendingSessions()) {
+      if (!freest || roomIn(session) > roomIn(freest)) freest = session
+    }
+    return freest
+  }
+
+  #createClient(bindType: 'transceiver' | 'transmitter' | 'receiver'): SmppClient {
+    const config = this.#config
+    return new SmppClient({
+      host: config.host,
+      port: config.port,
+      ...(config.tls ? { tls: tlsOptions(config.tls) } : {}),
+      bindType,
+      system_id: config.systemId,
+      password: config.password,
+      system_type: config.systemType,
+      interface_version: INTERFACE_VERSIONS[config.interfaceVersion],
+      windowSize: config.window,
+      // The dispatcher journals at most two windows ahead; nothing else queues here.
+      queueLimit: 100_000,
+      requestTimeoutMs: config.responseTimeoutSeconds * 1_000,
+      enquireLinkMs: config.enquireLinkSeconds * 1_000,
+      backoff: {
+        firstMs: config.reconnectSeconds.min * 1_000,
+        firstRefusedMs: Math.min(FIRST_REFUSED_MS, config.reconnectSeconds.max * 1_000),
+        maxMs: config.reconnectSeconds.max * 1_000,
+      },
+      logger: this.#logger,
+      onRequest: (pdu) => this.#onRequest(pdu),
+      onStateChange: () => this.#events.onCapacityChange(this.name),
+    })
+  }
+
+  #onRequest(pdu: Pdu): Promise<SessionReply> | SessionReply | undefined {
+    return pdu.command === 'deliver_sm' || pdu.command === 'data_sm'
+      ? this.#onDelivery(pdu)
+      : undefined
+  }
+
+  async #onDelivery(pdu: DeliverSm | DataSm): Promise<SessionReply> {
+    const receipt = parseReceipt(pdu, { heuristic: this.#config.receiptHeuristic })
+    if (!receipt) {
+      const kind = deliveryKind(pdu.esm_class)
+      this.#logger.warn({ carrier: this.name, kind }, 'a message that is no receipt was refused')
+      return { command_status: CommandStatus.ESME_RX_R_APPN }
+    }
+    if (receipt.id === null) {
+      this.#logger.warn({ carrier: this.name, stat: receipt.stat }, 'a receipt has no message id')
+    }
+    try {
+      await this.#events.onReceipt(receiptOf(this.#config, receipt))
+      return {}
+    } catch (error) {
+      this.#logger.error({ carrier: this.name, error: messageOf(error) }, 'a receipt was put off')
+      return { command_status: CommandStatus.ESME_RX_T_APPN }
+    }
+  }
+}
+
+/** Places in the window, less what waits for one. */
+function roomIn(session: Session): number {
+  return session.windowSize - session.pendingCount
+}
+
+function tlsOptions(config: TlsConfig): ConnectionOptions {
+  const { ca, cert, key, serverName, rejectUnauthorized } = config
+  return {
+    rejectUnauthorized,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  }
+}

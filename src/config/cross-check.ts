@@ -1,0 +1,112 @@
+import { type Mistake, pathText } from './mistake.ts'
+
+/**
+ * Finds mistakes that show only when several settings are seen together.
+ *
+ * Works on the file as it was written, so that it also finds them in a file with other mistakes.
+ */
+export function crossCheck(root: Record<string, unknown>): Mistake[] {
+  const tenants = items(root, 'tenants')
+  const carriers = items(root, 'carriers')
+  const partners = items(root, 'partners')
+  const mistakes = [
+    ...duplicates(places(tenants, 'name'), 'name'),
+    ...duplicates(places(carriers, 'name'), 'name'),
+    ...duplicates(places(partners, 'system_id'), 'system_id'),
+    ...duplicates(tenants.flatMap(apiKeyPlaces), 'key'),
+  ]
+  for (const { path, value } of carriers) {
+    mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
+    mistakes.push(...waitOrder(path, value))
+  }
+  mistakes.push(...unknownTenants(partners, tenants), ...sharedPort(root))
+  return mistakes
+}
+
+interface Place {
+  readonly path: readonly PropertyKey[]
+  readonly value: string
+}
+
+interface Item {
+  readonly path: readonly PropertyKey[]
+  readonly value: Record<string, unknown>
+}
+
+function items(
+  parent: Record<string, unknown>,
+  key: string,
+  path: readonly PropertyKey[] = [],
+): Item[] {
+  const list = parent[key]
+  if (!Array.isArray(list)) return []
+  return list.flatMap((value: unknown, index) =>
+    isMapping(value) ? [{ path: [...path, key, index], value }] : [],
+  )
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function places(list: readonly Item[], key: string): Place[] {
+  return list.flatMap(({ path, value }) => {
+    const found = value[key]
+    return typeof found === 'string' ? [{ path: [...path, key], value: found }] : []
+  })
+}
+
+function apiKeyPlaces({ path, value }: Item): Place[] {
+  const keys = value.api_keys
+  if (!Array.isArray(keys)) return []
+  return keys.flatMap((key: unknown, index) =>
+    typeof key === 'string' ? [{ path: [...path, 'api_keys', index], value: key }] : [],
+  )
+}
+
+function duplicates(list: readonly Place[], what: string): Mistake[] {
+  const first = new Map<string, string>()
+  const mistakes: Mistake[] = []
+  for (const { path, value } of list) {
+    const here = pathText(path)
+    const earlier = first.get(value)
+    if (earlier === undefined) {
+      first.set(value, here)
+    } else {
+      const shown = what === 'key' ? 'the same key' : `the same ${what} ${JSON.stringify(value)}`
+      mistakes.push({ path: here, message: `${shown} stands at ${earlier}; each must be unique` })
+    }
+  }
+  return mistakes
+}
+
+function waitOrder(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {
+  const wait = carrier.reconnect_seconds
+  if (!isMapping(wait)) return []
+  const { min = 1, max = 60 } = wait
+  if (typeof min !== 'number' || typeof max !== 'number' || min <= max) return []
+  return [
+    {
+      path: pathText([...path, 'reconnect_seconds']),
+      message: `min ${min} is above max ${max}; min must not be larger`,
+    },
+  ]
+}
+
+function unknownTenants(partners: readonly Item[], tenants: readonly Item[]): Mistake[] {
+  const names = places(tenants, 'name').map(({ value }) => value)
+  const known = names.length === 0 ? 'the file has no tenants' : `one of ${names.join(', ')}`
+  return places(partners, 'tenant')
+    .filter(({ value }) => !names.includes(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
+    }))
+}
+
+function sharedPort(root: Record<string, unknown>): Mistake[] {
+  const http = { host: '0.0.0.0', port: 8080, ...(isMapping(root.http) ? root.http : {}) }
+  const smpp = { host: '0.0.0.0', port: 2775, ...(isMapping(root.smpp) ? root.smpp : {}) }
+  if (http.port !== smpp.port || http.port === 0 || http.host !== smpp.host) return []
+  return [{ path: 'smpp.port', message: `${smpp.port} is also http.port; they must differ` }]
+}

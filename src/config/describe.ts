@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { type FieldInfo, infoOf } from './field.ts'
+import { fileSchema } from './schema.ts'
+
+/** One setting of the file, described. */
+export interface SettingDescription extends FieldInfo {
+  /** Place in the file; `[]` stands for every entry of a list: `carriers[].port`. */
+  readonly path: string
+}
+
+/** Every setting the file may hold, in the order of the schema. */
+export function describeSettings(): SettingDescription[] {
+  const found: SettingDescription[] = []
+  walk(fileSchema, '', found)
+  return found
+}
+
+/** The documentation line of a setting, as it stands in `docs/configuration.md`. */
+export function documentationRow(setting: SettingDescription): string {
+  const variable = setting.variable === undefined ? '' : ` Environment: \`${setting.variable}\`.`
+  const cells = [
+    `\`${setting.path}\``,
+    setting.allowed,
+    setting.unit ?? '–',
+    ['required', 'none'].includes(setting.defaultText)
+      ? setting.defaultText
+      : `\`${setting.defaultText}\``,
+    setting.about + variable,
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+/** The keys that may stand in the mapping at `path`, or undefined where no mapping is. */
+export function keysAt(path: readonly PropertyKey[]): string[] | undefined {
+  let schema: z.ZodType = fileSchema
+  for (const part of path) {
+    const inner = unwrapped(schema)
+    let next: z.ZodType | undefined
+    if (inner instanceof z.ZodObject) next = inner.shape[String(part)]
+    else if (inner instanceof z.ZodArray) next = inner.element as z.ZodType
+    if (next === undefined) return undefined
+    schema = next
+  }
+  const inner = unwrapped(schema)
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : undefined
+}
+
+function walk(schema: z.ZodType, path: string, found: SettingDescription[]): void {
+  const info = infoOf(schema)
+  if (info !== undefined) found.push({ ...info, path })
+  const inner = unwrapped(schema)
+  if (inner instanceof z.ZodArray) walk(inner.element as z.ZodType, `${path}[]`, found)
+  if (inner instanceof z.ZodObject) {
+    for (const [key, member] of Object.entries(inner.shape)) {
+      walk(member as z.ZodType, path === '' ? key : `${path}.${key}`, found)
+    }
+  }
+}
+
+// A default, an optional value or a preprocessing step is a shell around the schema of the value.
+function unwrapped(schema: z.ZodType): z.ZodType {
+  if (schema instanceof z.ZodPipe) return unwrapped(schema.out as z.ZodType)
+  if (
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodOptional
+  ) {
+    return unwrapped(schema.unwrap() as z.ZodType)
+  }
+  return schema
+}

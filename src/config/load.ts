@@ -1,0 +1,278 @@
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import type { z } from 'zod'
+import { messageOf } from '../core/errors.ts'
+import { parseMicros } from '../core/money.ts'
+import { crossCheck } from './cross-check.ts'
+import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
+import { readDocument, typed } from './document.ts'
+import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
+import {
+  type CarrierConfig,
+  type Config,
+  carrierSchema,
+  type FileContent,
+  fileSchema,
+  type TlsConfig,
+} from './schema.ts'
+
+/** Where the configuration comes from. */
+export interface ConfigSource {
+  /** The environment, usually `process.env`; an empty variable counts as not set. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The working directory; relative paths start here. */
+  readonly cwd: string
+  /** The file to read, before `LINEHAUL_CONFIG` and `linehaul.yaml`. */
+  readonly file?: string
+}
+
+/** The settings of a carrier that have no default, and a few more, as code hands them over. */
+export interface CarrierSettings {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly systemId: string
+  readonly password: string
+  readonly sessions?: number
+  readonly window?: number
+  readonly rates: readonly {
+    readonly prefix: string
+    readonly price: string
+    readonly currency: string
+  }[]
+}
+
+const DEFAULT_FILE = 'linehaul.yaml'
+
+/**
+ * Reads the configuration: environment over file over defaults.
+ *
+ * Without any file the gateway runs its sandbox (`sandbox` is true) and has no carriers.
+ *
+ * @throws {ConfigError} with all mistakes at once, each with its place, the value and what is
+ *   allowed; also when a file that was named does not exist
+ */
+export function loadConfig(source: ConfigSource): Config {
+  const env = Object.fromEntries(
+    Object.entries(source.env).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const file = readConfigFile(source, env)
+  const settings = describeSettings()
+  const mistakes: Mistake[] = []
+  let root: Record<string, unknown> = {}
+  if (file !== undefined) {
+    const result = readDocument(file.text, file.path, textKeysOf(settings), env)
+    mistakes.push(...result.mistakes)
+    if (!result.ok) throw new ConfigError(mistakes)
+    root = result.root
+  }
+  const variables = applyEnvironment(root, settings, env)
+  const parsed = fileSchema.safeParse(root)
+  if (!parsed.success) {
+    const told = new Set(mistakes.map(({ path }) => path))
+    const secrets = secretKeysOf(settings)
+    const found = parsed.error.issues.flatMap((issue) => describeIssue(issue, root, secrets))
+    mistakes.push(...found.filter(({ path }) => !told.has(path)))
+  }
+  mistakes.push(...crossCheck(root))
+  const named = mistakes.map((mistake) => ({
+    ...mistake,
+    path: variables.get(mistake.path) ?? mistake.path,
+  }))
+  if (!parsed.success || named.length > 0) throw new ConfigError(named)
+  return toConfig(parsed.data, source.cwd, file?.path)
+}
+
+/**
+ * Completes a carrier that does not come from the file, such as one of the sandbox, by the file's
+ * defaults.
+ *
+ * @throws {ConfigError} when a setting is not what the file would allow
+ */
+export function completeCarrier(settings: CarrierSettings): CarrierConfig {
+  const { systemId, ...others } = settings
+  const root = { ...others, type: 'smpp', system_id: systemId }
+  const parsed = carrierSchema.safeParse(root)
+  if (parsed.success) return toCarrier(parsed.data, undefined)
+  const secrets = secretKeysOf(describeSettings())
+  throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
+}
+
+function readConfigFile(
+  source: ConfigSource,
+  env: Readonly<Record<string, string | undefined>>,
+): { path: string; text: string } | undefined {
+  const wanted = source.file ?? env.LINEHAUL_CONFIG
+  const path = resolve(source.cwd, wanted ?? DEFAULT_FILE)
+  try {
+    return { path, text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    if (isMissing && wanted === undefined) return undefined
+    const from = source.file === undefined ? 'LINEHAUL_CONFIG' : 'file'
+    const message = isMissing ? 'does not exist' : `cannot be read: ${messageOf(error)}`
+    const place = wanted === undefined ? path : `${from}=${wanted}`
+    throw new ConfigError([{ path: place, message: `the configuration file ${path} ${message}` }])
+  }
+}
+
+function textKeysOf(settings: readonly SettingDescription[]): Set<string> {
+  return new Set(settings.filter(({ isText }) => isText).map(({ path }) => lastKey(path)))
+}
+
+function secretKeysOf(settings: readonly SettingDescription[]): Set<string> {
+  return new Set(settings.filter(({ isSecret }) => isSecret).map(({ path }) => lastKey(path)))
+}
+
+function lastKey(path: string): string {
+  return path.slice(path.lastIndexOf('.') + 1)
+}
+
+/** Writes the variables over the file's values and returns which path came from which one. */
+function applyEnvironment(
+  root: Record<string, unknown>,
+  settings: readonly SettingDescription[],
+  env: Readonly<Record<string, string | undefined>>,
+): Map<string, string> {
+  const variables = new Map<string, string>()
+  for (const { path, variable, isText } of settings) {
+    const value = variable === undefined ? undefined : env[variable]
+    if (variable === undefined || value === undefined) continue
+    const [first = '', second] = path.split('.')
+    const leaf = isText === true ? value : typed(value)
+    if (second === undefined) {
+      root[first] = leaf
+    } else {
+      const section = root[first] ?? {}
+      // A section that is no mapping is reported as it stands.
+      if (typeof section !== 'object' || Array.isArray(section)) continue
+      root[first] = { ...section, [second]: leaf }
+    }
+    variables.set(path, variable)
+  }
+  return variables
+}
+
+function describeIssue(
+  issue: z.core.$ZodIssue,
+  root: unknown,
+  secrets: ReadonlySet<string>,
+): Mistake[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(issue.path) ?? []
+    return issue.keys.map((key) => {
+      const near = nearestKey(key, known)
+      const hint = near === undefined ? `allowed: ${known.join(', ')}` : `did you mean ${near}?`
+      return { path: pathText([...issue.path, key]), message: `there is no such key; ${hint}` }
+    })
+  }
+  const value = valueAt(root, issue.path)
+  const key = issue.path.findLast((part) => typeof part === 'string')
+  const isSecret = secrets.has(String(key))
+  const problem =
+    value === undefined ? 'is missing' : `${shownValue(value, isSecret)} is not allowed`
+  return [{ path: pathText(issue.path), message: `${problem}; allowed: ${issue.message}` }]
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+    value = (value as Record<PropertyKey, unknown>)[part]
+  }
+  return value
+}
+
+function toConfig(content: FileContent, cwd: string, file: string | undefined): Config {
+  const folder = file === undefined ? cwd : dirname(file)
+  const mistakes: Mistake[] = []
+  const carriers = content.carriers.map((carrier, index) => {
+    const tls = carrier.tls && readTls(carrier.tls, `carriers[${index}].tls`, folder, mistakes)
+    return toCarrier(carrier, tls)
+  })
+  if (mistakes.length > 0) throw new ConfigError(mistakes)
+  return {
+    http: content.http,
+    smpp: content.smpp,
+    dataDir: resolve(cwd, content.data_dir),
+    databaseUrl: content.database_url,
+    logLevel: content.log_level,
+    tenants: content.tenants.map(({ name, api_keys }) => ({ name, apiKeys: api_keys })),
+    carriers,
+    partners: content.partners.map(({ system_id, password, tenant }) => ({
+      systemId: system_id,
+      password,
+      tenant,
+    })),
+    sandbox: file === undefined,
+    file,
+  }
+}
+
+type FileCarrier = FileContent['carriers'][number]
+
+function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierConfig {
+  return {
+    name: carrier.name,
+    type: carrier.type,
+    host: carrier.host,
+    port: carrier.port,
+    systemId: carrier.system_id,
+    password: carrier.password,
+    systemType: carrier.system_type,
+    interfaceVersion: carrier.interface_version,
+    bind: carrier.bind,
+    sessions: carrier.sessions,
+    window: carrier.window,
+    segmentsPerSecond: carrier.segments_per_second,
+    enquireLinkSeconds: carrier.enquire_link_seconds,
+    responseTimeoutSeconds: carrier.response_timeout_seconds,
+    reconnectSeconds: carrier.reconnect_seconds,
+    tls,
+    defaultAlphabet: carrier.default_alphabet,
+    longMessages: carrier.long_messages,
+    messageIdProfile: carrier.message_id_profile,
+    receiptHeuristic: carrier.receipt_heuristic,
+    transliterate: carrier.transliterate,
+    registeredDelivery: carrier.registered_delivery,
+    validitySeconds: carrier.validity_seconds,
+    sourceTon: carrier.source_ton,
+    sourceNpi: carrier.source_npi,
+    destinationTon: carrier.destination_ton,
+    destinationNpi: carrier.destination_npi,
+    destinationPlus: carrier.destination_plus,
+    rates: carrier.rates.map(({ prefix, price, currency }) => ({
+      prefix,
+      priceMicros: parseMicros(price),
+      currency,
+    })),
+  }
+}
+
+function readTls(
+  tls: NonNullable<FileCarrier['tls']>,
+  path: string,
+  folder: string,
+  mistakes: Mistake[],
+): TlsConfig {
+  const pem = (key: 'ca' | 'cert' | 'key') => {
+    const value = tls[key]
+    if (value === undefined || value.startsWith('-----BEGIN ')) return value
+    try {
+      return readFileSync(isAbsolute(value) ? value : resolve(folder, value), 'utf8')
+    } catch (error) {
+      // Not the error's own message: it repeats the value, and that may be a key pasted wrongly.
+      const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error'
+      const message = `the file cannot be read (${reason}); allowed: a PEM file or a PEM text`
+      mistakes.push({ path: `${path}.${key}`, message })
+      return undefined
+    }
+  }
+  return {
+    ca: pem('ca'),
+    cert: pem('cert'),
+    key: pem('key'),
+    serverName: tls.server_name,
+    rejectUnauthorized: tls.reject_unauthorized,
+  }
+}

@@ -1,0 +1,369 @@
+import { z } from 'zod'
+import {
+  choice,
+  flag,
+  integer,
+  optionalInteger,
+  optionalText,
+  requiredInteger,
+  requiredText,
+  setting,
+  text,
+} from './field.ts'
+
+/** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
+export interface Config {
+  readonly http: ListenerConfig
+  readonly smpp: ListenerConfig
+  /** Absolute path of the folder of the embedded database and of other files. */
+  readonly dataDir: string
+  /** PostgreSQL address; undefined: the embedded database in {@link dataDir}. */
+  readonly databaseUrl: string | undefined
+  readonly logLevel: LogLevel
+  readonly tenants: readonly TenantConfig[]
+  readonly carriers: readonly CarrierConfig[]
+  readonly partners: readonly PartnerConfig[]
+  /** True when no configuration file was found: the gateway runs against simulated carriers. */
+  readonly sandbox: boolean
+  /** Absolute path of the file that was read, if any. */
+  readonly file: string | undefined
+}
+
+/** Where a server listens. Port 0 takes any free port. */
+export interface ListenerConfig {
+  readonly host: string
+  readonly port: number
+}
+
+/** The levels of pino, most talkative first; `silent` writes nothing. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+
+/** Who owns messages and money, and the keys by which it speaks HTTP. */
+export interface TenantConfig {
+  readonly name: string
+  readonly apiKeys: readonly string[]
+}
+
+/** An account by which a partner binds to our SMPP server. */
+export interface PartnerConfig {
+  readonly systemId: string
+  readonly password: string
+  /** Name of the tenant that pays for the partner's messages; it exists. */
+  readonly tenant: string
+}
+
+/** One carrier we bind to. */
+export interface CarrierConfig {
+  readonly name: string
+  readonly type: 'smpp'
+  readonly host: string
+  readonly port: number
+  readonly systemId: string
+  readonly password: string
+  /** `system_type` of the bind; empty for most carriers. */
+  readonly systemType: string
+  readonly interfaceVersion: InterfaceVersion
+  readonly bind: BindMode
+  /** Binds kept open; with {@link bind} `pair`, pairs kept open. */
+  readonly sessions: number
+  /** Unanswered requests per bind. */
+  readonly window: number
+  /** Segments submitted per second over all binds of the carrier; 0: no limit. */
+  readonly segmentsPerSecond: number
+  readonly enquireLinkSeconds: number
+  readonly responseTimeoutSeconds: number
+  readonly reconnectSeconds: { readonly min: number; readonly max: number }
+  /** Undefined: a plain TCP connection. */
+  readonly tls: TlsConfig | undefined
+  readonly defaultAlphabet: DefaultAlphabet
+  readonly longMessages: LongMessages
+  readonly messageIdProfile: MessageIdProfile
+  /** Recognise receipts by their text where `esm_class` does not say so. */
+  readonly receiptHeuristic: boolean
+  /** Replace typographic characters (curly quotes, dashes) by GSM 7-bit look-alikes. */
+  readonly transliterate: boolean
+  /** Value of the PDU field, 0 to 31. */
+  readonly registeredDelivery: number
+  /** How long the carrier keeps trying; undefined: as the message says, or the carrier's own. */
+  readonly validitySeconds: number | undefined
+  /** Overrides; undefined: derived from the address. */
+  readonly sourceTon: number | undefined
+  readonly sourceNpi: number | undefined
+  readonly destinationTon: number | undefined
+  readonly destinationNpi: number | undefined
+  /** Write the destination with a leading `+`. */
+  readonly destinationPlus: boolean
+  readonly rates: readonly RateConfig[]
+}
+
+/** What one segment to a prefix costs. */
+export interface RateConfig {
+  /** Leading digits of the E.164 number without `+`; empty: everywhere. */
+  readonly prefix: string
+  /** Millionths of {@link currency}. */
+  readonly priceMicros: bigint
+  /** ISO 4217, three capitals. */
+  readonly currency: string
+}
+
+/** TLS towards a carrier. Certificates and keys are PEM texts, already read from their files. */
+export interface TlsConfig {
+  readonly ca: string | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  /** Name expected in the carrier's certificate; undefined: the host. */
+  readonly serverName: string | undefined
+  readonly rejectUnauthorized: boolean
+}
+
+/** `pair` is one transmitter and one receiver bind. */
+export type BindMode = (typeof BIND_MODES)[number]
+/** SMPP version named in the bind. */
+export type InterfaceVersion = (typeof INTERFACE_VERSIONS)[number]
+/** What `data_coding` 0 means at a carrier. */
+export type DefaultAlphabet = (typeof DEFAULT_ALPHABETS)[number]
+/** How the parts of a long text are marked. */
+export type LongMessages = (typeof LONG_MESSAGES)[number]
+/** How the id of a receipt relates to the id of the response. */
+export type MessageIdProfile = (typeof MESSAGE_ID_PROFILES)[number]
+
+const BIND_MODES = ['transceiver', 'transmitter', 'receiver', 'pair'] as const
+const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
+const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
+const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
+const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
+const NAME_ALLOWED = '1 to 63 letters, digits, "-", "_" or ".", the first a letter or a digit'
+const HOST = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}$/
+const HOST_ALLOWED = 'a host name or an IP address'
+// C-octet strings of the bind, NUL not counted: SMPP v3.4, section 4.1.
+const SYSTEM_ID = /^[\x21-\x7e]{1,15}$/
+const SYSTEM_ID_ALLOWED = '1 to 15 ASCII characters without blanks'
+const PASSWORD = /^[\x20-\x7e]{1,8}$/
+const PASSWORD_ALLOWED = '1 to 8 ASCII characters'
+const API_KEY = /^[\x21-\x7e]{1,200}$/
+const API_KEY_ALLOWED = '1 to 200 ASCII characters without blanks'
+const FILE = /^[^\0]+$/
+const FILE_ALLOWED = 'the path of a PEM file, or the PEM text itself'
+
+function mapping<T extends z.ZodRawShape>(shape: T) {
+  return z.strictObject(shape, { error: 'a mapping of keys to values' })
+}
+
+function list<T extends z.ZodType>(item: T, allowed: string) {
+  return z.array(item, { error: allowed })
+}
+
+function listener(what: string, port: number, variable: string) {
+  return setting(
+    mapping({
+      host: text(HOST, HOST_ALLOWED, '0.0.0.0', { about: `Address the ${what} listens on.` }),
+      port: integer(0, 65535, port, {
+        about: `Port the ${what} listens on; 0 takes any free one.`,
+        variable,
+      }),
+    }).prefault({}),
+    { about: `Where the ${what} listens.`, allowed: 'a mapping', defaultText: '{}' },
+  )
+}
+
+const rate = mapping({
+  prefix: requiredText(/^\d{0,15}$/, 'up to 15 digits, without "+"; "" means everywhere', {
+    about: 'Leading digits of the destination in international form; the longest match counts.',
+  }),
+  price: requiredText(
+    /^\d{1,12}(\.\d{1,6})?$/,
+    'a decimal number with at most 6 decimals, for example "0.0350"',
+    { about: 'Price of one segment, kept exactly as written.', unit: 'currency per segment' },
+  ),
+  currency: requiredText(/^[A-Z]{3}$/, 'three capital letters, for example EUR', {
+    about: 'Currency of the price (ISO 4217).',
+  }),
+})
+
+const tls = mapping({
+  ca: optionalText(FILE, FILE_ALLOWED, {
+    about: "Certificate authorities to trust instead of the system's.",
+  }),
+  cert: optionalText(FILE, FILE_ALLOWED, { about: 'Our certificate, where the carrier asks.' }),
+  key: optionalText(FILE, FILE_ALLOWED, {
+    about: 'Private key of our certificate.',
+    isSecret: true,
+  }),
+  server_name: optionalText(HOST, HOST_ALLOWED, {
+    about: "Name expected in the carrier's certificate, where it is not `host`.",
+  }),
+  reject_unauthorized: flag(true, {
+    about: 'Refuse a carrier whose certificate cannot be verified.',
+  }),
+})
+
+const reconnect = mapping({
+  min: integer(1, 3600, 1, { about: 'First wait before connecting again.', unit: 'seconds' }),
+  max: integer(1, 3600, 60, {
+    about: 'Longest wait; the wait doubles up to it.',
+    unit: 'seconds',
+  }),
+})
+
+/** One carrier as it is written in the file. */
+export const carrierSchema = mapping({
+  name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the carrier, unique in the file.' }),
+  type: setting(z.enum(['smpp'], { error: 'smpp' }), {
+    about: 'How the carrier is spoken to.',
+    allowed: 'smpp',
+    defaultText: 'required',
+  }),
+  host: requiredText(HOST, HOST_ALLOWED, { about: "The carrier's host." }),
+  port: requiredInteger(1, 65535, { about: "The carrier's port." }),
+  system_id: requiredText(SYSTEM_ID, SYSTEM_ID_ALLOWED, { about: 'Our account there.' }),
+  password: requiredText(PASSWORD, PASSWORD_ALLOWED, {
+    about: 'Password of the account.',
+    isSecret: true,
+  }),
+  system_type: text(/^[\x20-\x7e]{0,12}$/, 'up to 12 ASCII characters', '', {
+    about: 'Value of `system_type` in the bind, where the carrier wants one.',
+  }),
+  interface_version: choice(INTERFACE_VERSIONS, '3.4', { about: 'SMPP version of the bind.' }),
+  bind: choice(BIND_MODES, 'transceiver', {
+    about: 'Kind of bind; `pair` is one transmitter and one receiver.',
+  }),
+  sessions: integer(1, 100, 1, { about: 'Binds kept open (pairs with `bind: pair`).' }),
+  window: integer(1, 1000, 10, { about: 'Unanswered requests per bind.', unit: 'requests' }),
+  segments_per_second: integer(0, 100_000, 0, {
+    about: 'Limit over all binds of the carrier; 0 means no limit.',
+    unit: 'segments per second',
+  }),
+  enquire_link_seconds: integer(1, 3600, 30, {
+    about: 'Silence after which the bind is tested.',
+    unit: 'seconds',
+  }),
+  response_timeout_seconds: integer(1, 300, 10, {
+    about: 'Wait for a response before the outcome counts as unknown.',
+    unit: 'seconds',
+  }),
+  reconnect_seconds: setting(reconnect.prefault({}), {
+    about: 'Wait before connecting again.',
+    allowed: 'a mapping',
+    unit: 'seconds',
+    defaultText: '{ min: 1, max: 60 }',
+  }),
+  tls: setting(
+    z.preprocess((value) => {
+      if (value === true) return {}
+      return value === false ? undefined : value
+    }, tls.optional()),
+    {
+      about: 'Connect with TLS; the mapping says how.',
+      allowed: 'true, false or a mapping',
+      defaultText: 'false',
+    },
+  ),
+  default_alphabet: choice(DEFAULT_ALPHABETS, 'gsm7', {
+    about: 'What `data_coding` 0 means at the carrier.',
+  }),
+  long_messages: choice(LONG_MESSAGES, 'udh8', {
+    about: 'How the parts of a long text are marked.',
+  }),
+  message_id_profile: choice(MESSAGE_ID_PROFILES, 'exact', {
+    about:
+      'How ids of receipts match ids of responses: as they are, without leading zeros, ' +
+      'response hexadecimal and receipt decimal, or the reverse.',
+  }),
+  receipt_heuristic: flag(false, {
+    about: 'Recognise receipts by their text where `esm_class` does not mark them.',
+  }),
+  transliterate: flag(false, {
+    about: 'Replace curly quotes, dashes and the like so that a text fits GSM 7-bit.',
+  }),
+  registered_delivery: integer(0, 31, 1, {
+    about: 'Value of `registered_delivery` in `submit_sm`; 1 asks for final receipts.',
+  }),
+  validity_seconds: optionalInteger(1, 2_592_000, {
+    about: 'How long the carrier tries to deliver, where the message does not say.',
+    unit: 'seconds',
+  }),
+  source_ton: optionalInteger(0, 255, { about: 'Type of number of every sender id.' }),
+  source_npi: optionalInteger(0, 255, { about: 'Numbering plan of every sender id.' }),
+  destination_ton: optionalInteger(0, 255, { about: 'Type of number of every destination.' }),
+  destination_npi: optionalInteger(0, 255, { about: 'Numbering plan of every destination.' }),
+  destination_plus: flag(false, { about: 'Write destinations with a leading `+`.' }),
+  rates: setting(list(rate, 'a list of rates').default([]), {
+    about: 'Where the carrier delivers and for how much; without a rate it gets no message.',
+    allowed: 'a list of { prefix, price, currency }',
+    defaultText: '[]',
+  }),
+})
+
+const tenant = mapping({
+  name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the tenant, unique in the file.' }),
+  api_keys: setting(
+    list(
+      z.string({ error: API_KEY_ALLOWED }).regex(API_KEY, { error: API_KEY_ALLOWED }),
+      'a list of keys',
+    ).default([]),
+    {
+      about: 'Keys of the HTTP interface; each belongs to one tenant.',
+      allowed: 'a list of texts of 1 to 200 ASCII characters without blanks',
+      defaultText: '[]',
+      isSecret: true,
+      isText: true,
+    },
+  ),
+})
+
+const partner = mapping({
+  system_id: requiredText(SYSTEM_ID, SYSTEM_ID_ALLOWED, {
+    about: 'Account of the partner, unique in the file.',
+  }),
+  password: requiredText(PASSWORD, PASSWORD_ALLOWED, {
+    about: 'Password of the account.',
+    isSecret: true,
+  }),
+  tenant: requiredText(NAME, 'the name of a tenant of this file', {
+    about: "Name of the tenant that pays for the partner's messages.",
+  }),
+})
+
+/** The file as it is written, in snake_case; `load.ts` turns it into a {@link Config}. */
+export const fileSchema = mapping({
+  http: listener('HTTP server', 8080, 'LINEHAUL_HTTP_PORT'),
+  smpp: listener('SMPP server for partners', 2775, 'LINEHAUL_SMPP_PORT'),
+  data_dir: text(/^[^\0]+$/, 'the path of a folder', './data', {
+    about: 'Folder of the embedded database, taken from the working directory.',
+    variable: 'LINEHAUL_DATA_DIR',
+  }),
+  database_url: optionalText(
+    /^postgres(ql)?:\/\/\S+$/,
+    'an address such as postgres://user:password@host:5432/database',
+    {
+      about: 'PostgreSQL server to use instead of the embedded database.',
+      variable: 'DATABASE_URL',
+      isSecret: true,
+    },
+  ),
+  log_level: choice(LOG_LEVELS, 'info', {
+    about: 'How much is logged.',
+    variable: 'LINEHAUL_LOG_LEVEL',
+  }),
+  tenants: setting(list(tenant, 'a list of tenants').default([]), {
+    about: 'Owners of messages and money.',
+    allowed: 'a list of mappings',
+    defaultText: '[]',
+  }),
+  carriers: setting(list(carrierSchema, 'a list of carriers').default([]), {
+    about: 'Carriers to bind to.',
+    allowed: 'a list of mappings',
+    defaultText: '[]',
+  }),
+  partners: setting(list(partner, 'a list of partners').default([]), {
+    about: 'Accounts that may bind to our SMPP server.',
+    allowed: 'a list of mappings',
+    defaultText: '[]',
+  }),
+})
+
+/** What {@link fileSchema} gives for a file without mistakes. */
+export type FileContent = z.output<typeof fileSchema>

@@ -1,0 +1,77 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
+import { uuidv7 } from 'uuidv7'
+import type { Access } from '../accounts/access.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { requireKey } from './auth.ts'
+import type { AppEnv } from './env.ts'
+import { errorHandler } from './problem.ts'
+import { type MessageParts, messageRoutes } from './routes/messages.ts'
+import { type SystemParts, systemRoutes } from './routes/system.ts'
+
+/** What the HTTP side is built with. */
+export interface AppParts extends MessageParts, SystemParts {
+  readonly access: Access
+  readonly logger: Logger
+  readonly version: string
+}
+
+/** Room for 1,000 recipients and the longest text there is. */
+const MAX_BODY_OCTETS = 1024 * 1024
+
+const REQUEST_ID = /^[\w.:-]{1,100}$/
+
+/** The HTTP API; `app.request()` speaks to it without a port. */
+export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
+  const app = new OpenAPIHono<AppEnv>()
+
+  app.onError(errorHandler(parts.logger))
+  app.notFound((c) => {
+    throw new GatewayError('not_found', `there is nothing at ${c.req.method} ${c.req.path}`)
+  })
+
+  app.use(async (c, next) => {
+    const given = c.req.header('x-request-id')
+    const requestId = given && REQUEST_ID.test(given) ? given : uuidv7()
+    c.set('requestId', requestId)
+    c.header('x-request-id', requestId)
+    await next()
+  })
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_OCTETS,
+      onError: () => {
+        throw new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
+      },
+    }),
+  )
+  app.use('/v1/*', requireKey(parts.access))
+  app.use('/v1/*', async (c, next) => {
+    const type = c.req.header('content-type') ?? ''
+    if (c.req.method === 'POST' && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+      throw new GatewayError(
+        'content_type_unsupported',
+        `the content type is "${type}": send JSON with "Content-Type: application/json"`,
+      )
+    }
+    await next()
+  })
+
+  app.route('/', systemRoutes(parts))
+  app.route('/', messageRoutes(parts))
+
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+    type: 'http',
+    scheme: 'bearer',
+  })
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Linehaul',
+      version: parts.version,
+      description: 'SMS gateway: send messages, follow them to their end.',
+    },
+  })
+  return app
+}

@@ -1,0 +1,11 @@
+import type { Tenant } from '../accounts/access.ts'
+
+/** What middleware hands on to routes. */
+export interface AppEnv {
+  Variables: {
+    /** The caller's `X-Request-Id`, or a new one; every answer carries it. */
+    requestId: string
+    /** Set on every route behind an API key. */
+    tenant: Tenant
+  }
+}

@@ -1,0 +1,102 @@
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { GatewayError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { AppEnv } from './env.ts'
+
+/** One fault in the input, with a JSON Pointer (RFC 6901) to where it is. */
+export interface Fault {
+  readonly detail: string
+  readonly pointer: string
+}
+
+/** An error as the API answers it, RFC 9457. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  /** Stable, for programs. */
+  readonly code: string
+  readonly request_id: string
+  readonly errors?: Fault[]
+}
+
+interface Kind {
+  readonly status: ContentfulStatusCode
+  readonly title: string
+}
+
+const INPUT: Kind = { status: 422, title: 'The message cannot be accepted' }
+const OVERLOADED: Kind = { status: 503, title: 'Try again later' }
+
+/** Every code the API answers with; part of the public contract. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  to_invalid: INPUT,
+  from_invalid: INPUT,
+  text_empty: INPUT,
+  text_invalid: INPUT,
+  text_too_long: INPUT,
+  text_not_encodable: INPUT,
+  no_route: INPUT,
+  validation_failed: { status: 422, title: 'The request has invalid fields' },
+  cursor_invalid: { status: 422, title: 'The request has invalid fields' },
+  json_invalid: { status: 400, title: 'The body is not JSON' },
+  content_type_unsupported: { status: 415, title: 'The body must be JSON' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unauthorized: { status: 401, title: 'No valid API key' },
+  not_found: { status: 404, title: 'Not found' },
+  busy: OVERLOADED,
+  queue_full: OVERLOADED,
+  storage_unavailable: OVERLOADED,
+  closed: OVERLOADED,
+}
+
+const INTERNAL: Kind = { status: 500, title: 'Internal error' }
+
+/** Seconds after which a client that was turned away may come back. */
+const RETRY_AFTER_SECONDS = 1
+
+/** The problem for an error raised on purpose. */
+export function problemOf(error: GatewayError, requestId: string): Problem {
+  const kind = KINDS[error.code] ?? INTERNAL
+  return {
+    type: `https://linehaul.dev/problems/${error.code}`,
+    title: kind.title,
+    status: kind.status,
+    detail: error.message,
+    code: error.code,
+    request_id: requestId,
+    ...(error.pointer === undefined
+      ? {}
+      : { errors: [{ detail: error.message, pointer: error.pointer }] }),
+  }
+}
+
+/** Answers with a problem. */
+export function respondProblem(c: Context<AppEnv>, problem: Problem): Response {
+  const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
+  if (problem.status === 503) headers['retry-after'] = String(RETRY_AFTER_SECONDS)
+  if (problem.status === 401) headers['www-authenticate'] = 'Bearer realm="linehaul"'
+  return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers)
+}
+
+/** Answers whatever a route has thrown; what was not raised on purpose is logged, not shown. */
+export function errorHandler(logger: Logger): (error: Error, c: Context<AppEnv>) => Response {
+  return (error, c) => {
+    const requestId = c.get('requestId')
+    if (error instanceof GatewayError && error.code in KINDS) {
+      return respondProblem(c, problemOf(error, requestId))
+    }
+    if (error instanceof HTTPException && error.status === 400) {
+      return respondProblem(
+        c,
+        problemOf(new GatewayError('json_invalid', error.message), requestId),
+      )
+    }
+    logger.error({ requestId, path: c.req.path, error: error.stack }, 'a request failed')
+    const hidden = new GatewayError('internal', 'Something went wrong here; the log has more.')
+    return respondProblem(c, problemOf(hidden, requestId))
+  }
+}

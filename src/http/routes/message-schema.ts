@@ -1,0 +1,169 @@
+import { z } from '@hono/zod-openapi'
+import { TRAFFIC_CLASSES } from '../../messages/message.ts'
+import { MESSAGE_STATUSES } from '../../messages/states.ts'
+
+/** Recipients in one call at most. */
+export const MAX_RECIPIENTS = 1_000
+
+const status = z.enum(MESSAGE_STATUSES).openapi('MessageStatus')
+
+const price = z
+  .strictObject({
+    amount: z.string().openapi({ example: '0.0350', description: 'Decimal, for all segments.' }),
+    currency: z.string().openapi({ example: 'EUR' }),
+  })
+  .openapi('Price')
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().openapi({ example: 'to_invalid', description: 'Stable, for programs.' }),
+    request_id: z.string(),
+    errors: z
+      .array(
+        z.object({
+          detail: z.string(),
+          pointer: z.string().openapi({ example: '/to', description: 'JSON Pointer, RFC 6901.' }),
+        }),
+      )
+      .optional(),
+  })
+  .openapi('Problem')
+
+const recipient = z.string().max(60)
+
+export const createMessage = z
+  .strictObject({
+    to: z
+      .union([recipient, z.array(recipient).min(1).max(MAX_RECIPIENTS)], {
+        error: `give one number, or a list of 1 to ${MAX_RECIPIENTS} numbers`,
+      })
+      .openapi({
+        example: '+447700900123',
+        description: 'Number in international form, or a list of up to 1,000.',
+      }),
+    from: z.string().openapi({
+      example: 'Linehaul',
+      description: 'Sender id: up to 11 characters, a number or a short code.',
+    }),
+    text: z.string().openapi({ example: 'Hello from Linehaul' }),
+    client_reference: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .openapi({ description: 'Your own id; can be searched for.' }),
+    encoding: z
+      .enum(['auto', 'gsm7', 'ucs2'])
+      .default('auto')
+      .openapi({ description: 'auto: GSM-7 when every character has a place in it, else UCS-2.' }),
+    traffic_class: z.enum(TRAFFIC_CLASSES).default('transactional'),
+    max_segments: z
+      .int()
+      .min(1)
+      .max(255)
+      .optional()
+      .openapi({ description: 'Refuse the message when it takes more.' }),
+    dry_run: z
+      .boolean()
+      .default(false)
+      .openapi({ description: 'Answer with encoding, segments and price; send nothing.' }),
+  })
+  .openapi('CreateMessage')
+
+export const acceptedMessage = z
+  .object({
+    id: z.uuid(),
+    status,
+    to: z.string(),
+    from: z.string(),
+    segments: z.int(),
+    encoding: z.string().openapi({ example: 'gsm7' }),
+    price,
+    client_reference: z.string().nullable(),
+    created_at: z.iso.datetime(),
+  })
+  .openapi('AcceptedMessage')
+
+export const quotedMessage = z
+  .object({
+    dry_run: z.literal(true),
+    to: z.string(),
+    from: z.string(),
+    segments: z.int(),
+    encoding: z.string(),
+    price,
+    carrier: z.string().openapi({ description: 'The carrier that would be asked first.' }),
+  })
+  .openapi('QuotedMessage')
+
+const refusedMessage = z.object({ to: z.string(), error: problem }).openapi('RefusedMessage')
+
+export const acceptedList = z
+  .object({
+    messages: z.array(z.union([acceptedMessage, refusedMessage])).openapi({
+      description: 'In the order of `to`: each accepted, or refused with its problem.',
+    }),
+  })
+  .openapi('AcceptedMessages')
+
+export const quotedList = z
+  .object({ messages: z.array(z.union([quotedMessage, refusedMessage])) })
+  .openapi('QuotedMessages')
+
+const timelineEvent = z
+  .object({
+    at: z.iso.datetime(),
+    type: z.string().openapi({ example: 'submitted' }),
+    status,
+    carrier: z.string().nullable(),
+    attempt: z.int().nullable(),
+    segment: z.int().nullable(),
+    code: z.string().nullable(),
+    raw_code: z.string().nullable(),
+    detail: z.record(z.string(), z.unknown()).nullable(),
+  })
+  .openapi('TimelineEvent')
+
+export const message = acceptedMessage
+  .extend({
+    is_final: z.boolean(),
+    error: z
+      .object({ code: z.string(), detail: z.string().nullable() })
+      .nullable()
+      .openapi({ description: 'Why it stands where it stands; null when all is well.' }),
+    carrier: z.string().nullable(),
+    attempts: z.int(),
+    text: z.string(),
+    traffic_class: z.enum(TRAFFIC_CLASSES),
+    country: z.string().openapi({ example: 'GB' }),
+    updated_at: z.iso.datetime(),
+    final_at: z.iso.datetime().nullable(),
+  })
+  .openapi('Message')
+
+export const messageWithTimeline = message
+  .extend({ timeline: z.array(timelineEvent) })
+  .openapi('MessageWithTimeline')
+
+export const messageList = z
+  .object({
+    messages: z.array(message),
+    next_cursor: z.string().nullable().openapi({ description: 'null: this is the last page.' }),
+  })
+  .openapi('MessageList')
+
+export const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().optional().openapi({ description: '`next_cursor` of the page before.' }),
+  status: status.optional(),
+  to: z.string().optional(),
+  from: z.string().optional(),
+  carrier: z.string().optional(),
+  client_reference: z.string().optional(),
+  created_from: z.iso.datetime({ offset: true }).optional(),
+  created_before: z.iso.datetime({ offset: true }).optional(),
+})

@@ -1,0 +1,285 @@
+import type { Carrier, OutboundMessage, SegmentOutcome, Submission } from '../carriers/carrier.ts'
+import type { Clock } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { parseSender } from '../routing/sender.ts'
+import { Lane } from './lane.ts'
+import type { Message } from './message.ts'
+import type { Routes } from './routes.ts'
+import { type Held, nextStep } from './settle.ts'
+import type { Spool } from './spool.ts'
+
+/** What a {@link Dispatcher} is built with. */
+export interface DispatcherOptions {
+  readonly carriers: ReadonlyMap<string, Carrier>
+  readonly routes: Routes
+  readonly spool: Spool
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Messages that may wait in memory; beyond that intake refuses. Default 100,000. */
+  readonly maxQueued?: number
+}
+
+/**
+ * Takes accepted messages to their carriers: a queue for each carrier, no faster than its binds and
+ * its agreed rate allow, the intent journalled before the first octet is written.
+ *
+ * A carrier that is slow or down holds up only its own queue; what waits there is routed again when
+ * another carrier can take it.
+ */
+export class Dispatcher {
+  readonly #lanes = new Map<string, Lane>()
+  readonly #routes: Routes
+  readonly #spool: Spool
+  readonly #logger: Logger
+  readonly #clock: Clock
+  readonly #maxQueued: number
+  readonly #held = new Map<string, Held>()
+  readonly #working = new Set<Promise<void>>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #isStopped = false
+  /** Set when the time to wait for answers is over. */
+  #isAbandoned = false
+
+  constructor(options: DispatcherOptions) {
+    this.#routes = options.routes
+    this.#spool = options.spool
+    this.#logger = options.logger
+    this.#clock = options.clock
+    this.#maxQueued = options.maxQueued ?? 100_000
+    for (const carrier of options.carriers.values()) {
+      this.#lanes.set(carrier.name, new Lane(carrier))
+    }
+  }
+
+  /** Messages in memory: waiting, or at a carrier without an answer yet. */
+  get heldCount(): number {
+    return this.#held.size
+  }
+
+  /** True when intake should refuse. */
+  get isFull(): boolean {
+    return this.#held.size >= this.#maxQueued
+  }
+
+  /** Messages waiting for each carrier. */
+  queueLengths(): { carrier: string; waiting: number; inFlight: number }[] {
+    return [...this.#lanes.values()].map((lane) => ({
+      carrier: lane.carrier.name,
+      waiting: lane.waiting,
+      inFlight: lane.inFlight,
+    }))
+  }
+
+  /** True while this dispatcher works on a message. */
+  holds(messageId: string): boolean {
+    return this.#held.has(messageId)
+  }
+
+  /** Takes a committed message; its `carrier` says whose queue it joins. */
+  enqueue(message: Message): void {
+    const held: Held = { message, tried: new Set(), rounds: 0 }
+    this.#held.set(message.id, held)
+    this.#join(held)
+  }
+
+  /** A bind of the carrier came or went. */
+  onCapacityChange(carrierName: string): void {
+    if (this.#isStopped) return
+    const lane = this.#lanes.get(carrierName)
+    if (lane?.carrier.isUp) {
+      lane.wake()
+      this.#pump(lane)
+    }
+    for (const stuck of this.#lanes.values()) {
+      if (!stuck.carrier.isUp && stuck.waiting > 0) this.#rerouteAll(stuck)
+    }
+  }
+
+  /**
+   * Takes no more work, and waits up to `drainMs` for answers to what is at a carrier. Close the
+   * carriers afterwards, then await {@link drained}.
+   */
+  async stop(drainMs: number): Promise<void> {
+    this.#isStopped = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+    await Promise.race([this.drained(), elapsed(drainMs)])
+    this.#isAbandoned = true
+    for (const lane of this.#lanes.values()) lane.wake()
+  }
+
+  /** Resolves when everything that was at a carrier is answered or given up, and journalled. */
+  async drained(): Promise<void> {
+    while (this.#working.size > 0) await Promise.all(this.#working)
+  }
+
+  #join(held: Held): void {
+    const lane = this.#lanes.get(held.message.carrier)
+    if (!lane) {
+      this.#logger.error({ carrier: held.message.carrier }, 'no such carrier, message waits')
+      return
+    }
+    lane.push(held)
+    this.#pump(lane)
+  }
+
+  #pump(lane: Lane): void {
+    while (!this.#isStopped) {
+      const turn = lane.next(Date.now())
+      if (turn.held) this.#track(this.#submit(lane, turn.held))
+      else {
+        if (turn.waitMs > 0 && !lane.isPumpScheduled) this.#pumpLater(lane, turn.waitMs)
+        return
+      }
+    }
+  }
+
+  #pumpLater(lane: Lane, waitMs: number): void {
+    lane.isPumpScheduled = true
+    this.#after(waitMs, () => {
+      lane.isPumpScheduled = false
+      this.#pump(lane)
+    })
+  }
+
+  #after(waitMs: number, run: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      run()
+    }, waitMs)
+    this.#timers.add(timer)
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked: Promise<void> = work
+      .catch((error: unknown) => {
+        this.#logger.error({ error: messageOf(error) }, 'a message could not be moved on')
+      })
+      .finally(() => this.#working.delete(tracked))
+    this.#working.add(tracked)
+  }
+
+  async #submit(lane: Lane, held: Held): Promise<void> {
+    const { message } = held
+    const carrier = lane.carrier.name
+    const attempt = message.attempt + 1
+    const submission = lane.carrier.prepare(outbound(message))
+    const segments = submission.segmentCount
+    lane.inFlight += segments
+    try {
+      const at = this.#clock()
+      await this.#spool.write({
+        kind: 'submitting',
+        message,
+        carrier,
+        attempt,
+        segmentCount: segments,
+        replacements: submission.replacements,
+        at,
+      })
+      message.attempt = attempt
+      message.status = 'sending'
+      const outcomes = await this.#sendAll(lane, submission)
+      lane.inFlight -= segments
+      await this.#settle(held, outcomes)
+    } catch (error) {
+      this.#held.delete(message.id)
+      throw error
+    }
+  }
+
+  /**
+   * Sends all segments. When the connection closes in the middle, the rest follows on the next one:
+   * half a message is of no use to anybody.
+   */
+  async #sendAll(lane: Lane, submission: Submission): Promise<SegmentOutcome[]> {
+    const outcomes = await this.#sendEach(lane, submission, numbersTo(submission.segmentCount))
+    for (let tries = 0; tries < MAX_RESUMPTIONS && isHalfSent(outcomes); tries++) {
+      if (!(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
+      const rest = numbersTo(outcomes.length).filter((n) => outcomes[n - 1]?.kind === 'not_sent')
+      const resumed = await this.#sendEach(lane, submission, rest)
+      rest.forEach((segment, index) => {
+        const outcome = resumed[index]
+        if (outcome) outcomes[segment - 1] = outcome
+      })
+    }
+    return outcomes
+  }
+
+  #sendEach(
+    lane: Lane,
+    submission: Submission,
+    segments: readonly number[],
+  ): Promise<SegmentOutcome[]> {
+    return Promise.all(segments.map((segment) => this.#send(lane, submission, segment)))
+  }
+
+  /** Sends one segment, as often as the carrier asks for patience. */
+  async #send(lane: Lane, submission: Submission, segment: number): Promise<SegmentOutcome> {
+    for (;;) {
+      const outcome = await submission.send(segment)
+      if (outcome.kind !== 'throttled') return outcome
+      lane.pacer.pause(outcome.pauseMs, Date.now())
+      await lane.pauseOver()
+      if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
+    }
+  }
+
+  async #settle(held: Held, outcomes: readonly SegmentOutcome[]): Promise<void> {
+    const { message } = held
+    const carrier = message.carrier
+    this.#routes.note(carrier, outcomes)
+    const { entry, rejoinAfterMs } = nextStep(held, outcomes, this.#routes.choose, this.#clock())
+    await this.#spool.write(entry)
+    message.status = entry.to
+    message.carrier = entry.carrier
+    if (rejoinAfterMs === undefined) this.#held.delete(message.id)
+    else if (rejoinAfterMs > 0) this.#after(rejoinAfterMs, () => this.#join(held))
+    else this.#join(held)
+    const lane = this.#lanes.get(carrier)
+    if (lane) this.#pump(lane)
+  }
+
+  #rerouteAll(lane: Lane): void {
+    for (const held of lane.takeAll()) {
+      const step = this.#routes.reroute(held, this.#clock())
+      if (!step) {
+        lane.push(held)
+        continue
+      }
+      this.#track(
+        this.#spool.write(step).then(() => {
+          held.message.carrier = step.carrier
+          this.#join(held)
+        }),
+      )
+    }
+  }
+}
+
+/** How often the rest of a message follows on another connection, and how long one is waited for. */
+const MAX_RESUMPTIONS = 5
+const RESUME_PATIENCE_MS = 30_000
+
+function outbound(message: Message): OutboundMessage {
+  const parsed = parseSender(message.from)
+  const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
+  return { ...message, sender }
+}
+
+function isHalfSent(outcomes: readonly SegmentOutcome[]): boolean {
+  const kinds = new Set(outcomes.map(({ kind }) => kind))
+  return kinds.has('not_sent') && (kinds.has('accepted') || kinds.has('uncertain'))
+}
+
+/** The numbers from 1 to `last`. */
+function numbersTo(last: number): number[] {
+  return Array.from({ length: last }, (_, index) => index + 1)
+}
+
+function elapsed(waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, waitMs).unref()
+  })
+}

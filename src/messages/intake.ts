@@ -1,0 +1,209 @@
+import { uuidv7 } from 'uuidv7'
+import type { Content } from '../carriers/carrier.ts'
+import type { Clock } from '../core/clock.ts'
+import { GatewayError } from '../core/errors.ts'
+import { EncodingError } from '../encoding/errors.ts'
+import { countSegments } from '../encoding/segment.ts'
+import { type PhoneNumber, parseNumber } from '../routing/number.ts'
+import type { RouteCandidate, RouteDecision } from '../routing/router.ts'
+import { parseSender } from '../routing/sender.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Message, RawContent, RequestedEncoding, TrafficClass } from './message.ts'
+import { type Routes, routedEvent } from './routes.ts'
+import type { Spool } from './spool.ts'
+
+/** A message as a front door hands it in, its fields not yet judged. */
+export interface MessageRequest {
+  readonly source: 'rest' | 'smpp'
+  readonly partner: string | null
+  readonly to: string
+  readonly from: string
+  readonly text: string
+  readonly raw: RawContent | null
+  readonly registeredDelivery: number
+  readonly encoding: RequestedEncoding
+  readonly trafficClass: TrafficClass
+  readonly maxSegments: number | null
+  readonly clientReference: string | null
+}
+
+/** What a request would become and cost. */
+export interface Quote {
+  readonly number: PhoneNumber
+  /** The sender id as it will be shown. */
+  readonly from: string
+  readonly encoding: string
+  readonly segments: number
+  readonly best: RouteCandidate
+  readonly decision: RouteDecision
+}
+
+/** What an {@link Intake} is built with. */
+export interface IntakeOptions {
+  readonly routes: Routes
+  readonly spool: Spool
+  readonly dispatcher: Dispatcher
+  readonly clock: Clock
+}
+
+/** The one way in, for every front door: judge, route, price, make durable, hand on. */
+export class Intake {
+  readonly #routes: Routes
+  readonly #spool: Spool
+  readonly #dispatcher: Dispatcher
+  readonly #clock: Clock
+  #isClosed = false
+
+  constructor(options: IntakeOptions) {
+    this.#routes = options.routes
+    this.#spool = options.spool
+    this.#dispatcher = options.dispatcher
+    this.#clock = options.clock
+  }
+
+  /**
+   * Judges a request and gives its encoding, segments, route and price, changing nothing.
+   *
+   * @throws {GatewayError} with `pointer`: `to_invalid`, `from_invalid`, `text_invalid`,
+   *   `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`
+   */
+  quote(request: MessageRequest): Quote {
+    const number = readNumber(request.to)
+    const from = readSender(request.from)
+    const content = readContent(request)
+    const decision = this.#routes.decide({ number, content, trafficClass: request.trafficClass })
+    const [best] = decision.candidates
+    const layout = best && this.#routes.layOut(best.carrier, content)
+    if (!best || !layout) throw noRoute(number, decision)
+    return { number, from, ...layout, best, decision }
+  }
+
+  /**
+   * Takes a message over: resolves once it is durable and on its way.
+   *
+   * @throws {GatewayError} what {@link quote} throws; `busy`, `queue_full`, `storage_unavailable` or
+   *   `closed`, all retryable, when it cannot be taken now
+   */
+  async accept(tenantId: string, request: MessageRequest): Promise<Message> {
+    if (this.#isClosed) {
+      throw new GatewayError('closed', 'the gateway is shutting down', { retryable: true })
+    }
+    if (this.#dispatcher.isFull) {
+      throw new GatewayError('queue_full', 'too many messages wait for their carriers', {
+        retryable: true,
+      })
+    }
+    const quote = this.quote(request)
+    const at = this.#clock()
+    const message: Message = {
+      id: uuidv7(),
+      tenantId,
+      source: request.source,
+      partner: request.partner,
+      to: quote.number.e164,
+      from: quote.from,
+      text: request.text,
+      raw: request.raw,
+      registeredDelivery: request.registeredDelivery,
+      encoding: quote.encoding,
+      requestedEncoding: request.encoding,
+      segments: quote.segments,
+      maxSegments: request.maxSegments,
+      trafficClass: request.trafficClass,
+      clientReference: request.clientReference,
+      country: quote.number.country,
+      priceMicros: quote.best.priceMicros,
+      priceCurrency: quote.best.currency,
+      createdAt: at,
+      status: 'queued',
+      carrier: quote.best.carrier,
+      attempt: 0,
+    }
+    await this.#spool.write({
+      kind: 'accepted',
+      message,
+      events: [
+        {
+          messageId: message.id,
+          at,
+          type: 'accepted',
+          status: 'accepted',
+          detail: {
+            source: message.source,
+            encoding: message.encoding,
+            segments: message.segments,
+          },
+        },
+        routedEvent(message.id, quote.decision, at),
+      ],
+    })
+    this.#dispatcher.enqueue(message)
+    return message
+  }
+
+  /** Refuses everything from now on. */
+  close(): void {
+    this.#isClosed = true
+  }
+}
+
+function readNumber(to: string): PhoneNumber {
+  const parsed = parseNumber(to)
+  if (parsed.ok) return parsed.number
+  throw new GatewayError('to_invalid', `"${to}" is not a phone number: ${parsed.reason}`, {
+    pointer: '/to',
+  })
+}
+
+function readSender(from: string): string {
+  const parsed = parseSender(from)
+  if (parsed.ok) {
+    const { kind, value } = parsed.sender
+    return kind === 'number' ? `+${value}` : value
+  }
+  throw new GatewayError('from_invalid', `"${from}" is not a sender id: ${parsed.reason}`, {
+    pointer: '/from',
+  })
+}
+
+/** Judges the content apart from any carrier, so that its faults are told as such. */
+function readContent(request: MessageRequest): Content {
+  const content = {
+    text: request.text,
+    raw: request.raw,
+    requestedEncoding: request.encoding,
+    maxSegments: request.maxSegments,
+  }
+  if (request.raw) return content
+  const { text } = request
+  if (text === '') {
+    throw new GatewayError('text_empty', 'the text is empty: write at least one character', {
+      pointer: '/text',
+    })
+  }
+  const nul = text.indexOf('\0')
+  if (nul >= 0) {
+    throw new GatewayError('text_invalid', `the text has the character U+0000 at index ${nul}`, {
+      pointer: '/text',
+    })
+  }
+  try {
+    countSegments(text, {
+      encoding: request.encoding,
+      maxSegments: request.maxSegments ?? undefined,
+    })
+  } catch (error) {
+    if (!(error instanceof EncodingError)) throw error
+    throw new GatewayError(error.code, error.message, { pointer: '/text', cause: error })
+  }
+  return content
+}
+
+function noRoute(number: PhoneNumber, decision: RouteDecision): GatewayError {
+  const reasons = decision.refused.map(({ carrier, reason }) => `${carrier}: ${reason}`).join('; ')
+  return new GatewayError(
+    'no_route',
+    `no carrier takes messages to ${number.country} (+${number.callingCode}). ${reasons || 'No carrier is configured'}`,
+    { pointer: '/to' },
+  )
+}

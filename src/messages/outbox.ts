@@ -1,0 +1,53 @@
+import { sql } from 'drizzle-orm'
+import { uuidv7 } from 'uuidv7'
+import { unnest } from '../store/batch.ts'
+import type { Database, Store } from '../store/open.ts'
+import type { OutboxItem, OutboxPayload } from './journal.ts'
+import type { MessageStatus } from './states.ts'
+
+/** Receipt bits of registered_delivery, SMPP v3.4 section 5.2.17. */
+function wantsReceipt(registeredDelivery: number, status: MessageStatus): boolean {
+  const wish = registeredDelivery & 0x03
+  if (wish === 0) return false
+  if (wish === 2) return status !== 'delivered'
+  if (wish === 3) return status === 'delivered'
+  return true
+}
+
+/** What a partner must be known for before it is owed a receipt. */
+export interface Recipient {
+  readonly partner: string | null
+  readonly registeredDelivery: number
+}
+
+/** The receipt owed for a message that has ended; empty when nobody asked for one. */
+export function owedReceipt(recipient: Recipient, payload: OutboxPayload): OutboxItem[] {
+  const { partner, registeredDelivery } = recipient
+  if (partner === null || !wantsReceipt(registeredDelivery, payload.status)) return []
+  return [{ id: uuidv7(), partner, messageId: payload.messageId, payload }]
+}
+
+/** Adds items to the outbox. */
+export async function writeOutbox(
+  store: Store,
+  tx: Database,
+  items: readonly OutboxItem[],
+): Promise<void> {
+  if (items.length === 0) return
+  const rows = unnest<OutboxItem>(
+    'v',
+    {
+      id: ['uuid', ({ id }) => id],
+      partner: ['text', ({ partner }) => partner],
+      message_id: ['uuid', ({ messageId }) => messageId],
+      payload: ['jsonb', ({ payload }) => payload],
+    },
+    items,
+  )
+  await store.query(
+    sql`
+      insert into outbox (id, partner, message_id, payload, created_at)
+      select v.*, now() from ${rows}`,
+    tx,
+  )
+}

@@ -1,0 +1,156 @@
+import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
+import type { Clock } from '../core/clock.ts'
+import { type PhoneNumber, parseNumber } from '../routing/number.ts'
+import type { PrefixTable } from '../routing/prefix-table.ts'
+import { Quality } from '../routing/quality.ts'
+import {
+  type CarrierSnapshot,
+  type Rate,
+  type RouteCandidate,
+  type RouteDecision,
+  rank,
+} from '../routing/router.ts'
+import type { MovedEntry, TimelineEvent, Transition } from './journal.ts'
+import type { Message, TrafficClass } from './message.ts'
+import type { Held } from './settle.ts'
+
+/** A carrier with what it charges. */
+export interface PricedCarrier {
+  readonly carrier: Carrier
+  readonly rates: PrefixTable<Rate>
+}
+
+/** What a route is wanted for. */
+export interface RouteQuestion {
+  readonly number: PhoneNumber
+  readonly content: Content
+  readonly trafficClass: TrafficClass
+  readonly excluded?: ReadonlySet<string>
+}
+
+/** Candidates and refusals beyond these are left out of the timeline. */
+const MAX_LISTED = 5
+
+/** Asks the router with the carriers as they are now, and keeps count of how well they do. */
+export class Routes {
+  readonly quality = new Quality()
+  readonly #carriers: ReadonlyMap<string, PricedCarrier>
+  readonly #clock: Clock
+
+  constructor(carriers: readonly PricedCarrier[], clock: Clock) {
+    this.#carriers = new Map(carriers.map((priced) => [priced.carrier.name, priced]))
+    this.#clock = clock
+  }
+
+  /** Ranks the carriers for a content; best first. */
+  decide(question: RouteQuestion): RouteDecision {
+    const { number, content, trafficClass, excluded } = question
+    return rank(
+      {
+        number,
+        trafficClass,
+        segments: (name) => this.layOut(name, content)?.segments ?? 0,
+        ...(excluded ? { excluded } : {}),
+      },
+      { carriers: this.#snapshot() },
+    )
+  }
+
+  /** What the content takes at a carrier; undefined when it cannot be sent there. */
+  layOut(carrierName: string, content: Content): ContentLayout | undefined {
+    try {
+      return this.#carriers.get(carrierName)?.carrier.layOut(content)
+    } catch {
+      // Too long or not encodable there: for the router that is a reason, not an error.
+      return undefined
+    }
+  }
+
+  /** The next carrier for a message that others have refused; undefined when none is left. */
+  readonly choose = (
+    message: Message,
+    excluded: ReadonlySet<string>,
+    at: Date,
+  ): { carrier: string; event: TimelineEvent } | undefined => {
+    const decision = this.#decideFor(message, excluded)
+    const [best] = decision?.candidates ?? []
+    if (!decision || !best) return undefined
+    return { carrier: best.carrier, event: routedEvent(message.id, decision, at) }
+  }
+
+  /** The move of a waiting message away from a carrier that is down; undefined to leave it there. */
+  reroute(held: Held, at: Date): MovedEntry | undefined {
+    const { message } = held
+    const next = this.choose(message, held.tried, at)
+    if (!next || next.carrier === message.carrier) return undefined
+    if (!this.#carriers.get(next.carrier)?.carrier.isUp) return undefined
+    return {
+      kind: 'moved',
+      message,
+      to: 'queued',
+      at,
+      carrier: next.carrier,
+      attempt: message.attempt,
+      answers: [],
+      events: [next.event],
+      errorCode: null,
+      errorDetail: null,
+    }
+  }
+
+  /** Counts refusals of a carrier against it; what it accepts is judged by the receipt. */
+  note(carrier: string, outcomes: readonly SegmentOutcome[]): void {
+    if (outcomes.some((outcome) => outcome.kind === 'refused' && outcome.class === 'passing')) {
+      this.quality.record(carrier, false, this.#clock())
+    }
+  }
+
+  /** Counts the end of a message for or against its carrier. */
+  noteEnd({ carrier, status }: Transition): void {
+    this.quality.record(carrier, status === 'delivered', this.#clock())
+  }
+
+  #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
+    const parsed = parseNumber(message.to)
+    if (!parsed.ok) return undefined
+    return this.decide({
+      number: parsed.number,
+      content: message,
+      trafficClass: message.trafficClass,
+      excluded,
+    })
+  }
+
+  #snapshot(): CarrierSnapshot[] {
+    const now = this.#clock()
+    return [...this.#carriers.values()].map(({ carrier, rates }) => ({
+      name: carrier.name,
+      rates,
+      isUp: carrier.isUp,
+      success: this.quality.estimate(carrier.name, now).success,
+    }))
+  }
+}
+
+/** The timeline's line about a choice: who was in question, in order, and why. */
+export function routedEvent(messageId: string, decision: RouteDecision, at: Date): TimelineEvent {
+  return {
+    messageId,
+    at,
+    type: 'routed',
+    status: 'queued',
+    carrier: decision.candidates[0]?.carrier,
+    detail: describeDecision(decision),
+  }
+}
+
+/** A decision as the API and the timeline show it. */
+export function describeDecision(decision: RouteDecision): object {
+  return {
+    candidates: decision.candidates.slice(0, MAX_LISTED).map((candidate: RouteCandidate) => ({
+      carrier: candidate.carrier,
+      reasons: candidate.reasons,
+    })),
+    refused: decision.refused.slice(0, MAX_LISTED),
+  }
+}

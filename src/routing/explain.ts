@@ -1,0 +1,48 @@
+import { formatMicros } from '../core/money.ts'
+
+/** What the texts of a candidate are made of. */
+export interface CandidateFacts {
+  readonly prefix: string
+  readonly rateMicros: bigint
+  readonly priceMicros: bigint
+  readonly currency: string
+  readonly segments: number
+  /** 0 to 1. */
+  readonly success: number
+  /** Expected cost per delivered message, in micro-units of the base or of {@link currency}. */
+  readonly score: number
+  readonly isUp: boolean
+  /** `converted`: the score is in the base currency; `nominal`: amounts were compared as they are. */
+  readonly comparison: 'same' | 'converted' | 'nominal'
+}
+
+/** Why a candidate stands where it stands, one sentence for each fact. */
+export function explainCandidate(facts: CandidateFacts): string[] {
+  const { currency, segments } = facts
+  const where = facts.prefix === '' ? 'everywhere' : `prefix ${facts.prefix}`
+  const price = `${formatMicros(facts.rateMicros)} ${currency} per segment`
+  const total =
+    segments === 1
+      ? price
+      : `${price} x ${segments} segments = ${formatMicros(facts.priceMicros)} ${currency}`
+  const cost = formatMicros(BigInt(Math.round(facts.score)))
+  const unit = facts.comparison === 'converted' ? 'in the base currency' : currency
+  const reasons = [
+    `rate for ${where}: ${total}`,
+    `${(facts.success * 100).toFixed(1)} % delivered lately: expected cost ${cost} ${unit} per delivered message`,
+  ]
+  if (facts.comparison === 'nominal') {
+    reasons.push(`no conversion rate for ${currency}: its amounts are compared as they are`)
+  }
+  if (!facts.isUp) reasons.push('not connected now: placed after the carriers that are')
+  return reasons
+}
+
+/** Why a carrier is no candidate. */
+export const refusals = {
+  noRate: (digits: string) => `no rate reaches +${digits.slice(0, 6)}…`,
+  alreadyTried: () => 'already tried for this message',
+  wrongClass: (trafficClass: string, allowed: readonly string[]) =>
+    `takes no ${trafficClass} traffic, only ${allowed.join(', ')}`,
+  noSegments: (count: number) => `cannot carry the text: it would take ${count} segments there`,
+} as const

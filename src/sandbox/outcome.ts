@@ -1,0 +1,117 @@
+/** One receipt that a message will cause. */
+export interface PlannedReceipt {
+  readonly stat: string
+  /** `message_state` of the optional parameter. */
+  readonly state: number
+  /** Three digits. */
+  readonly err: string
+  /** Milliseconds after the submit. */
+  readonly afterMs: number
+  readonly isIntermediate: boolean
+}
+
+/** What the simulated carrier does with a submitted message. */
+export interface Outcome {
+  /** `command_status` of the response; anything but 0 means no message and no receipts. */
+  readonly status: number
+  readonly receipts: readonly PlannedReceipt[]
+  /** Milliseconds that the response is held back beyond the usual. */
+  readonly extraSubmitDelayMs: number
+  /** Refuse the first attempt and take the second. */
+  readonly isThrottledOnce: boolean
+}
+
+/** What decides about a message. */
+export interface OutcomeInput {
+  /** Digits; the last four may be one of the endings below. */
+  readonly destination: string
+  readonly sequence: number
+  readonly seed: number
+  /** Share of ordinary messages that is taken, 0 to 1. */
+  readonly acceptRate: number
+  readonly receiptDelayMs: readonly [min: number, max: number]
+}
+
+const ESME_RINVDSTADR = 0x0b
+const ESME_RSUBMITFAIL = 0x45
+const ENDING_DIGITS = 4
+const STEP_MS = 50
+
+const DELIVERED = { stat: 'DELIVRD', state: 2, err: '000', isIntermediate: false }
+const ENROUTE = { stat: 'ENROUTE', state: 1, err: '000', isIntermediate: true }
+
+type Behaviour = (delayMs: number) => Partial<Outcome>
+
+const one = (stat: string, state: number, err: string): Behaviour => {
+  return (afterMs) => ({ receipts: [{ stat, state, err, isIntermediate: false, afterMs }] })
+}
+
+/**
+ * What the last four digits of a destination ask for; any other number is delivered.
+ *
+ * 0001 undeliverable, 0002 expired, 0003 rejected, 0004 refused at submit as a wrong address, 0005
+ * throttled once, 0006 never a receipt, 0007 the receipt twice, 0008 an intermediate receipt first,
+ * 0009 the receipt before the response.
+ */
+const ENDINGS: Readonly<Record<string, Behaviour>> = {
+  '0001': one('UNDELIV', 5, '001'),
+  '0002': one('EXPIRED', 3, '002'),
+  '0003': one('REJECTD', 8, '003'),
+  '0004': () => ({ status: ESME_RINVDSTADR, receipts: [] }),
+  '0005': () => ({ isThrottledOnce: true }),
+  '0006': () => ({ receipts: [] }),
+  '0007': (afterMs) => ({
+    receipts: [
+      { ...DELIVERED, afterMs },
+      { ...DELIVERED, afterMs: afterMs + STEP_MS },
+    ],
+  }),
+  '0008': (afterMs) => ({
+    receipts: [
+      { ...ENROUTE, afterMs },
+      { ...DELIVERED, afterMs: afterMs + STEP_MS },
+    ],
+  }),
+  '0009': () => ({ receipts: [{ ...DELIVERED, afterMs: 0 }], extraSubmitDelayMs: STEP_MS }),
+}
+
+/** Decides about a message; the same input always gives the same outcome. */
+export function decideOutcome(input: OutcomeInput): Outcome {
+  const { destination, sequence, seed, acceptRate, receiptDelayMs } = input
+  const [min, max] = receiptDelayMs
+  const afterMs = min + Math.round(draw(seed, destination, sequence, 'delay') * (max - min))
+  const delivered: Outcome = {
+    status: 0,
+    receipts: [{ ...DELIVERED, afterMs }],
+    extraSubmitDelayMs: 0,
+    isThrottledOnce: false,
+  }
+  const ending = destination.slice(-ENDING_DIGITS)
+  const behaviour = Object.hasOwn(ENDINGS, ending) ? ENDINGS[ending] : undefined
+  if (behaviour !== undefined) return { ...delivered, ...behaviour(afterMs) }
+  if (draw(seed, destination, sequence, 'accept') >= acceptRate) {
+    return { ...delivered, status: ESME_RSUBMITFAIL, receipts: [] }
+  }
+  return delivered
+}
+
+/** True when `registered_delivery` asks for a receipt of this kind: SMPP v3.4, section 5.2.17. */
+export function isWanted(receipt: PlannedReceipt, registeredDelivery: number): boolean {
+  const wish = registeredDelivery & 0x03
+  if (receipt.isIntermediate) return wish === 1 || (registeredDelivery & 0x10) !== 0
+  if (wish === 2) return receipt.state !== DELIVERED.state
+  if (wish === 3) return receipt.state === DELIVERED.state
+  return wish === 1
+}
+
+/** A number from 0 to below 1 that depends on nothing but the arguments (FNV-1a, then mixed). */
+function draw(seed: number, destination: string, sequence: number, purpose: string): number {
+  const text = `${seed}/${destination}/${sequence}/${purpose}`
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index++) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b)
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
+}

@@ -1,0 +1,70 @@
+import { type SQL, sql } from 'drizzle-orm'
+
+/** PostgreSQL types that {@link unnest} knows how to write. */
+export type ColumnType =
+  | 'uuid'
+  | 'text'
+  | 'text[]'
+  | 'int2'
+  | 'int8'
+  | 'timestamptz'
+  | 'jsonb'
+  | 'bytea'
+
+/** What a column of a batch may hold; `jsonb` takes any object. */
+export type ColumnValue = string | number | bigint | Date | Buffer | object | null | undefined
+
+/** Columns of a batch: the name in SQL, its type, and how to read it from a row. */
+export type BatchColumns<Row> = Record<string, readonly [ColumnType, (row: Row) => ColumnValue]>
+
+/**
+ * The rows as one SQL relation with one array parameter per column: `unnest($1, $2, …) AS alias(…)`.
+ *
+ * One statement then serves any number of rows, with a text that depends only on the columns.
+ * Arrays travel as text literals, so that both drivers pass them on unread. A `text[]` column arrives
+ * as its literal: cast it with `alias.column::text[]`.
+ */
+export function unnest<Row>(alias: string, columns: BatchColumns<Row>, rows: readonly Row[]): SQL {
+  const entries = Object.entries(columns)
+  const arrays = entries.map(([, [type, read]]) => {
+    const elementType = type === 'text[]' ? 'text' : type
+    return sql`${arrayLiteral(type, read, rows)}::text::${sql.raw(elementType)}[]`
+  })
+  const names = entries.map(([name]) => name).join(', ')
+  return sql`unnest(${sql.join(arrays, sql`, `)}) as ${sql.raw(`${alias}(${names})`)}`
+}
+
+/** A PostgreSQL array literal of strings, for a `text` parameter that is cast to an array type. */
+export function textArray(values: readonly string[]): string {
+  return `{${values.map(quote).join(',')}}`
+}
+
+function arrayLiteral<Row>(
+  type: ColumnType,
+  read: (row: Row) => ColumnValue,
+  rows: readonly Row[],
+): string {
+  const items: string[] = []
+  for (const row of rows) {
+    const value = read(row)
+    items.push(value === null || value === undefined ? 'NULL' : element(type, value))
+  }
+  return `{${items.join(',')}}`
+}
+
+function element(type: ColumnType, value: NonNullable<ColumnValue>): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return value.toString()
+  if (typeof value === 'string') return quote(value)
+  if (value instanceof Date) return `"${value.toISOString()}"`
+  if (Buffer.isBuffer(value)) return `"\\\\x${value.toString('hex')}"`
+  if (type === 'text[]') return quote(textArray(value as string[]))
+  return quote(JSON.stringify(value))
+}
+
+const NEEDS_CARE = /["\\\0]/
+
+function quote(text: string): string {
+  if (!NEEDS_CARE.test(text)) return `"${text}"`
+  // PostgreSQL text cannot hold U+0000; one such character must not fail a batch of other messages.
+  return `"${text.replaceAll('\0', '\uFFFD').replace(/["\\]/g, '\\$&')}"`
+}

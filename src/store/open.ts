@@ -1,0 +1,206 @@
+import { fileURLToPath } from 'node:url'
+import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
+import { type SQL, sql } from 'drizzle-orm'
+import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
+import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
+import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
+import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator'
+import postgres from 'postgres'
+import { GatewayError, messageOf } from '../core/errors.ts'
+import { takeFileLock } from './lock.ts'
+
+/** Drizzle over either driver, or a transaction of it. */
+export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>
+
+/** An open database with its schema up to date. */
+export interface Store {
+  readonly kind: 'pglite' | 'postgres'
+  readonly db: Database
+  /** Runs raw SQL and gives its rows; `on` is a transaction, the whole database by default. */
+  query<Row extends object>(statement: SQL, on?: Database): Promise<Row[]>
+  /** Waits for what runs, then closes. */
+  close(): Promise<void>
+}
+
+const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
+
+/** Any number that only Linehaul takes: one gateway at a time per PostgreSQL database. */
+const ADVISORY_LOCK_KEY = 0x11e4a01
+
+/** How long a starting gateway waits for one that is stopping, in milliseconds. */
+const LOCK_WAIT_MS = 5_000
+
+/** Where the data lives: `url` of a PostgreSQL database when given, else a folder for PGlite. */
+export interface StoreOptions {
+  readonly databaseUrl: string | undefined
+  readonly dataDir: string
+}
+
+/**
+ * Opens the database and brings its schema up to date.
+ *
+ * @throws {GatewayError} `database_unreachable`, `database_in_use`, `data_dir_in_use`,
+ *   `data_dir_unusable` or `migration_failed`, each naming the address or the folder
+ */
+export function openStore(options: StoreOptions): Promise<Store> {
+  return options.databaseUrl === undefined
+    ? openPglite(options.dataDir)
+    : openPostgres(options.databaseUrl)
+}
+
+/** PGlite in a folder, or in memory when given a dump of a migrated database (for tests). */
+export async function openPglite(dataDir: string): Promise<Store> {
+  const lock = takeFileLock(`${dataDir}/linehaul.lock`)
+  try {
+    const client = await createPglite({ dataDir: `${dataDir}/pglite` }, dataDir)
+    const store = storeOnPglite(client)
+    await migrated(() => migratePglite(drizzlePglite(client), { migrationsFolder: MIGRATIONS }))
+    return {
+      ...store,
+      async close() {
+        await client.close()
+        lock.release()
+      },
+    }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function createPglite(options: PGliteOptions, dataDir: string): Promise<PGlite> {
+  try {
+    return await PGlite.create(options)
+  } catch (cause) {
+    throw new GatewayError(
+      'data_dir_unusable',
+      `cannot open the embedded database in ${dataDir}: ${messageOf(cause)}`,
+      { cause },
+    )
+  }
+}
+
+/** The store on a PGlite that is already migrated; closing it closes the client. */
+export function storeOnPglite(client: PGlite): Store {
+  const db = drizzlePglite(client) as unknown as Database
+  return {
+    kind: 'pglite',
+    db,
+    async query<Row extends object>(statement: SQL, on: Database = db) {
+      const result = (await on.execute(statement)) as unknown as { rows: Row[] }
+      return result.rows
+    },
+    close: () => client.close(),
+  }
+}
+
+async function openPostgres(url: string): Promise<Store> {
+  const client = postgres(url, {
+    max: 10,
+    connect_timeout: 10,
+    connection: { application_name: 'linehaul' },
+    onnotice() {},
+  })
+  try {
+    await reached(client, url)
+    const lock = await takeAdvisoryLock(url)
+    const drizzled = drizzlePostgres(client)
+    const db = drizzled as unknown as Database
+    try {
+      await migrated(() => migratePostgres(drizzled, { migrationsFolder: MIGRATIONS }))
+    } catch (error) {
+      await lock.end()
+      throw error
+    }
+    return {
+      kind: 'postgres',
+      db,
+      async query<Row extends object>(statement: SQL, on: Database = db) {
+        return [...((await on.execute(statement)) as unknown as Row[])]
+      },
+      async close() {
+        await client.end({ timeout: 10 })
+        await lock.end({ timeout: 5 })
+      },
+    }
+  } catch (error) {
+    await client.end({ timeout: 0 })
+    throw error
+  }
+}
+
+async function reached(client: postgres.Sql, url: string): Promise<void> {
+  try {
+    await client`select 1`
+  } catch (cause) {
+    throw new GatewayError(
+      'database_unreachable',
+      `cannot reach PostgreSQL at ${withoutPassword(url)}: ${reasonOf(cause)}`,
+      { retryable: true, cause },
+    )
+  }
+}
+
+/** Node joins the errors of several addresses into one without a message. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(messageOf).join('; ')
+  return messageOf(cause)
+}
+
+/**
+ * Holds a session-level advisory lock on a connection of its own, so that a second gateway on the
+ * same database does not send the same messages again.
+ */
+async function takeAdvisoryLock(url: string): Promise<postgres.Sql> {
+  const holder = postgres(url, {
+    max: 1,
+    idle_timeout: 0,
+    max_lifetime: null,
+    connection: { application_name: 'linehaul lock' },
+    onnotice() {},
+  })
+  const deadline = Date.now() + LOCK_WAIT_MS
+  for (;;) {
+    const [row] = await holder`select pg_try_advisory_lock(${ADVISORY_LOCK_KEY}) as taken`
+    if (row?.taken === true) return holder
+    if (Date.now() > deadline) break
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  await holder.end({ timeout: 0 })
+  throw new GatewayError(
+    'database_in_use',
+    `another Linehaul gateway is running on ${withoutPassword(url)}: stop it first`,
+    { retryable: true },
+  )
+}
+
+async function migrated(run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (cause) {
+    throw new GatewayError('migration_failed', `cannot update the schema: ${messageOf(cause)}`, {
+      cause,
+    })
+  }
+}
+
+function withoutPassword(url: string): string {
+  try {
+    const parsed = new URL(url)
+    if (parsed.password) parsed.password = '***'
+    return parsed.toString()
+  } catch {
+    return 'the address in DATABASE_URL (not a URL: postgres://user:password@host:port/database)'
+  }
+}
+
+/** True when the database answers. */
+export async function isReachable(store: Store): Promise<boolean> {
+  try {
+    await store.query(sql`select 1`)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,41 @@
+import {
+  bigint,
+  index,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core'
+
+/**
+ * One row per submit of one segment to one carrier, journalled before the socket write and never
+ * overwritten by a later attempt.
+ */
+export const attempts = pgTable(
+  'attempts',
+  {
+    message_id: uuid().notNull(),
+    /** 1 for the first carrier tried. */
+    attempt: smallint().notNull(),
+    /** 1 for the first segment. */
+    segment: smallint().notNull(),
+    carrier: text().notNull(),
+    /** See `SegmentState` in `messages/states.ts`. */
+    state: text().notNull(),
+    /** The carrier's id, character for character as it came in the response. */
+    carrier_message_id: text(),
+    /** The id in the form in which receipts are matched, see `smpp/id-profile.ts`. */
+    match_key: text(),
+    /** As it came: 32 bits, unsigned. */
+    command_status: bigint({ mode: 'number' }),
+    submitted_at: timestamp({ withTimezone: true }).notNull(),
+    answered_at: timestamp({ withTimezone: true }),
+    receipt_at: timestamp({ withTimezone: true }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.message_id, table.attempt, table.segment] }),
+    index('attempts_by_match_key').on(table.carrier, table.match_key),
+  ],
+)

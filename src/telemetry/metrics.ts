@@ -1,0 +1,141 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** A figure that is read when somebody asks for the metrics. */
+export interface ReadOnScrape {
+  queueLengths(): readonly { carrier: string; waiting: number; inFlight: number }[]
+  binds(): readonly { carrier: string; bind: string; isUp: boolean }[]
+  journalPending(): number
+}
+
+/** The gateway's own metrics next to those of the Node process; Prometheus text format. */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #accepted: Counter
+  readonly #refused: Counter
+  readonly #segments: Counter
+  readonly #ended: Counter
+  readonly #receipts: Counter
+  readonly #commitEntries: Histogram
+  readonly #acceptToSubmit: Histogram
+
+  constructor() {
+    const registers = [this.#registry]
+    collectDefaultMetrics({ register: this.#registry })
+    this.#accepted = new Counter({
+      name: 'linehaul_messages_accepted_total',
+      help: 'Messages taken over, by front door.',
+      labelNames: ['source'],
+      registers,
+    })
+    this.#refused = new Counter({
+      name: 'linehaul_messages_refused_total',
+      help: 'Messages refused at intake, by error code.',
+      labelNames: ['code'],
+      registers,
+    })
+    this.#segments = new Counter({
+      name: 'linehaul_segments_submitted_total',
+      help: 'Segments submitted to a carrier, by outcome.',
+      labelNames: ['carrier', 'outcome'],
+      registers,
+    })
+    this.#ended = new Counter({
+      name: 'linehaul_messages_final_total',
+      help: 'Messages that reached a final status.',
+      labelNames: ['carrier', 'status'],
+      registers,
+    })
+    this.#receipts = new Counter({
+      name: 'linehaul_receipts_total',
+      help: 'Receipts from carriers, by normalised state.',
+      labelNames: ['carrier', 'state'],
+      registers,
+    })
+    this.#commitEntries = new Histogram({
+      name: 'linehaul_journal_batch_entries',
+      help: 'Journal entries per commit.',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
+      registers,
+    })
+    this.#acceptToSubmit = new Histogram({
+      name: 'linehaul_accept_to_submit_seconds',
+      help: 'From acceptance to the journalled intent to submit.',
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+      registers,
+    })
+  }
+
+  /** Adds the figures that are read on demand. */
+  observe(read: ReadOnScrape): void {
+    const registers = [this.#registry]
+    new Gauge({
+      name: 'linehaul_queue_messages',
+      help: 'Messages waiting for a carrier.',
+      labelNames: ['carrier'],
+      registers,
+      collect() {
+        for (const { carrier, waiting } of read.queueLengths()) this.set({ carrier }, waiting)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_in_flight_segments',
+      help: 'Segments journalled for a carrier and not answered yet.',
+      labelNames: ['carrier'],
+      registers,
+      collect() {
+        for (const { carrier, inFlight } of read.queueLengths()) this.set({ carrier }, inFlight)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_bind_up',
+      help: '1 while the bind is bound.',
+      labelNames: ['carrier', 'bind'],
+      registers,
+      collect() {
+        for (const { carrier, bind, isUp } of read.binds())
+          this.set({ carrier, bind }, isUp ? 1 : 0)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_journal_pending_entries',
+      help: 'Journal entries waiting for a commit.',
+      registers,
+      collect() {
+        this.set(read.journalPending())
+      },
+    })
+  }
+
+  accepted(source: string): void {
+    this.#accepted.inc({ source })
+  }
+
+  refused(code: string): void {
+    this.#refused.inc({ code })
+  }
+
+  segment(carrier: string, outcome: string): void {
+    this.#segments.inc({ carrier, outcome })
+  }
+
+  ended(carrier: string, status: string): void {
+    this.#ended.inc({ carrier, status })
+  }
+
+  receipt(carrier: string, state: string): void {
+    this.#receipts.inc({ carrier, state })
+  }
+
+  committed(entries: number): void {
+    this.#commitEntries.observe(entries)
+  }
+
+  submitted(secondsSinceAcceptance: number): void {
+    this.#acceptToSubmit.observe(secondsSinceAcceptance)
+  }
+
+  /** The text for Prometheus, and its content type. */
+  async render(): Promise<{ text: string; contentType: string }> {
+    return { text: await this.#registry.metrics(), contentType: this.#registry.contentType }
+  }
+}

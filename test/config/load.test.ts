@@ -1,0 +1,420 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describeSettings, documentationRow } from '../../src/config/describe.ts'
+import { completeCarrier, loadConfig } from '../../src/config/load.ts'
+import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
+import { GatewayError } from '../../src/core/errors.ts'
+
+const CONTRACT = `
+tenants:
+  - name: demo
+    api_keys: [test-key-1]
+carriers:
+  - name: alpha
+    type: smpp
+    host: 127.0.0.1
+    port: 2776
+    system_id: linehaul
+    password: secret
+    rates:
+      - { prefix: "44", price: "0.0350", currency: EUR }
+      - { prefix: 86, price: 0.0210, currency: USD }
+      - { prefix: "", price: 1, currency: EUR }
+partners:
+  - { system_id: partner1, password: pw1, tenant: demo }
+`
+
+const CARRIER = 'name: a, type: smpp, host: h, port: 1, system_id: s'
+
+let cwd: string
+
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'linehaul-config-'))
+})
+
+afterEach(() => rmSync(cwd, { recursive: true }))
+
+function load(yaml: string, env: Record<string, string> = {}) {
+  writeFileSync(join(cwd, 'linehaul.yaml'), yaml)
+  return loadConfig({ env, cwd })
+}
+
+function mistakesOf(yaml: string, env: Record<string, string> = {}): readonly Mistake[] {
+  try {
+    load(yaml, env)
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError)
+    if (error instanceof ConfigError) return error.mistakes
+  }
+  throw new Error('the configuration was accepted')
+}
+
+describe('a good configuration', () => {
+  it('has every default when there is no file, and runs the sandbox', () => {
+    expect(loadConfig({ env: {}, cwd })).toEqual({
+      http: { host: '0.0.0.0', port: 8080 },
+      smpp: { host: '0.0.0.0', port: 2775 },
+      dataDir: join(cwd, 'data'),
+      databaseUrl: undefined,
+      logLevel: 'info',
+      tenants: [],
+      carriers: [],
+      partners: [],
+      sandbox: true,
+      file: undefined,
+    })
+  })
+
+  it('reads the contract file with the carrier defaults', () => {
+    const config = load(CONTRACT)
+    expect(config.sandbox).toBe(false)
+    expect(config.file).toBe(join(cwd, 'linehaul.yaml'))
+    expect(config.tenants).toEqual([{ name: 'demo', apiKeys: ['test-key-1'] }])
+    expect(config.partners).toEqual([{ systemId: 'partner1', password: 'pw1', tenant: 'demo' }])
+    expect(config.carriers).toEqual([
+      {
+        name: 'alpha',
+        type: 'smpp',
+        host: '127.0.0.1',
+        port: 2776,
+        systemId: 'linehaul',
+        password: 'secret',
+        systemType: '',
+        interfaceVersion: '3.4',
+        bind: 'transceiver',
+        sessions: 1,
+        window: 10,
+        segmentsPerSecond: 0,
+        enquireLinkSeconds: 30,
+        responseTimeoutSeconds: 10,
+        reconnectSeconds: { min: 1, max: 60 },
+        tls: undefined,
+        defaultAlphabet: 'gsm7',
+        longMessages: 'udh8',
+        messageIdProfile: 'exact',
+        receiptHeuristic: false,
+        transliterate: false,
+        registeredDelivery: 1,
+        validitySeconds: undefined,
+        sourceTon: undefined,
+        sourceNpi: undefined,
+        destinationTon: undefined,
+        destinationNpi: undefined,
+        destinationPlus: false,
+        rates: [
+          { prefix: '44', priceMicros: 35_000n, currency: 'EUR' },
+          { prefix: '86', priceMicros: 21_000n, currency: 'USD' },
+          { prefix: '', priceMicros: 1_000_000n, currency: 'EUR' },
+        ],
+      },
+    ])
+  })
+
+  it('puts the environment over the file, and ignores an empty variable', () => {
+    const yaml = 'http: { host: 127.0.0.1, port: 1 }\nsmpp: { port: 2 }\nlog_level: warn\n'
+    const config = load(yaml, {
+      LINEHAUL_HTTP_PORT: '0',
+      LINEHAUL_SMPP_PORT: '',
+      LINEHAUL_DATA_DIR: '/var/lib/linehaul',
+      DATABASE_URL: 'postgres://u:p@db/linehaul',
+      LINEHAUL_LOG_LEVEL: 'debug',
+    })
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 0 })
+    expect(config.smpp).toEqual({ host: '0.0.0.0', port: 2 })
+    expect(config.dataDir).toBe('/var/lib/linehaul')
+    expect(config.databaseUrl).toBe('postgres://u:p@db/linehaul')
+    expect(config.logLevel).toBe('debug')
+  })
+
+  it('finds the file by LINEHAUL_CONFIG and by argument', () => {
+    mkdirSync(join(cwd, 'etc'))
+    writeFileSync(join(cwd, 'etc', 'other.yaml'), 'log_level: error')
+    expect(loadConfig({ env: { LINEHAUL_CONFIG: 'etc/other.yaml' }, cwd }).logLevel).toBe('error')
+    expect(loadConfig({ env: {}, cwd, file: join(cwd, 'etc/other.yaml') }).logLevel).toBe('error')
+  })
+
+  it('fills in variables in texts, numbers and switches, and keeps an escaped one', () => {
+    const yaml = `
+carriers:
+  - { ${CARRIER}, password: "\${PW}", window: "\${WINDOW}", transliterate: "\${YES}" }
+tenants: [{ name: "x-\${WINDOW}", api_keys: ["$\${PW}"] }]`
+    const config = load(yaml, { PW: '0123', WINDOW: '25', YES: 'true' })
+    expect(config.carriers[0]).toMatchObject({ password: '0123', window: 25, transliterate: true })
+    expect(config.tenants[0]).toEqual({ name: 'x-25', apiKeys: [`\${PW}`] })
+  })
+
+  it('fills in a mapping that is used twice only once', () => {
+    const yaml = `
+carriers:
+  - &a { ${CARRIER}, password: "$\${P}" }
+  - { <<: *a, name: b }
+  - { <<: *a, name: c, sessions: 2 }`
+    expect(load(yaml).carriers.map((each) => [each.name, each.password, each.sessions])).toEqual([
+      ['a', `\${P}`, 1],
+      ['b', `\${P}`, 1],
+      ['c', `\${P}`, 2],
+    ])
+  })
+
+  it('keeps the digits of unquoted numbers where a text is wanted', () => {
+    const rates = 'rates: [{ prefix: 0044, price: 0.123450, currency: EUR }]'
+    const yaml = `carriers: [{ ${CARRIER}, password: 0123, interface_version: 5.0, ${rates} }]`
+    const [carrier] = load(yaml).carriers
+    expect(carrier).toMatchObject({ password: '0123', interfaceVersion: '5.0' })
+    expect(carrier?.rates[0]).toMatchObject({ prefix: '0044', priceMicros: 123_450n })
+  })
+
+  it('takes tls as a switch or a mapping and reads the files named in it', () => {
+    writeFileSync(join(cwd, 'ca.pem'), '-----BEGIN CERTIFICATE-----\nAA==\n')
+    const carrier = (name: string, tls: string) =>
+      `{ ${CARRIER.replace('name: a', `name: ${name}`)}, password: p, tls: ${tls} }`
+    const yaml = `carriers: [${[
+      carrier('a', 'true'),
+      carrier('b', 'false'),
+      carrier('c', '{ ca: ca.pem, reject_unauthorized: false, server_name: smsc.example }'),
+    ].join(', ')}]`
+    const none = { ca: undefined, cert: undefined, key: undefined }
+    expect(load(yaml).carriers.map(({ tls }) => tls)).toEqual([
+      { ...none, serverName: undefined, rejectUnauthorized: true },
+      undefined,
+      {
+        ...none,
+        ca: '-----BEGIN CERTIFICATE-----\nAA==\n',
+        serverName: 'smsc.example',
+        rejectUnauthorized: false,
+      },
+    ])
+  })
+})
+
+describe('mistakes', () => {
+  it('are all reported at once, with place, value and what is allowed', () => {
+    const mistakes = mistakesOf(
+      `
+http: { prot: 8080 }
+log_level: loud
+carriers:
+  - name: alpha
+    type: smpp
+    port: 99999
+    system_id: a-system-id-too-long
+    password: far too long a password
+    window: 0
+    bind: tranceiver
+    rates: [{ prefix: "+44", price: "0.12345678", currency: eur }]
+partners:
+  - { systemId: p, password: pw1, tenant: nobody }`,
+      { LINEHAUL_SMPP_PORT: '70000' },
+    )
+    const lines = mistakes.map(({ path, message }) => `${path}: ${message}`).sort()
+    expect(lines).toEqual([
+      'LINEHAUL_SMPP_PORT: 70000 is not allowed; allowed: a whole number from 0 to 65535',
+      'carriers[0].bind: "tranceiver" is not allowed; allowed: one of transceiver, transmitter, receiver, pair',
+      'carriers[0].host: is missing; allowed: a host name or an IP address',
+      'carriers[0].password: "***" is not allowed; allowed: 1 to 8 ASCII characters',
+      'carriers[0].port: 99999 is not allowed; allowed: a whole number from 1 to 65535',
+      'carriers[0].rates[0].currency: "eur" is not allowed; allowed: three capital letters, for example EUR',
+      'carriers[0].rates[0].prefix: "+44" is not allowed; allowed: up to 15 digits, without "+"; "" means everywhere',
+      'carriers[0].rates[0].price: "0.12345678" is not allowed; allowed: a decimal number with at most 6 decimals, for example "0.0350"',
+      'carriers[0].system_id: "a-system-id-too-long" is not allowed; allowed: 1 to 15 ASCII characters without blanks',
+      'carriers[0].window: 0 is not allowed; allowed: a whole number from 1 to 1000',
+      'http.prot: there is no such key; did you mean port?',
+      'log_level: "loud" is not allowed; allowed: one of trace, debug, info, warn, error, fatal, silent',
+      'partners[0].systemId: there is no such key; did you mean system_id?',
+      'partners[0].system_id: is missing; allowed: 1 to 15 ASCII characters without blanks',
+      'partners[0].tenant: there is no tenant "nobody"; allowed: the file has no tenants',
+    ])
+  })
+
+  it('come as one error of ours whose message has a line for each', () => {
+    writeFileSync(join(cwd, 'linehaul.yaml'), 'colour: red\nlog_level: 7')
+    try {
+      loadConfig({ env: {}, cwd })
+      expect.unreachable()
+    } catch (error) {
+      expect(error).toBeInstanceOf(GatewayError)
+      expect(error).toMatchObject({ code: 'config_invalid', retryable: false })
+      const lines = String((error as Error).message).split('\n')
+      expect(lines).toHaveLength(3)
+      expect(lines[0]).toBe('The configuration has 2 mistakes:')
+    }
+  })
+
+  it('name duplicates in carriers, tenants, partners, keys and prefixes', () => {
+    const rates = [1, 2].map((price) => `{ prefix: "44", price: ${price}, currency: EUR }`)
+    const carrier = `{ ${CARRIER}, password: p, rates: [${rates.join(', ')}] }`
+    const partner = '{ system_id: p, password: p, tenant: t }'
+    const tenant = '{ name: t, api_keys: [hidden-key] }'
+    const mistakes = mistakesOf(`
+carriers: [${carrier}, ${carrier.replace('system_id: s', 'system_id: z')}]
+tenants: [${tenant}, ${tenant}]
+partners: [${partner}, ${partner}]`)
+    expect(mistakes.map(({ path }) => path).sort()).toEqual([
+      'carriers[0].rates[1].prefix',
+      'carriers[1].name',
+      'carriers[1].rates[1].prefix',
+      'partners[1].system_id',
+      'tenants[1].api_keys[0]',
+      'tenants[1].name',
+    ])
+    expect(mistakes.map(({ message }) => message).join()).not.toContain('hidden-key')
+  })
+
+  it('include one port for both servers and a reconnect wait turned round', () => {
+    const wait = 'reconnect_seconds: { min: 90 }'
+    const yaml = `smpp: { port: 8080 }\ncarriers: [{ ${CARRIER}, password: p, ${wait} }]`
+    expect(mistakesOf(yaml)).toEqual([
+      {
+        path: 'carriers[0].reconnect_seconds',
+        message: 'min 90 is above max 60; min must not be larger',
+      },
+      { path: 'smpp.port', message: '8080 is also http.port; they must differ' },
+    ])
+  })
+
+  it('name the variable that is missing, once', () => {
+    const yaml = `carriers: [{ ${CARRIER}, password: "\${NO_SUCH}", window: "\${9}" }]`
+    expect(mistakesOf(yaml)).toEqual([
+      {
+        path: 'carriers[0].password',
+        message: 'the environment variable NO_SUCH is not set or is empty',
+      },
+      {
+        path: 'carriers[0].window',
+        message: `\${9} names no environment variable: letters, digits and "_" are allowed`,
+      },
+    ])
+  })
+
+  it('give line and column of every syntax error without quoting the line', () => {
+    const mistakes = mistakesOf('carriers:\n  - password: "open-secret\n    port: [1, 2\n')
+    expect(mistakes.length).toBeGreaterThan(0)
+    for (const { path, message } of mistakes) {
+      expect(path).toBe(join(cwd, 'linehaul.yaml'))
+      expect(message).toMatch(/^line \d+, column \d+: \S/)
+      expect(message).not.toContain('open-secret')
+    }
+    expect(mistakesOf('http: { port: 1 }\nhttp: { port: 2 }')[0]?.message).toMatch(
+      /^line 2, column 1: .*unique/,
+    )
+  })
+
+  it.each([
+    ['', /is empty/],
+    ['# only a comment\n', /is empty/],
+    ['- a\n- b\n', /holds a list; it must be a mapping/],
+    ['just words', /holds a single value; it must be a mapping/],
+    ['a: *nowhere', /alias/i],
+  ])('refuse %j as a whole', (yaml, message) => {
+    const [mistake, ...others] = mistakesOf(yaml)
+    expect(others).toEqual([])
+    expect(mistake?.path).toBe(join(cwd, 'linehaul.yaml'))
+    expect(mistake?.message).toMatch(message)
+  })
+
+  it.each([
+    ['http: 8080', 'http', /8080 is not allowed; allowed: a mapping/],
+    ['carriers: { name: a }', 'carriers', /a mapping is not allowed; allowed: a list of carriers/],
+    ['tenants:', 'tenants', /nothing is not allowed; allowed: a list of tenants/],
+    ['carriers: [7]', 'carriers[0]', /7 is not allowed; allowed: a mapping/],
+  ])('tell a wrong shape: %j', (yaml, path, message) => {
+    const [mistake] = mistakesOf(yaml)
+    expect(mistake?.path).toBe(path)
+    expect(mistake?.message).toMatch(message)
+  })
+
+  it('never show a secret, not even where it stands in the wrong place', () => {
+    const secret = 'S3CRET-S3CRET'
+    const mistakes = mistakesOf(
+      `
+database_url: mysql://u:${secret}@h/d
+carriers:
+  - { ${CARRIER}, pasword: ${secret}, password: [${secret}], tls: { key: ${secret}, ca: no.pem } }
+tenants: [{ name: t, api_keys: ["${secret} x"] }]`,
+    )
+    expect(mistakes.map(({ path }) => path)).toEqual([
+      'database_url',
+      'tenants[0].api_keys[0]',
+      'carriers[0].password',
+      'carriers[0].pasword',
+    ])
+    expect(JSON.stringify(mistakes)).not.toContain(secret)
+    const unreadable = mistakesOf(
+      `carriers: [{ ${CARRIER}, password: p, tls: { key: ${secret}, ca: no.pem } }]`,
+    )
+    expect(unreadable.map(({ path }) => path)).toEqual([
+      'carriers[0].tls.ca',
+      'carriers[0].tls.key',
+    ])
+    expect(JSON.stringify(unreadable)).not.toContain(secret)
+  })
+
+  it('include a named file that does not exist or cannot be read', () => {
+    expect(() => loadConfig({ env: { LINEHAUL_CONFIG: 'no.yaml' }, cwd })).toThrow(
+      /LINEHAUL_CONFIG=no\.yaml: the configuration file .*no\.yaml does not exist/,
+    )
+    expect(() => loadConfig({ env: { LINEHAUL_CONFIG: '.' }, cwd })).toThrow(/cannot be read/)
+    expect(() => loadConfig({ env: {}, cwd, file: 'no.yaml' })).toThrow(ConfigError)
+  })
+
+  it('in the environment are named after the variable', () => {
+    const env = { LINEHAUL_LOG_LEVEL: 'loud', LINEHAUL_HTTP_PORT: '80a', DATABASE_URL: 'x://u:pw' }
+    try {
+      loadConfig({ env, cwd })
+      expect.unreachable()
+    } catch (error) {
+      expect((error as ConfigError).mistakes.map(({ path }) => path).sort()).toEqual([
+        'DATABASE_URL',
+        'LINEHAUL_HTTP_PORT',
+        'LINEHAUL_LOG_LEVEL',
+      ])
+      expect((error as Error).message).not.toContain('u:pw')
+    }
+  })
+})
+
+describe('completeCarrier', () => {
+  const settings = {
+    name: 'sandbox',
+    host: '127.0.0.1',
+    port: 2776,
+    systemId: 'linehaul',
+    password: 'sandbox',
+    sessions: 2,
+    rates: [{ prefix: '44', price: '0.0350', currency: 'EUR' }],
+  }
+
+  it('gives what the file would give', () => {
+    const carrier = completeCarrier(settings)
+    expect(carrier).toMatchObject({ systemId: 'linehaul', sessions: 2, window: 10, tls: undefined })
+    expect(carrier.rates).toEqual([{ prefix: '44', priceMicros: 35_000n, currency: 'EUR' }])
+    const { systemId, ...others } = settings
+    const yaml = JSON.stringify({ carriers: [{ ...others, type: 'smpp', system_id: systemId }] })
+    expect(load(yaml).carriers).toEqual([carrier])
+  })
+
+  it('refuses what the file would refuse', () => {
+    expect(() => completeCarrier({ ...settings, port: 0 })).toThrow(/port: 0 is not allowed/)
+  })
+})
+
+describe('docs/configuration.md', () => {
+  const guide = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+
+  it.each(describeSettings().map((setting) => [setting.path, documentationRow(setting)]))(
+    'has the line of %s as the schema says it',
+    (_path, row) => expect(guide.split('\n')).toContain(row),
+  )
+
+  it('has a line for nothing else', () => {
+    const rows = guide.split('\n').filter((line) => line.startsWith('| `'))
+    expect(rows).toHaveLength(describeSettings().length)
+  })
+
+  it('shows an example that is accepted', () => {
+    const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? []
+    expect(load(example, { ALPHA_PASSWORD: 'secret' }).carriers).toHaveLength(1)
+  })
+})
