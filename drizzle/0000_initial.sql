@@ -16,8 +16,8 @@ CREATE TABLE "attempts" (
 CREATE TABLE "carriers" (
 	"name" text PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
-	"quality_good" double precision DEFAULT 0 NOT NULL,
-	"quality_bad" double precision DEFAULT 0 NOT NULL,
+	"quality_delivered" double precision DEFAULT 0 NOT NULL,
+	"quality_total" double precision DEFAULT 0 NOT NULL,
 	"quality_at" timestamp with time zone,
 	"created_at" timestamp with time zone NOT NULL
 );

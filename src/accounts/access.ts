@@ -63,7 +63,7 @@ export async function openAccess(
 }
 
 /** The tenant that `npm start` without a configuration works for. */
-const DEMO_TENANT = 'demo'
+export const DEMO_TENANT = 'demo'
 
 /**
  * Access for the demo tenant. A key is made when there is none yet or a new one is asked for; only
@@ -83,14 +83,12 @@ export async function openDemoAccess(
   const newKey = `lh_${randomBytes(24).toString('base64url')}`
   await store.db.transaction(async (tx) => {
     await tx.delete(apiKeys).where(inArray(apiKeys.tenant_id, [tenantId]))
-    await tx
-      .insert(apiKeys)
-      .values({
-        id: uuidv7(),
-        tenant_id: tenantId,
-        key_hash: hashKey(newKey),
-        created_at: new Date(),
-      })
+    await tx.insert(apiKeys).values({
+      id: uuidv7(),
+      tenant_id: tenantId,
+      key_hash: hashKey(newKey),
+      created_at: new Date(),
+    })
   })
   return { access: new Access(await tenantRows(store, demo)), newKey }
 }

@@ -1,7 +1,8 @@
-import { sql } from 'drizzle-orm'
+import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import { unnest } from '../store/batch.ts'
 import type { Database, Store } from '../store/open.ts'
+import { outbox } from '../store/schema/outbox.ts'
 import type { OutboxItem, OutboxPayload } from './journal.ts'
 import type { MessageStatus } from './states.ts'
 
@@ -50,4 +51,29 @@ export async function writeOutbox(
       select v.*, now() from ${rows}`,
     tx,
   )
+}
+
+/** What a partner has yet to acknowledge, oldest first. */
+export async function readOutbox(
+  store: Store,
+  partner: string,
+  limit: number,
+): Promise<OutboxItem[]> {
+  const rows = await store.db
+    .select()
+    .from(outbox)
+    .where(eq(outbox.partner, partner))
+    .orderBy(asc(outbox.id))
+    .limit(limit)
+  return rows.map((row) => ({
+    id: row.id,
+    partner: row.partner,
+    messageId: row.message_id,
+    payload: row.payload as OutboxPayload,
+  }))
+}
+
+/** Removes what the partner has acknowledged. */
+export async function removeFromOutbox(store: Store, ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await store.db.delete(outbox).where(inArray(outbox.id, [...ids]))
 }

@@ -1,4 +1,6 @@
 import { sql } from 'drizzle-orm'
+import { uuidv7 } from 'uuidv7'
+import type { CarrierReceipt } from '../carriers/carrier.ts'
 import { unnest } from '../store/batch.ts'
 import type { Database, Store } from '../store/open.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
@@ -19,6 +21,20 @@ export interface Match {
   readonly attempt: number
   readonly segment: number
   readonly state: SegmentState
+}
+
+/** Longest id that is kept; a carrier's response may hold any octets it likes. */
+const MAX_ID = 255
+
+/** The journal entry for a receipt that has just come. */
+export function receiptEntry(receipt: CarrierReceipt, receivedAt: Date): ReceiptEntry {
+  return {
+    kind: 'receipt',
+    id: uuidv7(),
+    ...receipt,
+    carrierMessageId: receipt.carrierMessageId.slice(0, MAX_ID),
+    receivedAt,
+  }
 }
 
 /** Waiting receipts whose id one of the new responses carries. */

@@ -1,0 +1,199 @@
+import { parseArgs } from 'node:util'
+import { environment } from './config/environment.ts'
+import { loadConfig } from './config/load.ts'
+import type { Config } from './config/schema.ts'
+import { GatewayError, messageOf } from './core/errors.ts'
+import { type Gateway, startGateway } from './main.ts'
+import { SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
+import { sendAndFollow } from './send.ts'
+import { SmppError } from './smpp/errors.ts'
+import { openStore } from './store/open.ts'
+import { createLogger } from './telemetry/log.ts'
+import { VERSION } from './version.ts'
+
+const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
+
+  linehaul serve [--new-demo-key]   run the gateway; without a configuration, against simulated carriers
+  linehaul check-config [FILE]      read the configuration and say what is wrong with it
+  linehaul migrate                  bring the database schema up to date
+  linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
+                                    send one message through a running gateway and follow it
+  linehaul sandbox                  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')}
+
+The configuration is the YAML file in LINEHAUL_CONFIG, or linehaul.yaml in this folder. Environment
+variables go over the file; see docs/configuration.md.
+`
+
+const EXIT_USAGE = 2
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+class UsageError extends Error {}
+
+function readConfig(file?: string): Config {
+  return loadConfig({ env: environment, cwd: process.cwd(), ...(file ? { file } : {}) })
+}
+
+async function serve(args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: { 'new-demo-key': { type: 'boolean' } } })
+  const config = readConfig()
+  const logger = createLogger(config.logLevel)
+  const startedAt = performance.now()
+  const gateway = await startGateway(config, {
+    logger,
+    replaceDemoKey: values['new-demo-key'] ?? false,
+  })
+  announce(config, gateway, performance.now() - startedAt)
+  const signal = await firstSignal()
+  say(`${signal}: finishing what is at the carriers (a second signal stops at once)`)
+  onSignal(() => process.exit(130))
+  await gateway.close()
+  say('stopped')
+}
+
+function announce(config: Config, gateway: Gateway, tookMs: number): void {
+  const host = config.http.host === '0.0.0.0' ? '127.0.0.1' : config.http.host
+  const url = `http://${host}:${gateway.httpPort}`
+  say(`Linehaul ${VERSION} is ready after ${(tookMs / 1_000).toFixed(1)} s`)
+  say(`  HTTP API   ${url}   (reference: ${url}/docs)`)
+  say(`  SMPP       ${host}:${gateway.smppPort}`)
+  say(`  Data       ${config.databaseUrl === undefined ? config.dataDir : 'PostgreSQL'}`)
+  if (config.file) say(`  Config     ${config.file}`)
+  if (!config.sandbox) return
+  const key = gateway.newDemoKey ?? '$LINEHAUL_API_KEY'
+  say('')
+  say('No configuration: simulated carriers answer, nothing leaves this machine.')
+  if (gateway.newDemoKey) {
+    say(`The demo tenant's API key, shown this once: ${gateway.newDemoKey}`)
+  } else {
+    say(
+      "The demo tenant's API key was shown at the first start; for another: npm start -- --new-demo-key",
+    )
+  }
+  say('')
+  say('Send a message:')
+  say(
+    `  curl -s ${url}/v1/messages -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '{"to":"+447700900123","from":"Linehaul","text":"Hello from Linehaul"}'`,
+  )
+  say('Follow it (put the id of the answer at the end):')
+  say(`  curl -s -H "Authorization: Bearer ${key}" ${url}/v1/messages/ID`)
+  if (gateway.demoPartner) {
+    const { systemId, password } = gateway.demoPartner
+    say('Or bind with any SMPP client (the password is new at every start):')
+    say(
+      `  bind_transceiver to ${host}:${gateway.smppPort} with system_id ${systemId}, password ${password}`,
+    )
+    say('')
+  }
+}
+
+async function checkConfig(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, allowPositionals: true })
+  const config = readConfig(positionals[0])
+  if (config.sandbox) {
+    say('no configuration file: the gateway would run against its simulated carriers')
+    return
+  }
+  const { tenants, carriers, partners } = config
+  say(
+    `${config.file}: ${tenants.length} tenants, ${carriers.length} carriers, ${partners.length} partners, no mistakes`,
+  )
+}
+
+async function migrate(): Promise<void> {
+  const config = readConfig()
+  const store = await openStore(config)
+  await store.close()
+  say('the database schema is up to date')
+}
+
+async function send(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      to: { type: 'string' },
+      from: { type: 'string' },
+      text: { type: 'string' },
+      key: { type: 'string' },
+      url: { type: 'string' },
+      'dry-run': { type: 'boolean' },
+    },
+  })
+  const { to, from, text } = values
+  if (to === undefined || from === undefined || text === undefined) {
+    throw new UsageError('send needs --to, --from and --text')
+  }
+  const config = readConfig()
+  const key = values.key ?? environment.LINEHAUL_API_KEY ?? config.tenants[0]?.apiKeys[0]
+  if (key === undefined) throw new UsageError('send needs --key KEY or LINEHAUL_API_KEY')
+  const url = values.url ?? `http://127.0.0.1:${config.http.port}`
+  const body = { to, from, text, dry_run: values['dry-run'] ?? false }
+  if (!(await sendAndFollow({ url, key, body, say }))) process.exitCode = 1
+}
+
+async function sandbox(args: string[]): Promise<void> {
+  parseArgs({ args, options: {} })
+  const running = await startSandbox({ ports: SANDBOX_PORTS })
+  say('Simulated carriers, for the "carriers" of a configuration file:')
+  for (const carrier of running.carriers) {
+    const { name, host, port, systemId, password, rates } = carrier
+    say(`  - { name: ${name}, type: smpp, host: ${host}, port: ${port}, system_id: ${systemId},`)
+    say(`      password: ${password}, sessions: ${carrier.sessions}, window: ${carrier.window},`)
+    const { prefix, price, currency } = rates[0] ?? { prefix: '', price: '0', currency: 'EUR' }
+    say(`      rates: [{ prefix: "${prefix}", price: "${price}", currency: ${currency} }] }`)
+  }
+  await firstSignal()
+  await running.close()
+}
+
+/** The first signal that asks the process to end. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => onSignal(resolve))
+}
+
+function onSignal(react: (signal: NodeJS.Signals) => void): void {
+  process.once('SIGINT', react)
+  process.once('SIGTERM', react)
+}
+
+const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  serve,
+  'check-config': checkConfig,
+  migrate,
+  send,
+  sandbox,
+}
+
+async function run(): Promise<void> {
+  const [name = 'help', ...args] = process.argv.slice(2)
+  if (['help', '--help', '-h'].includes(name)) return say(HELP)
+  if (['version', '--version', '-v'].includes(name)) return say(VERSION)
+  const command = COMMANDS[name]
+  if (!command) throw new UsageError(`there is no command "${name}"`)
+  await command(args)
+}
+
+function isUsageError(error: unknown): boolean {
+  if (error instanceof UsageError) return true
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return code.startsWith('ERR_PARSE_ARGS')
+}
+
+try {
+  await run()
+} catch (error) {
+  if (isUsageError(error)) {
+    complain(`${messageOf(error)}\n\n${HELP}`)
+    process.exit(EXIT_USAGE)
+  }
+  // An error raised on purpose says all there is to say; anything else is ours to find.
+  const isOurs = error instanceof GatewayError || error instanceof SmppError
+  complain(isOurs || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message))
+  process.exit(1)
+}

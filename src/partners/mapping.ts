@@ -1,0 +1,129 @@
+import { GatewayError } from '../core/errors.ts'
+import { decodeText, encodeText } from '../encoding/data-coding.ts'
+import { readUserData } from '../encoding/reassembly.ts'
+import { buildUdh, concatElement } from '../encoding/udh.ts'
+import type { MessageRequest } from '../messages/intake.ts'
+import type { OutboxPayload } from '../messages/journal.ts'
+import type { RawContent } from '../messages/message.ts'
+import type { PduInput, SubmitSm } from '../smpp/pdu.ts'
+import { formatReceipt } from '../smpp/receipt-format.ts'
+import type { MessageState } from '../smpp/receipt-state.ts'
+import { findTlv, TlvTag } from '../smpp/tlv.ts'
+
+/** data_coding values whose octets are nothing but text; anything else passes through as it is. */
+const PLAIN_TEXT = new Set([0x00, 0x01, 0x03, 0x08])
+const UCS2 = 0x08
+const UDH_INDICATOR = 0x40
+const TON_INTERNATIONAL = 1
+const TON_ALPHANUMERIC = 5
+const MAX_RAW_OCTETS = 254
+
+/**
+ * The request that a partner's submit_sm makes.
+ *
+ * Plain text is decoded, so that the carrier gets it in its own alphabet. Segments with a user data
+ * header, binary and flash messages pass through octet by octet; SAR segments get the header that
+ * says the same.
+ *
+ * @throws {GatewayError} `schedule_unsupported`, `text_too_long`
+ */
+export function requestOf(pdu: SubmitSm, systemId: string): MessageRequest {
+  if (pdu.schedule_delivery_time !== '') {
+    throw new GatewayError('schedule_unsupported', 'schedule_delivery_time must be empty')
+  }
+  const { text, raw } = contentOf(pdu)
+  return {
+    source: 'smpp',
+    partner: systemId,
+    to: pdu.destination_addr,
+    from: senderOf(pdu),
+    text,
+    raw,
+    registeredDelivery: pdu.registered_delivery,
+    encoding: pdu.data_coding === UCS2 ? 'ucs2' : 'auto',
+    trafficClass: 'transactional',
+    maxSegments: null,
+    clientReference: null,
+  }
+}
+
+function contentOf(pdu: SubmitSm): { text: string; raw: RawContent | null } {
+  const dataCoding = pdu.data_coding
+  const payload = findTlv(pdu.tlvs, TlvTag.message_payload)
+  const octets = pdu.short_message.length > 0 || !payload ? pdu.short_message : payload
+  const { concat } = readUserData(pdu.esm_class, pdu.short_message, pdu.tlvs)
+  if (concat?.method === 'sar') {
+    const header = buildUdh([concatElement({ ...concat, method: 'udh16' })])
+    return rawContent(Buffer.concat([header, octets]), UDH_INDICATOR, dataCoding)
+  }
+  if (pdu.esm_class & UDH_INDICATOR || !PLAIN_TEXT.has(dataCoding)) {
+    return rawContent(Buffer.from(octets), pdu.esm_class, dataCoding)
+  }
+  const { text } = decodeText(octets, dataCoding)
+  return text === undefined
+    ? rawContent(Buffer.from(octets), pdu.esm_class, dataCoding)
+    : { text, raw: null }
+}
+
+function rawContent(
+  octets: Buffer,
+  esmClass: number,
+  dataCoding: number,
+): { text: string; raw: RawContent } {
+  if (octets.length > MAX_RAW_OCTETS) {
+    throw new GatewayError(
+      'text_too_long',
+      `${octets.length} octets cannot pass through in one segment: ${MAX_RAW_OCTETS} at most`,
+    )
+  }
+  return { text: '', raw: { octets, esmClass, dataCoding } }
+}
+
+function senderOf(pdu: SubmitSm): string {
+  const isNumber = pdu.source_addr_ton === TON_INTERNATIONAL && /^\d+$/.test(pdu.source_addr)
+  return isNumber ? `+${pdu.source_addr}` : pdu.source_addr
+}
+
+const STATE_BY_STATUS: Readonly<Record<string, MessageState>> = {
+  delivered: 'DELIVERED',
+  undelivered: 'UNDELIVERABLE',
+  expired: 'EXPIRED',
+  failed: 'REJECTED',
+  canceled: 'DELETED',
+  unconfirmed: 'UNKNOWN',
+}
+
+/** The deliver_sm that carries a receipt to a partner. */
+export function receiptPdu(payload: OutboxPayload, interfaceVersion: number): PduInput {
+  const receipt = formatReceipt(
+    {
+      id: payload.messageId,
+      state: STATE_BY_STATUS[payload.status] ?? 'UNKNOWN',
+      submittedAt: new Date(payload.submittedAt),
+      doneAt: new Date(payload.doneAt),
+      errorCode: /^\d{1,3}$/.test(payload.rawError ?? '') ? Number(payload.rawError) : 0,
+    },
+    interfaceVersion,
+  )
+  return {
+    command: 'deliver_sm',
+    source_addr_ton: TON_INTERNATIONAL,
+    source_addr_npi: 1,
+    source_addr: payload.to.replace(/^\+/, ''),
+    ...destination(payload.from),
+    ...receipt,
+  }
+}
+
+/** The sender id of the message, which its receipt goes to. */
+function destination(from: string) {
+  const isName = /\D/.test(from.replace(/^\+/, ''))
+  return {
+    dest_addr_ton: isName ? TON_ALPHANUMERIC : from.startsWith('+') ? TON_INTERNATIONAL : 0,
+    dest_addr_npi: isName ? 0 : 1,
+    // Address fields hold Latin-1: a Greek sender id goes back as its GSM 03.38 octets.
+    destination_addr: isName
+      ? encodeText(from, 0).toString('latin1').replaceAll('\0', '@')
+      : from.replace(/^\+/, ''),
+  }
+}

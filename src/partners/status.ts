@@ -1,0 +1,22 @@
+import { GatewayError } from '../core/errors.ts'
+import { CommandStatus } from '../smpp/status.ts'
+
+/** How a refusal is spelled over SMPP; the same codes are spelled for HTTP in `http/problem.ts`. */
+const STATUS_BY_CODE: Readonly<Record<string, number>> = {
+  to_invalid: CommandStatus.ESME_RINVDSTADR,
+  from_invalid: CommandStatus.ESME_RINVSRCADR,
+  text_empty: CommandStatus.ESME_RINVMSGLEN,
+  text_invalid: CommandStatus.ESME_RSUBMITFAIL,
+  text_too_long: CommandStatus.ESME_RINVMSGLEN,
+  text_not_encodable: CommandStatus.ESME_RSUBMITFAIL,
+  no_route: CommandStatus.ESME_RINVDSTADR,
+  schedule_unsupported: CommandStatus.ESME_RINVSCHED,
+  busy: CommandStatus.ESME_RTHROTTLED,
+  queue_full: CommandStatus.ESME_RMSGQFUL,
+}
+
+/** The `command_status` for an error of intake; `ESME_RSYSERR` for what has no word in SMPP. */
+export function commandStatusOf(error: unknown): number {
+  const status = error instanceof GatewayError ? STATUS_BY_CODE[error.code] : undefined
+  return status ?? CommandStatus.ESME_RSYSERR
+}
