@@ -1,2 +1,62 @@
-/** Runs once before all tests. */
-export function setup(): void {}
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PGlite } from '@electric-sql/pglite'
+import { drizzle } from 'drizzle-orm/pglite'
+import { migrate } from 'drizzle-orm/pglite/migrator'
+import postgres from 'postgres'
+import type { TestProject } from 'vitest/node'
+
+const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
+const LOCAL_POSTGRES = 'postgres://postgres@127.0.0.1:5432/test'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** File with a dump of a migrated PGlite: loading it is faster than migrating a new one. */
+    pgliteTemplate: string
+    /** A PostgreSQL where databases may be made and dropped; null: there is none. */
+    postgresUrl: string | null
+  }
+}
+
+/**
+ * Runs once before all tests: makes the PGlite template, and looks for a PostgreSQL.
+ *
+ * `TEST_DATABASE_URL` names one; else the usual local address is tried. With
+ * `LINEHAUL_TEST_POSTGRES=required` the tests fail without one, otherwise they say what they skip.
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'linehaul-test-'))
+  const template = join(folder, 'template.tar')
+  await writeTemplate(template)
+  project.provide('pgliteTemplate', template)
+  project.provide('postgresUrl', await findPostgres())
+  return () => rm(folder, { recursive: true, force: true })
+}
+
+async function writeTemplate(file: string): Promise<void> {
+  const client = await PGlite.create()
+  await migrate(drizzle(client), { migrationsFolder: MIGRATIONS })
+  const dump = await client.dumpDataDir('none')
+  await writeFile(file, Buffer.from(await dump.arrayBuffer()))
+  await client.close()
+}
+
+async function findPostgres(): Promise<string | null> {
+  const url = process.env.TEST_DATABASE_URL ?? LOCAL_POSTGRES
+  const client = postgres(url, { max: 1, connect_timeout: 3, onnotice() {} })
+  try {
+    await client`select 1`
+    return url
+  } catch (error) {
+    const reason = `no PostgreSQL at ${url}: ${error instanceof Error ? error.message : error}`
+    if (process.env.LINEHAUL_TEST_POSTGRES === 'required' || process.env.TEST_DATABASE_URL) {
+      throw new Error(reason)
+    }
+    console.warn(`Skipping the tests on PostgreSQL (${reason}); those on PGlite run.`)
+    return null
+  } finally {
+    await client.end({ timeout: 1 })
+  }
+}

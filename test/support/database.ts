@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { PGlite } from '@electric-sql/pglite'
+import { sql } from 'drizzle-orm'
+import postgres from 'postgres'
+import { inject } from 'vitest'
+import { openStore, type Store, storeOnPglite } from '../../src/store/open.ts'
+
+/** One of the databases that the same tests run on. */
+export interface TestDatabase {
+  readonly name: 'PGlite' | 'PostgreSQL'
+  /** Opens an empty, migrated database of its own; closing the store removes it. */
+  open(): Promise<Store>
+}
+
+/** Every database that is there: PGlite always, PostgreSQL when the setup has found one. */
+export function testDatabases(): TestDatabase[] {
+  const postgresUrl = inject('postgresUrl')
+  const databases: TestDatabase[] = [{ name: 'PGlite', open: openTestPglite }]
+  if (postgresUrl !== null) {
+    databases.push({
+      name: 'PostgreSQL',
+      open: async () => {
+        const database = await createTestDatabase(postgresUrl)
+        const store = await openStore({ databaseUrl: database.url, dataDir: '' })
+        return {
+          ...store,
+          async close() {
+            await store.close()
+            await database.drop()
+          },
+        }
+      },
+    })
+  }
+  return databases
+}
+
+/** PGlite in memory, from the migrated template. */
+export async function openTestPglite(): Promise<Store> {
+  const template = await readFile(inject('pgliteTemplate'))
+  return storeOnPglite(await PGlite.create({ loadDataDir: new Blob([template]) }))
+}
+
+/** Makes an empty PostgreSQL database for one test file or one gateway process. */
+export async function createTestDatabase(
+  serverUrl: string,
+): Promise<{ url: string; drop: () => Promise<void> }> {
+  const name = `linehaul_test_${process.pid}_${randomBytes(4).toString('hex')}`
+  await administer(serverUrl, `create database ${name}`)
+  const url = new URL(serverUrl)
+  url.pathname = `/${name}`
+  return {
+    url: url.toString(),
+    drop: () => administer(serverUrl, `drop database if exists ${name} with (force)`),
+  }
+}
+
+async function administer(serverUrl: string, statement: string): Promise<void> {
+  const client = postgres(serverUrl, { max: 1, onnotice() {} })
+  try {
+    await client.unsafe(statement)
+  } finally {
+    await client.end({ timeout: 5 })
+  }
+}
+
+/** Empties every table. */
+export async function truncate(store: Store): Promise<void> {
+  await store.query(
+    sql`truncate messages, attempts, receipts, events, outbox, carriers, api_keys, tenants`,
+  )
+}
