@@ -47,7 +47,8 @@ export type SegmentOutcome =
     }
   | {
       readonly kind: 'refused'
-      readonly commandStatus: number
+      /** The carrier's status; null when we could not make a PDU of it. */
+      readonly commandStatus: number | null
       /** The status in words, for the timeline. */
       readonly reason: string
       /** `message`: no use trying here again; `passing`: it may work later or elsewhere. */

@@ -133,7 +133,7 @@ export class SmppCarrier implements Carrier {
       if (!(error instanceof RequestError)) {
         return {
           kind: 'refused',
-          commandStatus: CommandStatus.ESME_RUNKNOWNERR,
+          commandStatus: null,
           reason: messageOf(error),
           class: 'message',
         }

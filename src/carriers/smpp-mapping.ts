@@ -18,6 +18,9 @@ import type {
 const THROTTLED_PAUSE_MS = 500
 const QUEUE_FULL_PAUSE_MS = 5_000
 
+/** Longest id that is kept as it came; some carriers answer with anything. */
+const MAX_ID_CHARACTERS = 255
+
 /** A text laid out for one carrier. */
 export interface PlannedText {
   readonly plan: TextPlan
@@ -93,7 +96,7 @@ export function outcomeOf(config: CarrierConfig, response: SubmitSmResp): Segmen
   if (commandStatus === CommandStatus.ESME_ROK) {
     return {
       kind: 'accepted',
-      carrierMessageId: id,
+      carrierMessageId: id.slice(0, MAX_ID_CHARACTERS),
       matchKey: id === '' ? null : responseKey(id, config.messageIdProfile),
     }
   }

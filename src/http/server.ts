@@ -4,6 +4,9 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import { GatewayError } from '../core/errors.ts'
 import type { AppEnv } from './env.ts'
 
+/** Time that running requests have to finish, in milliseconds. */
+const CLOSE_PATIENCE_MS = 3_000
+
 /** A listening HTTP server. */
 export interface HttpServer {
   readonly port: number
@@ -45,7 +48,14 @@ export function listenHttp(
         port: (server.address() as AddressInfo).port,
         close: () =>
           new Promise((closed) => {
-            server.close(() => closed())
+            // A client that keeps its connection busy would keep the server open for ever.
+            const cut = setTimeout(() => {
+              if ('closeAllConnections' in server) server.closeAllConnections()
+            }, CLOSE_PATIENCE_MS)
+            server.close(() => {
+              clearTimeout(cut)
+              closed()
+            })
             if ('closeIdleConnections' in server) server.closeIdleConnections()
           }),
       })

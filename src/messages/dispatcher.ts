@@ -120,6 +120,7 @@ export class Dispatcher {
       this.#logger.error({ carrier: held.message.carrier }, 'no such carrier, message waits')
       return
     }
+    if (!lane.carrier.isUp && this.#reroute(held)) return
     lane.push(held)
     this.#pump(lane)
   }
@@ -144,6 +145,7 @@ export class Dispatcher {
   }
 
   #after(waitMs: number, run: () => void): void {
+    if (this.#isStopped) return
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
       run()
@@ -161,31 +163,41 @@ export class Dispatcher {
   }
 
   async #submit(lane: Lane, held: Held): Promise<void> {
-    const { message } = held
-    const carrier = lane.carrier.name
-    const attempt = message.attempt + 1
-    const submission = lane.carrier.prepare(outbound(message))
-    const segments = submission.segmentCount
-    lane.inFlight += segments
     try {
-      const at = this.#clock()
+      await this.#settle(held, await this.#outcomes(lane, held.message))
+    } catch (error) {
+      this.#held.delete(held.message.id)
+      throw error
+    }
+  }
+
+  /** Journals the intent, sends the segments, and gives what became of each. */
+  async #outcomes(lane: Lane, message: Message): Promise<SegmentOutcome[]> {
+    let submission: Submission
+    try {
+      submission = lane.carrier.prepare(outbound(message))
+    } catch (error) {
+      // The carrier's settings have changed since the message was accepted: try the others.
+      return [unpreparable(error)]
+    }
+    const { segmentCount, replacements } = submission
+    lane.inFlight += segmentCount
+    try {
+      const attempt = message.attempt + 1
       await this.#spool.write({
         kind: 'submitting',
         message,
-        carrier,
+        carrier: lane.carrier.name,
         attempt,
-        segmentCount: segments,
-        replacements: submission.replacements,
-        at,
+        segmentCount,
+        replacements,
+        at: this.#clock(),
       })
       message.attempt = attempt
       message.status = 'sending'
-      const outcomes = await this.#sendAll(lane, submission)
-      lane.inFlight -= segments
-      await this.#settle(held, outcomes)
-    } catch (error) {
-      this.#held.delete(message.id)
-      throw error
+      return await this.#sendAll(lane, submission)
+    } finally {
+      lane.inFlight -= segmentCount
     }
   }
 
@@ -243,18 +255,21 @@ export class Dispatcher {
 
   #rerouteAll(lane: Lane): void {
     for (const held of lane.takeAll()) {
-      const step = this.#routes.reroute(held, this.#clock())
-      if (!step) {
-        lane.push(held)
-        continue
-      }
-      this.#track(
-        this.#spool.write(step).then(() => {
-          held.message.carrier = step.carrier
-          this.#join(held)
-        }),
-      )
+      if (!this.#reroute(held)) lane.push(held)
     }
+  }
+
+  /** Takes a message to a carrier that is up; false when there is none that would have it. */
+  #reroute(held: Held): boolean {
+    const move = this.#routes.reroute(held, this.#clock())
+    if (!move) return false
+    this.#track(
+      this.#spool.write(move).then(() => {
+        held.message.carrier = move.carrier
+        this.#join(held)
+      }),
+    )
+    return true
   }
 }
 
@@ -266,6 +281,15 @@ function outbound(message: Message): OutboundMessage {
   const parsed = parseSender(message.from)
   const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
   return { ...message, sender }
+}
+
+function unpreparable(error: unknown): SegmentOutcome {
+  return {
+    kind: 'refused',
+    commandStatus: null,
+    reason: `it cannot be encoded for this carrier: ${messageOf(error)}`,
+    class: 'message',
+  }
 }
 
 function isHalfSent(outcomes: readonly SegmentOutcome[]): boolean {

@@ -23,7 +23,11 @@ const CODE_BY_STATUS: Readonly<Record<number, string>> = {
   260: 'encoding_refused',
 }
 
-/** The normalised error code of a refused submit; `carrier_refused` for what has no word yet. */
-export function failureCode(commandStatus: number): string {
+/**
+ * The normalised error code of a refused submit: `carrier_refused` for what has no word
+ * yet, `not_encodable` for null: what we could not make a PDU of.
+ */
+export function failureCode(commandStatus: number | null): string {
+  if (commandStatus === null) return 'not_encodable'
   return CODE_BY_STATUS[commandStatus] ?? 'carrier_refused'
 }

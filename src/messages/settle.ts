@@ -20,6 +20,9 @@ export interface Step {
   readonly rejoinAfterMs: number | undefined
 }
 
+/** Rest after a connection closed under a message, so that a bind that flaps causes no storm. */
+const NOT_SENT_WAIT_MS = 500
+
 /** Gives the next carrier for a message, with the timeline's line about the choice. */
 export type ChooseNext = (
   message: Message,
@@ -102,7 +105,7 @@ export function nextStep(
   const kinds = new Set(outcomes.map(({ kind }) => kind))
   if (kinds.has('not_sent')) {
     // Some segments may be with the carrier already; then the rest can only be waited for.
-    if (!isTaken) return finish('queued', 0, undefined)
+    if (!isTaken) return finish('queued', NOT_SENT_WAIT_MS, undefined)
     const detail = `${message.carrier} has only some of the segments: the connection closed`
     events.push(failedEvent(message, at, 'partially_sent', detail))
     return finish('failed', undefined, { code: 'partially_sent', detail })
@@ -154,9 +157,15 @@ function responseEvent(
     carrier: message.carrier,
     attempt: message.attempt,
     code: refusal && failureCode(refusal.commandStatus),
-    rawCode: refusal && `0x${refusal.commandStatus.toString(16).padStart(8, '0')}`,
+    rawCode: rawCodeOf(refusal?.commandStatus),
     detail: { segments: outcomes.map(describe) },
   }
+}
+
+/** A `command_status` as the specification writes it. */
+function rawCodeOf(commandStatus: number | null | undefined): string | undefined {
+  if (commandStatus === null || commandStatus === undefined) return undefined
+  return `0x${commandStatus.toString(16).padStart(8, '0')}`
 }
 
 function describe(outcome: SegmentOutcome): object {

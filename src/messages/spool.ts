@@ -1,6 +1,7 @@
 import { GatewayError, messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
+import { isRefusedByDatabase } from '../store/refusal.ts'
 import type { CommitEffects, JournalEntry } from './journal.ts'
 import { writeJournal } from './journal-writer.ts'
 
@@ -178,18 +179,4 @@ export class Spool {
 
 function closedError(): GatewayError {
   return new GatewayError('closed', 'the gateway is shutting down', { retryable: true })
-}
-
-/** SQLSTATE classes that pass: connection, serialization, resources, locks, shutdown, system, bug. */
-const PASSING_CLASSES = new Set(['08', '40', '53', '55', '57', '58', 'XX'])
-
-/** True when the database has judged the data or the statement: trying again cannot help. */
-function isRefusedByDatabase(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as { code?: unknown }
-    if (typeof code === 'string' && /^(\d\w|XX)\w{3}$/.test(code)) {
-      return !PASSING_CLASSES.has(code.slice(0, 2))
-    }
-  }
-  return false
 }
