@@ -28,7 +28,7 @@ const ONE_HOME: Readonly<Record<string, RegExp>> = {
   'libphonenumber-js': /^routing\/number\.ts$/,
   'iconv-lite': /^encoding\//,
   postgres: /^store\/open\.ts$/,
-  '@electric-sql/pglite': /^store\/open\.ts$/,
+  '@electric-sql/pglite': /^store\/(open|template)\.ts$/,
   pino: /^telemetry\/log\.ts$/,
   'prom-client': /^telemetry\/metrics\.ts$/,
   smpp: /^sandbox\//,

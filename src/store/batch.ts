@@ -58,7 +58,14 @@ function element(type: ColumnType, value: NonNullable<ColumnValue>): string {
   if (value instanceof Date) return `"${value.toISOString()}"`
   if (Buffer.isBuffer(value)) return `"\\\\x${value.toString('hex')}"`
   if (type === 'text[]') return quote(textArray(value as string[]))
-  return quote(JSON.stringify(value))
+  return quote(json(value))
+}
+
+/** PostgreSQL's jsonb refuses U+0000 and halves of surrogate pairs, which JSON writes as escapes. */
+function json(value: unknown): string {
+  return JSON.stringify(value).replace(/\\(u[0-9a-f]{4}|.)/g, (escape) =>
+    /^\\u(0000|d[89a-f])/.test(escape) ? '\uFFFD' : escape,
+  )
 }
 
 const NEEDS_CARE = /["\\\0]/

@@ -19,7 +19,7 @@ export interface FileLock {
 export function takeFileLock(path: string): FileLock {
   mkdirFor(path)
   for (let tries = 0; tries < 3; tries++) {
-    if (createLockFile(path)) return { release: () => unlinkSync(path) }
+    if (createLockFile(path)) return { release: () => removeIfThere(path) }
     const holder = readHolder(path)
     if (holder !== undefined && isAlive(holder)) {
       throw new GatewayError(
@@ -27,7 +27,7 @@ export function takeFileLock(path: string): FileLock {
         `${dirname(path)} is in use by process ${holder.pid}: stop it, or choose another folder with LINEHAUL_DATA_DIR`,
       )
     }
-    removeStale(path)
+    removeIfThere(path)
   }
   throw new GatewayError('data_dir_in_use', `${path} is being taken by another process`)
 }
@@ -89,7 +89,7 @@ function processStart(pid: number): string {
   }
 }
 
-function removeStale(path: string): void {
+function removeIfThere(path: string): void {
   try {
     unlinkSync(path)
   } catch (cause) {

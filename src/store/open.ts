@@ -1,5 +1,6 @@
-import { fileURLToPath } from 'node:url'
-import { PGlite, type PGliteOptions } from '@electric-sql/pglite'
+import { existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { PGlite } from '@electric-sql/pglite'
 import { type SQL, sql } from 'drizzle-orm'
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
@@ -9,6 +10,7 @@ import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
 import { GatewayError, messageOf } from '../core/errors.ts'
 import { takeFileLock } from './lock.ts'
+import { MIGRATIONS, readTemplate } from './template.ts'
 
 /** Drizzle over either driver, or a transaction of it. */
 export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>
@@ -22,8 +24,6 @@ export interface Store {
   /** Waits for what runs, then closes. */
   close(): Promise<void>
 }
-
-const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
 
 /** Any number that only Linehaul takes: one gateway at a time per PostgreSQL database. */
 const ADVISORY_LOCK_KEY = 0x11e4a01
@@ -49,11 +49,11 @@ export function openStore(options: StoreOptions): Promise<Store> {
     : openPostgres(options.databaseUrl)
 }
 
-/** PGlite in a folder, or in memory when given a dump of a migrated database (for tests). */
+/** PGlite in a folder, which nobody else may use meanwhile. */
 export async function openPglite(dataDir: string): Promise<Store> {
   const lock = takeFileLock(`${dataDir}/linehaul.lock`)
   try {
-    const client = await createPglite({ dataDir: `${dataDir}/pglite` }, dataDir)
+    const client = await createPglite(dataDir)
     const store = storeOnPglite(client)
     await migrated(() => migratePglite(drizzlePglite(client), { migrationsFolder: MIGRATIONS }))
     return {
@@ -69,16 +69,31 @@ export async function openPglite(dataDir: string): Promise<Store> {
   }
 }
 
-async function createPglite(options: PGliteOptions, dataDir: string): Promise<PGlite> {
+async function createPglite(folder: string): Promise<PGlite> {
+  const dataDir = `${folder}/pglite`
   try {
-    return await PGlite.create(options)
+    if (!existsSync(dataDir)) await layDown(dataDir)
+    return await PGlite.create({ dataDir })
   } catch (cause) {
     throw new GatewayError(
       'data_dir_unusable',
-      `cannot open the embedded database in ${dataDir}: ${messageOf(cause)}`,
+      `cannot open the embedded database in ${folder}: ${messageOf(cause)}`,
       { cause },
     )
   }
+}
+
+/** Makes a new database under another name first: a start that is cut short leaves no half one. */
+async function layDown(dataDir: string): Promise<void> {
+  const unfinished = `${dataDir}.new`
+  await rm(unfinished, { recursive: true, force: true })
+  const template = await readTemplate()
+  const client = await PGlite.create({
+    dataDir: unfinished,
+    ...(template ? { loadDataDir: template } : {}),
+  })
+  await client.close()
+  await rename(unfinished, dataDir)
 }
 
 /** The store on a PGlite that is already migrated; closing it closes the client. */
@@ -96,12 +111,7 @@ export function storeOnPglite(client: PGlite): Store {
 }
 
 async function openPostgres(url: string): Promise<Store> {
-  const client = postgres(url, {
-    max: 10,
-    connect_timeout: 10,
-    connection: { application_name: 'linehaul' },
-    onnotice() {},
-  })
+  const client = createClient(url)
   try {
     await reached(client, url)
     const lock = await takeAdvisoryLock(url)
@@ -127,6 +137,19 @@ async function openPostgres(url: string): Promise<Store> {
   } catch (error) {
     await client.end({ timeout: 0 })
     throw error
+  }
+}
+
+function createClient(url: string): postgres.Sql {
+  try {
+    return postgres(url, {
+      max: 10,
+      connect_timeout: 10,
+      connection: { application_name: 'linehaul' },
+      onnotice() {},
+    })
+  } catch (cause) {
+    throw new GatewayError('database_unreachable', `cannot use ${withoutPassword(url)}`, { cause })
   }
 }
 

@@ -1,14 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { PGlite } from '@electric-sql/pglite'
-import { drizzle } from 'drizzle-orm/pglite'
-import { migrate } from 'drizzle-orm/pglite/migrator'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
+import { writeTemplate } from '../../src/store/template.ts'
 
-const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url))
 const LOCAL_POSTGRES = 'postgres://postgres@127.0.0.1:5432/test'
 
 declare module 'vitest' {
@@ -29,18 +25,10 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'linehaul-test-'))
   const template = join(folder, 'template.tar')
-  await writeTemplate(template)
+  await writeTemplate(template, 'none')
   project.provide('pgliteTemplate', template)
   project.provide('postgresUrl', await findPostgres())
   return () => rm(folder, { recursive: true, force: true })
-}
-
-async function writeTemplate(file: string): Promise<void> {
-  const client = await PGlite.create()
-  await migrate(drizzle(client), { migrationsFolder: MIGRATIONS })
-  const dump = await client.dumpDataDir('none')
-  await writeFile(file, Buffer.from(await dump.arrayBuffer()))
-  await client.close()
 }
 
 async function findPostgres(): Promise<string | null> {

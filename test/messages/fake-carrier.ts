@@ -1,0 +1,91 @@
+import type {
+  Carrier,
+  Content,
+  ContentLayout,
+  OutboundMessage,
+  SegmentOutcome,
+  Submission,
+} from '../../src/carriers/carrier.ts'
+import { planText } from '../../src/encoding/segment.ts'
+
+/** A segment that a fake carrier was given. */
+export interface SentSegment {
+  readonly messageId: string
+  readonly text: string
+  readonly segment: number
+  /** 1 for the first time this segment came. */
+  readonly time: number
+}
+
+type Answer = SegmentOutcome | Promise<SegmentOutcome>
+
+/** A carrier that answers by a script instead of a connection. */
+export class FakeCarrier implements Carrier {
+  readonly name: string
+  readonly type = 'fake'
+  readonly binds = []
+  readonly sent: SentSegment[] = []
+  isUp = true
+  windowSize = 10
+  segmentsPerSecond = 0
+  /** Accepts everything unless told otherwise. */
+  answer: (segment: SentSegment) => Answer
+  /** Refuses to lay out or prepare such texts. */
+  layOut = (content: Content): ContentLayout => {
+    const { encoding, segmentCount } = planText(content.text, {
+      encoding: content.requestedEncoding,
+      maxSegments: content.maxSegments ?? undefined,
+    })
+    return { encoding, segments: segmentCount }
+  }
+  #lastId = 0
+
+  constructor(name: string, answer?: (segment: SentSegment) => Answer) {
+    this.name = name
+    this.answer = answer ?? (() => this.accept())
+  }
+
+  get capacity(): number {
+    return this.isUp ? this.windowSize : 0
+  }
+
+  /** An acceptance with an id of its own. */
+  accept(): SegmentOutcome {
+    const id = `${this.name}-${++this.#lastId}`
+    return { kind: 'accepted', carrierMessageId: id, matchKey: id }
+  }
+
+  prepare(message: OutboundMessage): Submission {
+    const { segments } = this.layOut(message)
+    return {
+      segmentCount: segments,
+      replacements: [],
+      send: async (segment) => {
+        const before = this.sent.filter(
+          (other) => other.messageId === message.id && other.segment === segment,
+        )
+        const sent = { messageId: message.id, text: message.text, segment, time: before.length + 1 }
+        this.sent.push(sent)
+        return this.answer(sent)
+      },
+    }
+  }
+
+  start(): void {}
+
+  close(): Promise<void> {
+    this.isUp = false
+    return Promise.resolve()
+  }
+}
+
+export const NOT_SENT: SegmentOutcome = { kind: 'not_sent', reason: 'the connection closed' }
+
+export const REFUSED: SegmentOutcome = {
+  kind: 'refused',
+  commandStatus: 0x0b,
+  reason: 'ESME_RINVDSTADR',
+  class: 'message',
+}
+
+export const THROTTLED: SegmentOutcome = { kind: 'throttled', commandStatus: 0x58, pauseMs: 500 }

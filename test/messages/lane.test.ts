@@ -1,0 +1,131 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { Lane } from '../../src/messages/lane.ts'
+import type { Held } from '../../src/messages/settle.ts'
+import { testMessage } from './builders.ts'
+import { FakeCarrier } from './fake-carrier.ts'
+
+const NOW = 1_000_000
+
+function held(text: string, segments = 1): Held {
+  return { message: testMessage({ text, segments }), tried: new Set(), rounds: 0 }
+}
+
+function laneOf(
+  more: Partial<Pick<FakeCarrier, 'isUp' | 'windowSize' | 'segmentsPerSecond'>> = {},
+) {
+  const carrier = Object.assign(new FakeCarrier('alpha'), more)
+  return { carrier, lane: new Lane(carrier) }
+}
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('next', () => {
+  it('gives messages in their order, then nothing', () => {
+    const { lane } = laneOf()
+    for (const text of ['a', 'b', 'c']) lane.push(held(text))
+    expect(lane.waiting).toBe(3)
+    const texts = [1, 2, 3].map(() => lane.next(NOW).held?.message.text)
+    expect(texts).toEqual(['a', 'b', 'c'])
+    expect(lane.next(NOW)).toEqual({ held: undefined, waitMs: 0 })
+    expect(lane.waiting).toBe(0)
+  })
+
+  it('keeps the order of many, while they come and go', () => {
+    const { lane } = laneOf({ windowSize: 1_000_000 })
+    const given: (string | undefined)[] = []
+    for (let n = 0; n < 5_000; n++) {
+      lane.push(held(String(n)))
+      if (n % 3 !== 0) given.push(lane.next(NOW).held?.message.text)
+    }
+    given.push(...lane.takeAll().map(({ message }) => message.text))
+    expect(given).toEqual(Array.from({ length: 5_000 }, (_, n) => String(n)))
+  })
+
+  it('gives nothing while the carrier is down', () => {
+    const { lane, carrier } = laneOf({ isUp: false })
+    lane.push(held('a'))
+    expect(lane.next(NOW)).toEqual({ held: undefined, waitMs: 0 })
+    carrier.isUp = true
+    expect(lane.next(NOW).held?.message.text).toBe('a')
+  })
+
+  it('gives nothing to a carrier that is up and has no window', () => {
+    const { lane } = laneOf({ windowSize: 0 })
+    lane.push(held('a'))
+    expect(lane.next(NOW)).toEqual({ held: undefined, waitMs: 0 })
+    expect(lane.waiting).toBe(1)
+  })
+
+  it('lets two windows be journalled and no more', () => {
+    const { lane } = laneOf({ windowSize: 3 })
+    for (let n = 0; n < 10; n++) lane.push(held(String(n)))
+    while (lane.next(NOW).held) lane.inFlight++
+    expect(lane.inFlight).toBe(6)
+    lane.inFlight--
+    expect(lane.next(NOW).held).toBeDefined()
+  })
+
+  it('says how long the agreed rate lets it wait', () => {
+    const { lane } = laneOf({ segmentsPerSecond: 10 })
+    lane.push(held('long', 3))
+    lane.push(held('next'))
+    expect(lane.next(NOW).held).toBeDefined()
+    expect(lane.next(NOW)).toEqual({ held: undefined, waitMs: 300 })
+    expect(lane.waiting).toBe(1)
+    expect(lane.next(NOW + 300).held).toBeDefined()
+  })
+
+  it('waits out the pause that the carrier asked for', () => {
+    const { lane } = laneOf()
+    lane.push(held('a'))
+    lane.pacer.pause(500, NOW)
+    expect(lane.next(NOW)).toEqual({ held: undefined, waitMs: 500 })
+  })
+})
+
+describe('waits', () => {
+  it('for the end of a pause', async () => {
+    vi.useFakeTimers({ now: NOW })
+    const { lane } = laneOf()
+    lane.pacer.pause(500, Date.now())
+    let isOver = false
+    const waiting = lane.pauseOver().then(() => {
+      isOver = true
+    })
+    await vi.advanceTimersByTimeAsync(499)
+    expect(isOver).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    await waiting
+    expect(isOver).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('not at all without a pause, or for a carrier that is up', async () => {
+    vi.useFakeTimers({ now: NOW })
+    const { lane } = laneOf()
+    await lane.pauseOver()
+    expect(await lane.isUpWithin(30_000)).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('for a carrier to come up, in vain', async () => {
+    vi.useFakeTimers({ now: NOW })
+    const { lane } = laneOf({ isUp: false })
+    const waiting = lane.isUpWithin(30_000)
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(await waiting).toBe(false)
+  })
+
+  it('until woken, every one of them, and leaves no timer', async () => {
+    vi.useFakeTimers({ now: NOW })
+    const { lane, carrier } = laneOf({ isUp: false })
+    lane.pacer.pause(500, Date.now())
+    const waits = Promise.all([lane.isUpWithin(30_000), lane.isUpWithin(10), lane.pauseOver()])
+    carrier.isUp = true
+    lane.wake()
+    expect(await waits).toEqual([true, true, undefined])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})

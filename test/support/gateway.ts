@@ -1,0 +1,122 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadConfig } from '../../src/config/load.ts'
+import { silentLogger } from '../../src/core/logger.ts'
+import { startGateway } from '../../src/main.ts'
+import { ApiClient } from './api-client.ts'
+
+/** The configuration of the first step's contract, word for word, but for the carrier's port. */
+export function contractYaml(port: number): string {
+  return `
+tenants:
+  - name: demo
+    api_keys: [test-key-1]
+carriers:
+  - name: alpha
+    type: smpp
+    host: 127.0.0.1
+    port: ${port}
+    system_id: linehaul
+    password: secret
+    bind: transceiver          # or transmitter, receiver, pair (one TX and one RX)
+    sessions: 2                # binds kept open
+    window: 50                 # unanswered requests per bind
+    segments_per_second: 0     # 0: no limit
+    enquire_link_seconds: 30
+    default_alphabet: gsm7     # what data_coding 0 means there: gsm7, gsm7-packed, latin1, ascii
+    long_messages: udh8        # or udh16, sar, payload
+    rates:
+      - { prefix: "44", price: "0.0350", currency: EUR }
+      - { prefix: "86", price: "0.0210", currency: EUR }
+partners:
+  - { system_id: partner1, password: pw1, tenant: demo }
+`
+}
+
+/** A carrier as a test writes it; anything else of the file's keys may be added. */
+export interface CarrierKeys {
+  readonly name: string
+  readonly port: number
+  /** One price for every number with this prefix. */
+  readonly prefix?: string
+  readonly price?: string
+  readonly [key: string]: unknown
+}
+
+/** The text of a configuration with the given carriers and the contract's tenant and partner. */
+export function yamlFor(...carriers: readonly CarrierKeys[]): string {
+  return JSON.stringify({
+    http: { host: '127.0.0.1', port: 0 },
+    smpp: { host: '127.0.0.1', port: 0 },
+    tenants: [
+      { name: 'demo', api_keys: ['test-key-1'] },
+      { name: 'other', api_keys: ['other-key-1'] },
+    ],
+    carriers: carriers.map(({ prefix = '44', price = '0.0350', ...keys }) => ({
+      type: 'smpp',
+      host: '127.0.0.1',
+      system_id: 'linehaul',
+      password: 'secret',
+      reconnect_seconds: { min: 1, max: 1 },
+      rates: [{ prefix, price, currency: 'EUR' }],
+      ...keys,
+    })),
+    partners: [{ system_id: 'partner1', password: 'pw1', tenant: 'demo' }],
+  })
+}
+
+/** A gateway that runs in the test's process. */
+export interface TestGateway {
+  readonly api: ApiClient
+  readonly url: string
+  readonly smppPort: number
+  readonly recovered: { readonly queued: number; readonly uncertain: number }
+  close(): Promise<void>
+}
+
+/** Starts a gateway from a configuration file, on free ports. */
+export async function openGateway(
+  yaml: string,
+  place: { readonly folder: string; readonly databaseUrl?: string | undefined },
+): Promise<TestGateway> {
+  const file = join(place.folder, 'linehaul.yaml')
+  await writeFile(file, yaml)
+  const config = loadConfig({
+    env: environmentFor(place.folder, { LINEHAUL_CONFIG: file, DATABASE_URL: place.databaseUrl }),
+    cwd: place.folder,
+  })
+  const gateway = await startGateway(config, { logger: silentLogger })
+  const url = `http://127.0.0.1:${gateway.httpPort}`
+  return {
+    api: new ApiClient(url, 'test-key-1'),
+    url,
+    smppPort: gateway.smppPort,
+    recovered: gateway.recovered,
+    close: () => gateway.close(),
+  }
+}
+
+/** The variables of a gateway that uses only this folder and free ports. */
+export function environmentFor(
+  folder: string,
+  more: Readonly<Record<string, string | undefined>> = {},
+): Record<string, string> {
+  const all = {
+    PATH: process.env.PATH,
+    LINEHAUL_DATA_DIR: join(folder, 'data'),
+    LINEHAUL_HTTP_PORT: '0',
+    LINEHAUL_SMPP_PORT: '0',
+    LINEHAUL_LOG_LEVEL: 'silent',
+    ...more,
+  }
+  return Object.fromEntries(
+    Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  )
+}
+
+/** An empty folder, and how to remove it. */
+export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'linehaul-'))
+  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
