@@ -75,8 +75,11 @@ export interface Submission {
 export interface CarrierReceipt {
   readonly carrier: string
   readonly carrierMessageId: string
+  /** Forms of the id to look for, most likely first. */
   readonly matchKeys: readonly string[]
+  /** Normalised state such as `DELIVERED`. */
   readonly state: string
+  /** What it makes of the segment; null while nothing is settled. */
   readonly settles: 'delivered' | 'undelivered' | 'expired' | null
   readonly rawError: string | null
   readonly rawText: string

@@ -203,7 +203,7 @@ export class SmppCarrier implements Carrier {
       this.#logger.warn({ carrier: this.name, stat: receipt.stat }, 'a receipt has no message id')
     }
     try {
-      await this.#events.onReceipt(receiptOf(this.#config, receipt))
+      await this.#events.onReceipt(receiptOf(this.#config, receipt, pdu))
       return {}
     } catch (error) {
       this.#logger.error({ carrier: this.name, error: messageOf(error) }, 'a receipt was put off')

@@ -2,10 +2,11 @@ import type { CarrierConfig } from '../config/schema.ts'
 import { encodeSegments, planText, type SegmentOctets, type TextPlan } from '../encoding/segment.ts'
 import { replaceTypography } from '../encoding/typography.ts'
 import { receiptKeys, responseKey } from '../smpp/id-profile.ts'
-import type { PduInput, SubmitSmResp } from '../smpp/pdu.ts'
+import type { DataSm, DeliverSm, PduInput, SubmitSmResp } from '../smpp/pdu.ts'
 import { type Receipt, receiptIds } from '../smpp/receipt.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import { formatRelativeTime } from '../smpp/time.ts'
+import { findTlv, TlvTag } from '../smpp/tlv.ts'
 import type {
   CarrierReceipt,
   Content,
@@ -20,6 +21,9 @@ const QUEUE_FULL_PAUSE_MS = 5_000
 
 /** Longest id that is kept as it came; some carriers answer with anything. */
 const MAX_ID_CHARACTERS = 255
+
+/** Longest receipt text that is kept. */
+const MAX_RAW_OCTETS = 1_000
 
 /** A text laid out for one carrier. */
 export interface PlannedText {
@@ -114,7 +118,11 @@ export function outcomeOf(config: CarrierConfig, response: SubmitSmResp): Segmen
 }
 
 /** A parsed receipt in the gateway's terms. */
-export function receiptOf(config: CarrierConfig, receipt: Receipt): CarrierReceipt {
+export function receiptOf(
+  config: CarrierConfig,
+  receipt: Receipt,
+  pdu: DeliverSm | DataSm,
+): CarrierReceipt {
   return {
     carrier: config.name,
     carrierMessageId: receipt.id ?? '',
@@ -122,8 +130,15 @@ export function receiptOf(config: CarrierConfig, receipt: Receipt): CarrierRecei
     state: receipt.state ?? 'UNKNOWN',
     settles: settledState(receipt),
     rawError: receipt.err ?? receipt.networkError?.code.toString() ?? null,
-    rawText: receipt.stat ?? '',
+    rawText: rawTextOf(pdu),
   }
+}
+
+/** The receipt's text as it came, for whoever has to find out what a carrier means. */
+function rawTextOf(pdu: DeliverSm | DataSm): string {
+  const own = pdu.command === 'deliver_sm' ? pdu.short_message : undefined
+  const octets = own?.length ? own : findTlv(pdu.tlvs, TlvTag.message_payload)
+  return octets?.toString('latin1', 0, MAX_RAW_OCTETS) ?? ''
 }
 
 function settledState({ final, state }: Receipt): CarrierReceipt['settles'] {

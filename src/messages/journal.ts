@@ -1,4 +1,4 @@
-import type { Replacement } from '../carriers/carrier.ts'
+import type { CarrierReceipt, Replacement } from '../carriers/carrier.ts'
 import type { Message } from './message.ts'
 import type { MessageStatus, SegmentState } from './states.ts'
 
@@ -74,20 +74,10 @@ export interface MovedEntry {
 }
 
 /** A carrier's receipt, as it came. */
-export interface ReceiptEntry {
+export interface ReceiptEntry extends CarrierReceipt {
   readonly kind: 'receipt'
   /** UUIDv7. */
   readonly id: string
-  readonly carrier: string
-  readonly carrierMessageId: string
-  /** Forms of the id to look for, most likely first. */
-  readonly matchKeys: readonly string[]
-  /** Normalised state such as `DELIVERED`. */
-  readonly state: string
-  /** What it makes of the segment; null while nothing is settled. */
-  readonly settles: 'delivered' | 'undelivered' | 'expired' | null
-  readonly rawError: string | null
-  readonly rawText: string
   readonly receivedAt: Date
 }
 

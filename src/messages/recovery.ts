@@ -7,7 +7,7 @@ import { messages } from '../store/schema/messages.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { MovedEntry, SegmentAnswer } from './journal.ts'
 import type { Message } from './message.ts'
-import type { Routes } from './routes.ts'
+import { moveTo, type Routes } from './routes.ts'
 import { type MessageRow, messageFromRow } from './rows.ts'
 import type { Spool } from './spool.ts'
 import type { MessageStatus } from './states.ts'
@@ -143,18 +143,7 @@ async function requeueOne(parts: RecoveryParts, message: Message): Promise<void>
       )
       return
     }
-    await parts.spool.write({
-      kind: 'moved',
-      message,
-      to: 'queued',
-      at,
-      carrier: next.carrier,
-      attempt: message.attempt,
-      answers: [],
-      events: [next.event],
-      errorCode: null,
-      errorDetail: null,
-    })
+    await parts.spool.write(moveTo(message, next, at))
     message.carrier = next.carrier
   }
   parts.dispatcher.enqueue(message)

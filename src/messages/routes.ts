@@ -12,7 +12,7 @@ import {
 } from '../routing/router.ts'
 import type { MovedEntry, TimelineEvent, Transition } from './journal.ts'
 import type { Message, TrafficClass } from './message.ts'
-import type { Held } from './settle.ts'
+import type { Held, NextCarrier } from './settle.ts'
 
 /** A carrier with what it charges. */
 export interface PricedCarrier {
@@ -71,7 +71,7 @@ export class Routes {
     message: Message,
     excluded: ReadonlySet<string>,
     at: Date,
-  ): { carrier: string; event: TimelineEvent } | undefined => {
+  ): NextCarrier | undefined => {
     const decision = this.#decideFor(message, excluded)
     const [best] = decision?.candidates ?? []
     if (!decision || !best) return undefined
@@ -84,18 +84,7 @@ export class Routes {
     const next = this.choose(message, held.tried, at)
     if (!next || next.carrier === message.carrier) return undefined
     if (!this.#carriers.get(next.carrier)?.carrier.isUp) return undefined
-    return {
-      kind: 'moved',
-      message,
-      to: 'queued',
-      at,
-      carrier: next.carrier,
-      attempt: message.attempt,
-      answers: [],
-      events: [next.event],
-      errorCode: null,
-      errorDetail: null,
-    }
+    return moveTo(message, next, at)
   }
 
   /** Counts refusals of a carrier against it; what it accepts is judged by the receipt. */
@@ -129,6 +118,22 @@ export class Routes {
       isUp: carrier.isUp,
       success: this.quality.estimate(carrier.name, now).success,
     }))
+  }
+}
+
+/** The move of a message that nobody has yet to the queue of another carrier. */
+export function moveTo(message: Message, next: NextCarrier, at: Date): MovedEntry {
+  return {
+    kind: 'moved',
+    message,
+    to: 'queued',
+    at,
+    carrier: next.carrier,
+    attempt: message.attempt,
+    answers: [],
+    events: [next.event],
+    errorCode: null,
+    errorDetail: null,
   }
 }
 

@@ -23,12 +23,18 @@ export interface Step {
 /** Rest after a connection closed under a message, so that a bind that flaps causes no storm. */
 const NOT_SENT_WAIT_MS = 500
 
-/** Gives the next carrier for a message, with the timeline's line about the choice. */
+/** A carrier for a message, with the timeline's line about the choice. */
+export interface NextCarrier {
+  readonly carrier: string
+  readonly event: TimelineEvent
+}
+
+/** Gives the next carrier for a message; undefined when there is none. */
 export type ChooseNext = (
   message: Message,
   excluded: ReadonlySet<string>,
   at: Date,
-) => { carrier: string; event: TimelineEvent } | undefined
+) => NextCarrier | undefined
 
 /** Rounds over all carriers before a passing refusal counts as final. */
 const MAX_ROUNDS = 3

@@ -63,8 +63,8 @@ function element(type: ColumnType, value: NonNullable<ColumnValue>): string {
 
 /** PostgreSQL's jsonb refuses U+0000 and halves of surrogate pairs, which JSON writes as escapes. */
 function json(value: unknown): string {
-  return JSON.stringify(value).replace(/\\(u[0-9a-f]{4}|.)/g, (escape) =>
-    /^\\u(0000|d[89a-f])/.test(escape) ? '\uFFFD' : escape,
+  return JSON.stringify(value).replace(/\\(u[0-9a-f]{4}|.)/g, (sequence) =>
+    /^\\u(0000|d[89a-f])/.test(sequence) ? '\uFFFD' : sequence,
   )
 }
 
