@@ -60,9 +60,10 @@ export class Routes {
   layOut(carrierName: string, content: Content): ContentLayout | undefined {
     try {
       return this.#carriers.get(carrierName)?.carrier.layOut(content)
-    } catch {
+    } catch (error) {
       // Too long or not encodable there: for the router that is a reason, not an error.
-      return undefined
+      if (error instanceof EncodingError) return undefined
+      throw error
     }
   }
 

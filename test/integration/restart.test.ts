@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, describe, expect, inject, test } from 'vitest'
+import { afterEach, describe, expect, inject, test, vi } from 'vitest'
 import { ApiClient, type ShownMessage } from '../support/api-client.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { environmentFor, temporaryFolder, yamlFor } from '../support/gateway.ts'
@@ -120,16 +120,15 @@ async function sendAll(api: ApiClient): Promise<void> {
 
 /** Every message once each is delivered, or is known to have an unknown outcome. */
 async function untilNoneIsOpen(api: ApiClient): Promise<ShownMessage[]> {
-  let stillOpen = ['queued', 'sent']
-  while (stillOpen.length > 0) {
-    const found = await Promise.all(
-      stillOpen.map(async (status) => ((await api.list(`&status=${status}`)).length ? status : '')),
-    )
-    stillOpen = found.filter((status) => status !== '')
-    const sending = await api.list('&status=sending')
-    if (sending.some(({ error }) => error === null)) stillOpen = ['queued', 'sent']
-  }
-  return api.list()
+  return await vi.waitFor(
+    async () => {
+      const messages = await api.list()
+      const open = messages.filter((message) => !message.is_final && message.error === null)
+      expect(open.length).toBe(0)
+      return messages
+    },
+    { timeout: 60_000, interval: 200 },
+  )
 }
 
 /** A segment is known by its recipient and its number in the user data header. */
