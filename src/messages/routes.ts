@@ -1,5 +1,6 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
+import { EncodingError } from '../encoding/errors.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import type { PrefixTable } from '../routing/prefix-table.ts'
 import { Quality } from '../routing/quality.ts'

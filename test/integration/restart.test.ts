@@ -93,7 +93,7 @@ async function prepare(
   const config = join(folder.path, 'linehaul.yaml')
   await writeFile(
     config,
-    yamlFor({ name: 'alpha', port: peer.port, sessions: SESSIONS, window: WINDOW }),
+    yamlFor({ name: 'alpha', port: peer.port, keys: { sessions: SESSIONS, window: WINDOW } }),
   )
   const env = environmentFor(folder.path, {
     LINEHAUL_LOG_LEVEL: 'error',

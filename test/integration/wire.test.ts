@@ -193,8 +193,7 @@ describe('every way with long messages and every default alphabet', () => {
         name: `${alphabet}-${long}`,
         port: peer.port,
         prefix,
-        default_alphabet: alphabet,
-        long_messages: long,
+        keys: { default_alphabet: alphabet, long_messages: long },
       })
     }
     gateway = await openGateway(yamlFor(...carriers), { folder: folder.path })

@@ -155,7 +155,7 @@ describe('nextStep', () => {
     const { entry, rejoinAfterMs } = nextStep(it, outcomes, never, AT)
     expect(entry).toMatchObject({ to: 'queued', carrier: 'alpha', errorCode: null })
     expect(entry.answers.every(({ state }) => state === 'not_sent')).toBe(true)
-    expect(rejoinAfterMs).toBe(0)
+    expect(rejoinAfterMs).toBe(500)
     expect(it).toMatchObject({ rounds: 0, tried: new Set() })
   })
 
@@ -187,5 +187,6 @@ describe('failureCode', () => {
       'encoding_refused',
     ])
     expect(failureCode(0x4ff)).toBe('carrier_refused')
+    expect(failureCode(null)).toBe('not_encodable')
   })
 })

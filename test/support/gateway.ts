@@ -34,14 +34,15 @@ partners:
 `
 }
 
-/** A carrier as a test writes it; anything else of the file's keys may be added. */
+/** A carrier as a test writes it. */
 export interface CarrierKeys {
   readonly name: string
   readonly port: number
   /** One price for every number with this prefix. */
   readonly prefix?: string
   readonly price?: string
-  readonly [key: string]: unknown
+  /** Any other keys of the file. */
+  readonly keys?: Readonly<Record<string, string | number | boolean>>
 }
 
 /** The text of a configuration with the given carriers and the contract's tenant and partner. */
@@ -53,7 +54,9 @@ export function yamlFor(...carriers: readonly CarrierKeys[]): string {
       { name: 'demo', api_keys: ['test-key-1'] },
       { name: 'other', api_keys: ['other-key-1'] },
     ],
-    carriers: carriers.map(({ prefix = '44', price = '0.0350', ...keys }) => ({
+    carriers: carriers.map(({ name, port, prefix = '44', price = '0.0350', keys }) => ({
+      name,
+      port,
       type: 'smpp',
       host: '127.0.0.1',
       system_id: 'linehaul',
