@@ -70,6 +70,8 @@ interface Figures {
   readonly deliveredPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Of the gateway process alone, without PostgreSQL. */
+  readonly cpuMicrosPerMessage: number
 }
 
 /**
@@ -148,15 +150,16 @@ async function measure(
       figures.map((one) => one[key]),
       against,
     )
-  const latencies = [
+  const costs = [
     row('accept to submit, median', 'ms', 'p50Ms'),
     row('accept to submit, 99 of 100', 'ms', 'p99Ms'),
+    row('processor time of the gateway', 'us/message', 'cpuMicrosPerMessage'),
   ]
-  if (isPaced) return latencies
+  if (isPaced) return costs
   return [
     row('accepted', 'messages/s', 'acceptedPerSecond', baseline),
     row('delivered', 'messages/s', 'deliveredPerSecond'),
-    ...latencies,
+    ...costs,
   ]
 }
 
@@ -174,6 +177,7 @@ async function runRound(
   name: string,
 ): Promise<Figures> {
   const round = `${way.door}${way.recipients} at ${way.callsPerSecond} ${name}`
+  const cpuBefore = await cpuSeconds(gateway)
   const loaded = await load.ask(
     way.door === 'smpp'
       ? { type: 'submit', messages, round }
@@ -191,11 +195,13 @@ async function runRound(
     const { ids } = await load.ask({ type: 'receipts', receipts: messages }, 'received')
     proveReceipts(round, rows, ids)
   }
+  const cpuAfter = await cpuSeconds(gateway)
   return {
     acceptedPerSecond: (messages * 1_000) / loaded.tookMs,
     deliveredPerSecond: (messages * 1_000) / deliveredAfterMs,
     p50Ms: quantile(waits, 0.5),
     p99Ms: quantile(waits, 0.99),
+    cpuMicrosPerMessage: ((cpuAfter - cpuBefore) * 1_000_000) / messages,
   }
 }
 
@@ -227,6 +233,13 @@ function restCommand(port: number, way: Way, messages: number, round: string): L
     callsPerSecond,
     round,
   }
+}
+
+async function cpuSeconds({ httpPort }: GatewayProcess): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text()
+  const seconds = /^process_cpu_seconds_total (\S+)/m.exec(metrics)?.[1]
+  if (seconds === undefined) throw new Error('the gateway tells no process_cpu_seconds_total')
+  return Number(seconds)
 }
 
 interface StoredMessage {

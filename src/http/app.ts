@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
 import { uuidv7 } from 'uuidv7'
 import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
@@ -22,6 +23,28 @@ const MAX_BODY_OCTETS = 1024 * 1024
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
+/**
+ * Refuses a body over the limit.
+ *
+ * Where the length is told, as nearly everywhere, the header is enough: the middleware that reads
+ * the body makes a web stream of it first, which takes a fifth of a request's time.
+ */
+function limitBody() {
+  const refuse = (): never => {
+    throw new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
+  }
+  const countOctets = bodyLimit({ maxSize: MAX_BODY_OCTETS, onError: refuse })
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const length = c.req.header('content-length')
+    if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
+      return countOctets(c, next)
+    }
+    // Node's HTTP parser has checked that it is a number, and gives no more octets than that.
+    if (Number(length) > MAX_BODY_OCTETS) refuse()
+    return next()
+  })
+}
+
 /** The HTTP API; `app.request()` speaks to it without a port. */
 export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>()
@@ -38,14 +61,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     c.header('x-request-id', requestId)
     await next()
   })
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_OCTETS,
-      onError: () => {
-        throw new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
-      },
-    }),
-  )
+  app.use(limitBody())
   app.use('/v1/*', requireKey(parts.access))
   app.use('/v1/*', async (c, next) => {
     const type = c.req.header('content-type') ?? ''

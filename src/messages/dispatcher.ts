@@ -167,6 +167,8 @@ export class Dispatcher {
       await this.#settle(held, await this.#outcomes(lane, held.message))
     } catch (error) {
       this.#held.delete(held.message.id)
+      // Its places are free, and nothing else may tell the lane so.
+      this.#pump(lane)
       throw error
     }
   }
@@ -208,7 +210,7 @@ export class Dispatcher {
   async #sendAll(lane: Lane, submission: Submission): Promise<SegmentOutcome[]> {
     const outcomes = await this.#sendEach(lane, submission, numbersTo(submission.segmentCount))
     for (let tries = 0; tries < MAX_RESUMPTIONS && isHalfSent(outcomes); tries++) {
-      if (!(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
+      if (this.#isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
       const rest = numbersTo(outcomes.length).filter((n) => outcomes[n - 1]?.kind === 'not_sent')
       const resumed = await this.#sendEach(lane, submission, rest)
       rest.forEach((segment, index) => {
@@ -233,7 +235,8 @@ export class Dispatcher {
       const outcome = await submission.send(segment)
       if (outcome.kind !== 'throttled') return outcome
       lane.pacer.pause(outcome.pauseMs, Date.now())
-      await lane.pauseOver()
+      // A bind that comes up wakes the lane before the pause is over.
+      while (!this.#isAbandoned && lane.pacer.pauseLeft(Date.now()) > 0) await lane.pauseOver()
       if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
     }
   }

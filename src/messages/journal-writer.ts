@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Database, Store } from '../store/open.ts'
+import { Pipeline } from '../store/pipeline.ts'
 import type {
   AcceptedEntry,
   CommitEffects,
@@ -31,30 +32,50 @@ export async function writeJournal(
   const submitting = ofKind<SubmittingEntry>(entries, 'submitting')
   const moved = ofKind<MovedEntry>(entries, 'moved')
   const receipts = ofKind<ReceiptEntry>(entries, 'receipt')
-  const run = (statement: SQL) => store.query(statement, tx)
+  const pipeline = new Pipeline(store, tx)
 
   const events: TimelineEvent[] = []
   if (accepted.length > 0) {
-    await run(insertMessages(accepted))
+    pipeline.write(insertMessages(accepted))
     for (const entry of accepted) events.push(...entry.events)
   }
   if (submitting.length > 0) {
-    await run(insertAttempts(submitting))
-    await run(markSending(submitting))
+    pipeline.write(insertAttempts(submitting))
+    pipeline.write(markSending(submitting))
     events.push(...submitting.map(submittedEvent))
   }
   if (moved.length > 0) {
     const answered = moved.flatMap((entry) => entry.answers.map((answer) => ({ ...answer, entry })))
-    if (answered.length > 0) await run(updateAttempts(answered))
-    for (const group of groupByTarget(moved)) await run(moveMessages(group.to, group.entries))
-    for (const entry of moved) events.push(...entry.events)
+    if (answered.length > 0) pipeline.write(updateAttempts(answered))
   }
-  const settlement = await settleReceipts(store, tx, receipts, moved)
-  const owed = moved.flatMap(owedForEnd)
-  await writeOutbox(store, tx, owed)
+  // The moves are sent first: receipts look for what they write.
+  const [ended, settlement] = await Promise.all([
+    moveAll(pipeline, moved),
+    settleReceipts(pipeline, receipts, moved),
+  ])
+  // An end that comes second, such as a deadline just after the receipt, is no end.
+  const effective = moved.filter(({ to, message }) => !isFinal(to) || ended.has(message.id))
+  for (const entry of effective) events.push(...entry.events)
+  const owed = effective.flatMap(owedForEnd)
+  writeOutbox(pipeline, owed)
   events.push(...settlement.events)
-  if (events.length > 0) await run(insertEvents(events))
+  if (events.length > 0) pipeline.write(insertEvents(events))
+  await pipeline.done()
   return { ...settlement, outbox: [...owed, ...settlement.outbox] }
+}
+
+/** Moves messages on; gives the ids of those that this brings to their end. */
+async function moveAll(
+  pipeline: Pipeline,
+  moved: readonly MovedEntry[],
+): Promise<ReadonlySet<string>> {
+  const ended = await Promise.all(
+    groupByTarget(moved).map(async ({ to, entries }) => {
+      const rows = await pipeline.read<{ id: string }>(moveMessages(to, entries))
+      return isFinal(to) ? rows.map(({ id }) => id) : []
+    }),
+  )
+  return new Set(ended.flat())
 }
 
 /** The receipt owed for a message that ends without one from a carrier. */
@@ -233,7 +254,8 @@ function moveMessages(to: MessageStatus, entries: readonly MovedEntry[]): SQL {
     set status = ${to}, carrier = v.carrier, error_code = v.error_code,
       error_detail = v.error_detail, updated_at = v.at, final_at = ${finalAt}
     from ${rows}
-    where m.id = v.id and m.status = any(${fromStates(to)}::text[])`
+    where m.id = v.id and m.status = any(${fromStates(to)}::text[])
+    ${isFinal(to) ? sql`returning m.id` : sql``}`
 }
 
 /** The states that an update into a state may leave, as an array literal. */

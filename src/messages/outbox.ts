@@ -1,7 +1,8 @@
 import { asc, eq, inArray, sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import { unnest } from '../store/batch.ts'
-import type { Database, Store } from '../store/open.ts'
+import type { Store } from '../store/open.ts'
+import type { Pipeline } from '../store/pipeline.ts'
 import { outbox } from '../store/schema/outbox.ts'
 import type { OutboxItem, OutboxPayload } from './journal.ts'
 import type { MessageStatus } from './states.ts'
@@ -29,11 +30,7 @@ export function owedReceipt(recipient: Recipient, payload: OutboxPayload): Outbo
 }
 
 /** Adds items to the outbox. */
-export async function writeOutbox(
-  store: Store,
-  tx: Database,
-  items: readonly OutboxItem[],
-): Promise<void> {
+export function writeOutbox(pipeline: Pipeline, items: readonly OutboxItem[]): void {
   if (items.length === 0) return
   const rows = unnest<OutboxItem>(
     'v',
@@ -45,12 +42,9 @@ export async function writeOutbox(
     },
     items,
   )
-  await store.query(
-    sql`
-      insert into outbox (id, partner, message_id, payload, created_at)
-      select v.*, now() from ${rows}`,
-    tx,
-  )
+  pipeline.write(sql`
+    insert into outbox (id, partner, message_id, payload, created_at)
+    select v.*, now() from ${rows}`)
 }
 
 /** What a partner has yet to acknowledge, oldest first. */

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import type { CarrierReceipt } from '../carriers/carrier.ts'
 import { unnest } from '../store/batch.ts'
-import type { Database, Store } from '../store/open.ts'
+import type { Pipeline } from '../store/pipeline.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
 import type { SegmentState } from './states.ts'
 
@@ -39,8 +39,7 @@ export function receiptEntry(receipt: CarrierReceipt, receivedAt: Date): Receipt
 
 /** Waiting receipts whose id one of the new responses carries. */
 export async function findOrphans(
-  store: Store,
-  tx: Database,
+  pipeline: Pipeline,
   moved: readonly MovedEntry[],
 ): Promise<Candidate[]> {
   const keys = moved.flatMap(({ carrier, answers }) =>
@@ -52,7 +51,7 @@ export async function findOrphans(
     { carrier: ['text', (key) => key.carrier], match_key: ['text', (key) => key.matchKey] },
     keys,
   )
-  const rows = await store.query<{
+  const rows = await pipeline.read<{
     id: string
     carrier: string
     carrier_message_id: string
@@ -70,7 +69,6 @@ export async function findOrphans(
       where r.message_id is null
         and r.received_at > now() - ${sql.raw(`interval '${ORPHAN_HOURS} hours'`)}
       order by r.received_at`,
-    tx,
   )
   return rows.map((row) => ({
     kind: 'receipt',
@@ -89,8 +87,7 @@ export async function findOrphans(
 
 /** The attempt each receipt belongs to: the first of its keys that fits, the newest submit of it. */
 export async function matchReceipts(
-  store: Store,
-  tx: Database,
+  pipeline: Pipeline,
   candidates: readonly Candidate[],
 ): Promise<Map<string, Match>> {
   const keys = candidates.flatMap((receipt) =>
@@ -107,24 +104,22 @@ export async function matchReceipts(
     },
     keys,
   )
-  const rows = await store.query<Match>(
+  const rows = await pipeline.read<Match>(
     sql`
       select distinct on (v.receipt_id) v.receipt_id, a.message_id, a.attempt, a.segment, a.state
       from ${wanted}
       join attempts a on a.carrier = v.carrier and a.match_key = v.match_key
       order by v.receipt_id, v.rank, a.submitted_at desc`,
-    tx,
   )
   return new Map(rows.map((row) => [row.receipt_id, row]))
 }
 
 /** Writes new receipts, and the match of waiting ones that have found theirs. */
-export async function storeReceipts(
-  store: Store,
-  tx: Database,
+export function storeReceipts(
+  pipeline: Pipeline,
   candidates: readonly Candidate[],
   matches: ReadonlyMap<string, Match>,
-): Promise<void> {
+): void {
   const columns = {
     id: ['uuid', (receipt: Candidate) => receipt.id],
     message_id: ['uuid', ({ id }: Candidate) => matches.get(id)?.message_id],
@@ -148,7 +143,7 @@ export async function storeReceipts(
       },
       fresh,
     )
-    await store.query(
+    pipeline.write(
       sql`
         insert into receipts (id, message_id, attempt, segment, carrier, carrier_message_id,
           match_keys, state, settles, raw_error, raw_text, received_at)
@@ -156,17 +151,15 @@ export async function storeReceipts(
           v.match_keys::text[], v.state, v.settles, v.raw_error, v.raw_text, v.received_at
         from ${rows}
         on conflict do nothing`,
-      tx,
     )
   }
   const found = candidates.filter((receipt) => !receipt.isNew && matches.has(receipt.id))
   if (found.length > 0) {
-    await store.query(
+    pipeline.write(
       sql`
         update receipts r set message_id = v.message_id, attempt = v.attempt, segment = v.segment
         from ${unnest<Candidate>('v', columns, found)}
         where r.id = v.id`,
-      tx,
     )
   }
 }

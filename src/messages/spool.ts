@@ -112,16 +112,25 @@ export class Spool {
 
   async #commit(batch: readonly Pending[]): Promise<void> {
     const entries = batch.map(({ entry }) => entry)
+    let effects: CommitEffects
     try {
-      const effects = await this.#store.db.transaction((tx) =>
-        writeJournal(this.#store, tx, entries),
-      )
-      this.#retryDelayMs = 0
-      this.#onCommit(effects, entries)
-      for (const { resolve } of batch) resolve()
+      effects = await this.#store.db.transaction((tx) => writeJournal(this.#store, tx, entries))
     } catch (error) {
       if (isRefusedByDatabase(error)) await this.#isolate(batch, error)
       else this.#retryLater(batch, error)
+      return
+    }
+    this.#retryDelayMs = 0
+    this.#tell(effects, entries)
+    for (const { resolve } of batch) resolve()
+  }
+
+  /** What is committed stays so, whatever its listener makes of it. */
+  #tell(effects: CommitEffects, entries: readonly JournalEntry[]): void {
+    try {
+      this.#onCommit(effects, entries)
+    } catch (error) {
+      this.#logger.error({ error: messageOf(error) }, 'the listener of the journal failed')
     }
   }
 

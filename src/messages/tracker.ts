@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { textArray, unnest } from '../store/batch.ts'
-import type { Database, Store } from '../store/open.ts'
+import type { Pipeline } from '../store/pipeline.ts'
 import type {
   CommitEffects,
   MovedEntry,
@@ -70,21 +70,22 @@ interface End {
  *   receipts look for
  */
 export async function settleReceipts(
-  store: Store,
-  tx: Database,
+  pipeline: Pipeline,
   receipts: readonly ReceiptEntry[],
   moved: readonly MovedEntry[],
 ): Promise<Settlement> {
-  const candidates: Candidate[] = [
-    ...(await findOrphans(store, tx, moved)),
-    ...receipts.map((receipt) => ({ ...receipt, isNew: true })),
-  ]
+  const fresh = receipts.map((receipt): Candidate => ({ ...receipt, isNew: true }))
+  const [orphans, matches] = await Promise.all([
+    findOrphans(pipeline, moved),
+    matchReceipts(pipeline, fresh),
+  ])
+  const candidates = [...orphans, ...fresh]
   if (candidates.length === 0) {
     return { events: [], transitions: [], outbox: [], unmatchedReceipts: 0 }
   }
-  const matches = await matchReceipts(store, tx, candidates)
-  await storeReceipts(store, tx, candidates, matches)
-  const tracked = await loadTracked(store, tx, [...matches.values()])
+  for (const [id, match] of await matchReceipts(pipeline, orphans)) matches.set(id, match)
+  storeReceipts(pipeline, candidates, matches)
+  const tracked = await loadTracked(pipeline, [...matches.values()])
 
   const events: TimelineEvent[] = []
   const ends = new Map<string, End>()
@@ -99,10 +100,10 @@ export async function settleReceipts(
     }
     events.push({ ...event, status: ends.get(match.message_id)?.status ?? event.status })
   }
-  await writeSegments(store, tx, [...tracked.values()])
-  await writeEnds(store, tx, [...ends.values()])
+  writeSegments(pipeline, [...tracked.values()])
+  writeEnds(pipeline, [...ends.values()])
   const outbox = [...ends.values()].flatMap(owedFor)
-  await writeOutbox(store, tx, outbox)
+  writeOutbox(pipeline, outbox)
   return {
     events,
     transitions: [...ends.values()].map(({ message, status }) => ({
@@ -117,8 +118,7 @@ export async function settleReceipts(
 
 /** The attempts that receipts touch, with all their segments, locked until the commit. */
 async function loadTracked(
-  store: Store,
-  tx: Database,
+  pipeline: Pipeline,
   matches: readonly Match[],
 ): Promise<Map<string, Tracked>> {
   const tracked = new Map<string, Tracked>()
@@ -129,7 +129,7 @@ async function loadTracked(
     { message_id: ['uuid', (key) => key.message_id], attempt: ['int2', (key) => key.attempt] },
     wanted,
   )
-  const rows = await store.query<TrackedRow>(
+  const rows = await pipeline.read<TrackedRow>(
     sql`
       select a.message_id, a.attempt, a.segment, a.state, m.status, m.attempt as current_attempt,
         a.carrier, m.partner, m.registered_delivery, m.to_number, m.from_sender, m.created_at
@@ -137,7 +137,6 @@ async function loadTracked(
       join messages m on m.id = v.message_id
       join attempts a on a.message_id = v.message_id and a.attempt = v.attempt
       for update of m`,
-    tx,
   )
   for (const row of rows) {
     const key = keyOf(row)
@@ -182,11 +181,7 @@ function endOf(message: Tracked, receipt: Candidate): End | undefined {
   return isPresent || status === 'delivered' ? { message, receipt, status } : undefined
 }
 
-async function writeSegments(
-  store: Store,
-  tx: Database,
-  tracked: readonly Tracked[],
-): Promise<void> {
+function writeSegments(pipeline: Pipeline, tracked: readonly Tracked[]): void {
   const settled = tracked.flatMap(({ row, settled }) =>
     [...settled].map(([segment, receipt]) => ({ row, segment, receipt })),
   )
@@ -202,16 +197,15 @@ async function writeSegments(
     },
     settled,
   )
-  await store.query(
+  pipeline.write(
     sql`
       update attempts a set state = v.state, receipt_at = v.at
       from ${rows}
       where a.message_id = v.message_id and a.attempt = v.attempt and a.segment = v.segment`,
-    tx,
   )
 }
 
-async function writeEnds(store: Store, tx: Database, ends: readonly End[]): Promise<void> {
+function writeEnds(pipeline: Pipeline, ends: readonly End[]): void {
   for (const status of ['delivered', 'undelivered', 'expired'] as const) {
     const group = ends.filter((end) => end.status === status)
     if (group.length === 0) continue
@@ -225,14 +219,13 @@ async function writeEnds(store: Store, tx: Database, ends: readonly End[]): Prom
       },
       group,
     )
-    await store.query(
+    pipeline.write(
       sql`
         update messages m
         set status = ${status}, updated_at = v.at, final_at = v.at, error_code = v.error_code,
           error_detail = v.error_detail
         from ${rows}
         where m.id = v.id and m.status = any(${textArray(statesBefore(status))}::text[])`,
-      tx,
     )
   }
 }

@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { PGlite } from '@electric-sql/pglite'
 import { type SQL, sql } from 'drizzle-orm'
-import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core'
+import { type PgDatabase, PgDialect, type PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
 import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
@@ -20,7 +20,11 @@ export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>
 export interface Store {
   readonly kind: 'pglite' | 'postgres'
   readonly db: Database
-  /** Runs raw SQL and gives its rows; `on` is a transaction, the whole database by default. */
+  /**
+   * Runs raw SQL and gives its rows; `on` is a transaction, the whole database by default.
+   *
+   * PostgreSQL keeps the statement prepared on each connection: its text must not vary with the data.
+   */
   query<Row extends object>(statement: SQL, on?: Database): Promise<Row[]>
   /** Waits for what runs, then closes. */
   close(): Promise<void>
@@ -118,6 +122,7 @@ async function openPostgres(url: string): Promise<Store> {
     const lock = await takeAdvisoryLock(url)
     const drizzled = drizzlePostgres(client)
     const db = drizzled as unknown as Database
+    const dialect = new PgDialect()
     try {
       await migrated(() => migratePostgres(drizzled, { migrationsFolder: MIGRATIONS }))
     } catch (error) {
@@ -128,7 +133,9 @@ async function openPostgres(url: string): Promise<Store> {
       kind: 'postgres',
       db,
       async query<Row extends object>(statement: SQL, on: Database = db) {
-        return [...((await on.execute(statement)) as unknown as Row[])]
+        const query = dialect.sqlToQuery(statement)
+        const prepared = on._.session.prepareQuery(query, undefined, 'prepared', false)
+        return [...((await prepared.execute()) as Row[])]
       },
       async close() {
         await client.end({ timeout: 10 })
@@ -147,7 +154,7 @@ function createClient(url: string): postgres.Sql {
     const options = {
       max: 10,
       connect_timeout: 10,
-      connection: { application_name: 'linehaul' },
+      connection: { application_name: 'linehaul', ...PLANS },
       onnotice() {},
       socket: (address: SocketAddress) => openSocket(address, connections++),
     }
@@ -156,6 +163,20 @@ function createClient(url: string): postgres.Sql {
     throw new GatewayError('database_unreachable', `cannot use ${withoutPassword(url)}`, { cause })
   }
 }
+
+/**
+ * How statements are planned: once, along the indexes.
+ *
+ * Every statement of the gateway finds its rows by an index. Left alone, PostgreSQL scans a whole
+ * table where its statistics are older than the rows, which on a growing table is most of the time.
+ */
+const PLANS = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+} as const
 
 /** What the driver hands to its `socket` option: the servers of the URL, or a Unix socket. */
 interface SocketAddress {

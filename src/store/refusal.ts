@@ -1,5 +1,8 @@
-/** SQLSTATE classes that pass: connection, serialization, resources, locks, shutdown, system, bug. */
-const PASSING_CLASSES = new Set(['08', '40', '53', '55', '57', '58', 'XX'])
+/**
+ * SQLSTATE classes that pass: connection, transaction state (a standby that only reads), account,
+ * missing database, serialization, resources, locks, shutdown, system, bug.
+ */
+const PASSING_CLASSES = new Set(['08', '25', '28', '3D', '40', '53', '55', '57', '58', 'XX'])
 
 /**
  * True when the database has judged the data or the statement, so that trying again cannot help;

@@ -79,13 +79,13 @@ export class FakeCarrier implements Carrier {
   }
 }
 
-export const NOT_SENT: SegmentOutcome = { kind: 'not_sent', reason: 'the connection closed' }
+export const NOT_SENT = { kind: 'not_sent', reason: 'the connection closed' } as const
 
-export const REFUSED: SegmentOutcome = {
+export const REFUSED = {
   kind: 'refused',
   commandStatus: 0x0b,
   reason: 'ESME_RINVDSTADR',
   class: 'message',
-}
+} as const
 
-export const THROTTLED: SegmentOutcome = { kind: 'throttled', commandStatus: 0x58, pauseMs: 500 }
+export const THROTTLED = { kind: 'throttled', commandStatus: 0x58, pauseMs: 500 } as const

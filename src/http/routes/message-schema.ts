@@ -33,13 +33,15 @@ export const problem = z
   })
   .openapi('Problem')
 
+const WANTED_TO = `give one number, or a list of 1 to ${MAX_RECIPIENTS} numbers`
+
 const recipient = z.string().max(60)
 
 export const createMessage = z
   .strictObject({
     to: z
-      .union([recipient, z.array(recipient).min(1).max(MAX_RECIPIENTS)], {
-        error: `give one number, or a list of 1 to ${MAX_RECIPIENTS} numbers`,
+      .union([recipient, z.array(recipient).min(1, WANTED_TO).max(MAX_RECIPIENTS, WANTED_TO)], {
+        error: WANTED_TO,
       })
       .openapi({
         example: '+447700900123',

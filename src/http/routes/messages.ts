@@ -53,6 +53,8 @@ const createMessageRoute = createRoute({
     ),
     200: json('Answer to `dry_run`.', z.union([schema.quotedMessage, schema.quotedList])),
     400: json('The body is not JSON.', schema.problem),
+    413: json('The body is over 1 MiB.', schema.problem),
+    415: json('The content type is not JSON.', schema.problem),
     ...problems,
   },
 })

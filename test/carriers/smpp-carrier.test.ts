@@ -1,0 +1,209 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { CarrierReceipt, OutboundMessage } from '../../src/carriers/carrier.ts'
+import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
+import { completeCarrier } from '../../src/config/load.ts'
+import type { CarrierConfig } from '../../src/config/schema.ts'
+import { silentLogger } from '../../src/core/logger.ts'
+import { ReferenceCounter } from '../../src/encoding/reference.ts'
+import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
+import type { SandboxSmscOptions } from '../../src/sandbox/smsc-options.ts'
+
+const open: { close(): Promise<void> }[] = []
+
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close()
+})
+
+/** Values that a part reports, one by one, as they come. */
+class Reports<Value> {
+  readonly all: Value[] = []
+  readonly #waiters: (() => void)[] = []
+
+  add(value: Value): void {
+    this.all.push(value)
+    for (const wake of this.#waiters.splice(0)) wake()
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiters.push(resolve))
+  }
+}
+
+async function connected(
+  options: Partial<SandboxSmscOptions> = {},
+  settings: Partial<CarrierConfig> = {},
+) {
+  const account = { systemId: 'esme', password: 'secret' }
+  const smsc = new SandboxSmsc({
+    ...account,
+    name: 'alpha',
+    receiptDelayMs: [1, 2],
+    keepSubmits: 100,
+    ...options,
+  })
+  const { port } = await smsc.start()
+  open.push(smsc)
+  const complete = completeCarrier({
+    name: 'alpha',
+    host: '127.0.0.1',
+    port,
+    ...account,
+    rates: [],
+  })
+  const receipts = new Reports<CarrierReceipt>()
+  const changes = new Reports<string>()
+  let refusals = 0
+  const config: CarrierConfig = { ...complete, responseTimeoutSeconds: 1, ...settings }
+  const carrier = new SmppCarrier({
+    config,
+    references: new ReferenceCounter(),
+    logger: silentLogger,
+    events: {
+      onReceipt: (receipt) => {
+        if (refusals-- > 0) return Promise.reject(new Error('the database is away'))
+        receipts.add(receipt)
+        return Promise.resolve()
+      },
+      onCapacityChange: (name) => changes.add(name),
+    },
+  })
+  open.push({ close: () => carrier.close(0) })
+  const refuseReceipts = (count: number) => {
+    refusals = count
+  }
+  const isBound = () => carrier.binds.every(({ state }) => state === 'bound')
+  carrier.start()
+  await changes.until(isBound)
+  return { smsc, carrier, receipts, changes, refuseReceipts }
+}
+
+function message(text: string, to = '+447700900123'): OutboundMessage {
+  return {
+    id: 'id',
+    text,
+    to,
+    raw: null,
+    requestedEncoding: 'auto',
+    maxSegments: null,
+    sender: { value: 'ACME', ton: 5, npi: 0 },
+  }
+}
+
+describe('SmppCarrier', () => {
+  it('is down with no capacity until it is started', () => {
+    const settings = { host: '127.0.0.1', port: 1, systemId: 'esme', password: 'secret' }
+    const carrier = new SmppCarrier({
+      config: completeCarrier({ name: 'alpha', ...settings, rates: [] }),
+      references: new ReferenceCounter(),
+      logger: silentLogger,
+      events: { onReceipt: () => Promise.resolve(), onCapacityChange() {} },
+    })
+    expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
+    expect(carrier.binds).toEqual([{ bind: 'transceiver-1', state: 'stopped', lastError: null }])
+  })
+
+  it('submits a message and hands its receipt up', async () => {
+    const { carrier, smsc, receipts } = await connected()
+    const submission = carrier.prepare(message('Grüße'))
+    expect(submission.segmentCount).toBe(1)
+    const outcome = await submission.send(1)
+    expect(outcome).toMatchObject({ kind: 'accepted', carrierMessageId: expect.any(String) })
+    await receipts.until(() => receipts.all.length > 0)
+    expect(receipts.all[0]).toMatchObject({
+      carrier: 'alpha',
+      carrierMessageId: (outcome as { carrierMessageId: string }).carrierMessageId,
+      matchKeys: [(outcome as { matchKey: string }).matchKey],
+      state: 'DELIVERED',
+      settles: 'delivered',
+    })
+    expect(smsc.messages()).toMatchObject([{ from: 'ACME', to: '447700900123', text: 'Grüße' }])
+  })
+
+  it.each(['udh8', 'udh16', 'sar'] as const)(
+    'sends long texts that arrive whole: %s',
+    async (how) => {
+      const { carrier, smsc } = await connected({}, { longMessages: how, sessions: 3, window: 1 })
+      const text = 'Grüße 👩‍👩‍👧‍👦 '.repeat(20)
+      expect(carrier.capacity).toBe(3)
+      const submission = carrier.prepare(message(text))
+      const segments = Array.from({ length: submission.segmentCount }, (_, index) => index + 1)
+      expect(carrier.layOut(message(text)).segments).toBe(segments.length)
+      const outcomes = await Promise.all(segments.map((segment) => submission.send(segment)))
+      expect(outcomes.every(({ kind }) => kind === 'accepted')).toBe(true)
+      expect(smsc.messages().map((each) => each.text)).toEqual([text])
+      expect(smsc.submits().map(({ part }) => part?.number)).toEqual(segments)
+    },
+  )
+
+  it.each([
+    ['resp-hex', 'hex-response'],
+    ['resp-dec', 'hex-receipt'],
+    ['exact', 'uuid'],
+  ] as const)('knows receipts by the profile %s', async (messageIdProfile, idForm) => {
+    const { carrier, receipts } = await connected({ idForm }, { messageIdProfile })
+    const outcome = await carrier.prepare(message('Hi')).send(1)
+    await receipts.until(() => receipts.all.length > 0)
+    expect(receipts.all[0]?.matchKeys).toContain((outcome as { matchKey: string }).matchKey)
+  })
+
+  it('is told of refusals and throttling', async () => {
+    const { carrier } = await connected()
+    expect(await carrier.prepare(message('Hi', '+447700900004')).send(1)).toMatchObject({
+      kind: 'refused',
+      commandStatus: 0x0b,
+      class: 'message',
+    })
+    const throttled = carrier.prepare(message('Hi', '+447700900005'))
+    expect((await throttled.send(1)).kind).toBe('throttled')
+    expect((await throttled.send(1)).kind).toBe('accepted')
+  })
+
+  it('does not know what became of a segment without an answer', async () => {
+    const { carrier } = await connected({ onSubmit: () => ({ answer: 'drop' }) })
+    expect(await carrier.prepare(message('Hi')).send(1)).toMatchObject({ kind: 'uncertain' })
+  })
+
+  it('has surely not sent what it has no bind for', async () => {
+    const { carrier } = await connected()
+    const submission = carrier.prepare(message('Hi'))
+    await carrier.close(0)
+    expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
+    expect(await submission.send(1)).toEqual({ kind: 'not_sent', reason: 'no bind is up' })
+    expect((await submission.send(2)).kind).toBe('not_sent')
+  })
+
+  it('gets a receipt again that could not be stored', async () => {
+    const { carrier, receipts, refuseReceipts } = await connected()
+    refuseReceipts(1)
+    await carrier.prepare(message('Hi')).send(1)
+    await receipts.until(() => receipts.all.length > 0)
+    expect(receipts.all).toMatchObject([{ state: 'DELIVERED' }])
+  })
+
+  it('refuses what is no receipt', async () => {
+    const { smsc, receipts } = await connected()
+    expect(await smsc.sendMo({ from: '447700900123', to: '12345', text: 'STOP' })).toBe(false)
+    expect(receipts.all).toEqual([])
+  })
+
+  it('sends over the transmitter of a pair and hears over the receiver', async () => {
+    const { carrier, receipts } = await connected({}, { bind: 'pair', sessions: 2, window: 5 })
+    expect(carrier.binds.map(({ bind }) => bind)).toEqual([
+      'transmitter-1',
+      'receiver-1',
+      'transmitter-2',
+      'receiver-2',
+    ])
+    expect(carrier.capacity).toBe(10)
+    expect((await carrier.prepare(message('Hi')).send(1)).kind).toBe('accepted')
+    await receipts.until(() => receipts.all.length > 0)
+  })
+
+  it('says so when its binds go', async () => {
+    const { carrier, smsc, changes } = await connected({}, { sessions: 2 })
+    await smsc.close()
+    await changes.until(() => !carrier.isUp)
+    expect(carrier.capacity).toBe(0)
+    expect(new Set(changes.all)).toEqual(new Set(['alpha']))
+  })
+})

@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest'
+import type { Content, OutboundMessage } from '../../src/carriers/carrier.ts'
+import {
+  octetsOf,
+  outcomeOf,
+  planFor,
+  receiptOf,
+  submitSm,
+} from '../../src/carriers/smpp-mapping.ts'
+import { completeCarrier } from '../../src/config/load.ts'
+import type { CarrierConfig } from '../../src/config/schema.ts'
+import type { DeliverSm, SubmitSmResp } from '../../src/smpp/pdu.ts'
+import { parseReceipt } from '../../src/smpp/receipt.ts'
+
+function config(more: Partial<CarrierConfig> = {}): CarrierConfig {
+  const settings = { host: '127.0.0.1', port: 2775, systemId: 'esme', password: 'secret' }
+  return { ...completeCarrier({ name: 'alpha', ...settings, rates: [] }), ...more }
+}
+
+function content(text: string, more: Partial<Content> = {}): Content {
+  return { text, raw: null, requestedEncoding: 'auto', maxSegments: null, ...more }
+}
+
+function message(text: string, more: Partial<OutboundMessage> = {}): OutboundMessage {
+  return {
+    ...content(text),
+    id: 'id',
+    to: '+447700900123',
+    sender: { value: 'ACME', ton: 5, npi: 0 },
+    ...more,
+  }
+}
+
+function pdusOf(settings: CarrierConfig, outbound: OutboundMessage) {
+  const planned = outbound.raw ? undefined : planFor(settings, outbound)
+  return octetsOf(outbound, planned, 7).map((segment) => submitSm(settings, outbound, segment))
+}
+
+function response(commandStatus: number, id = ''): SubmitSmResp {
+  return {
+    command: 'submit_sm_resp',
+    command_status: commandStatus,
+    sequence_number: 1,
+    message_id: id,
+    tlvs: [],
+  }
+}
+
+/** A receipt with this text, as the carrier's settings make us understand it. */
+function understood(settings: CarrierConfig, text: string) {
+  const pdu = {
+    command: 'deliver_sm',
+    esm_class: 0x04,
+    data_coding: 0,
+    short_message: Buffer.from(text, 'latin1'),
+    tlvs: [],
+  } as unknown as DeliverSm
+  const receipt = parseReceipt(pdu, {})
+  if (!receipt) throw new Error('no receipt')
+  return receiptOf(settings, receipt, pdu)
+}
+
+describe('submitSm', () => {
+  it('writes a short text as one plain segment', () => {
+    expect(pdusOf(config(), message('@ Hi'))).toEqual([
+      expect.objectContaining({
+        command: 'submit_sm',
+        source_addr_ton: 5,
+        source_addr_npi: 0,
+        source_addr: 'ACME',
+        dest_addr_ton: 1,
+        dest_addr_npi: 1,
+        destination_addr: '447700900123',
+        esm_class: 0,
+        data_coding: 0,
+        registered_delivery: 1,
+        validity_period: '',
+        short_message: Buffer.from([0, 0x20, 0x48, 0x69]),
+        tlvs: [],
+      }),
+    ])
+  })
+
+  it('writes a long text with one reference, all segments alike', () => {
+    const pdus = pdusOf(config(), message('a'.repeat(400)))
+    expect(pdus).toHaveLength(3)
+    for (const [index, pdu] of pdus.entries()) {
+      expect(pdu).toMatchObject({ esm_class: 0x40, source_addr: 'ACME', data_coding: 0 })
+      const { short_message: octets } = pdu as { short_message: Buffer }
+      expect([...octets.subarray(0, 6)]).toEqual([5, 0, 3, 7, 3, index + 1])
+    }
+  })
+
+  it('obeys the settings of the carrier', () => {
+    const settings = config({
+      sourceTon: 0,
+      sourceNpi: 9,
+      destinationTon: 2,
+      destinationNpi: 8,
+      destinationPlus: true,
+      registeredDelivery: 0x11,
+      validitySeconds: 86_400,
+    })
+    expect(pdusOf(settings, message('Hi'))[0]).toMatchObject({
+      source_addr_ton: 0,
+      source_addr_npi: 9,
+      dest_addr_ton: 2,
+      dest_addr_npi: 8,
+      destination_addr: '+447700900123',
+      registered_delivery: 0x11,
+      validity_period: '000001000000000R',
+    })
+  })
+
+  it('passes octets through and keeps of their esm_class the header indicator only', () => {
+    const octets = Buffer.from([5, 0, 3, 1, 2, 1, 0xff, 0])
+    const raw = { octets, esmClass: 0xc3, dataCoding: 0xf5 }
+    expect(pdusOf(config(), message('', { raw }))).toEqual([
+      expect.objectContaining({ esm_class: 0x40, data_coding: 0xf5, short_message: octets }),
+    ])
+    const plain = { octets, esmClass: 0x03, dataCoding: 4 }
+    expect(pdusOf(config(), message('', { raw: plain }))[0]).toMatchObject({ esm_class: 0 })
+  })
+})
+
+describe('planFor', () => {
+  const curly = '“Hi” – it’s'
+
+  it('replaces typography only where the carrier is set so, and says what', () => {
+    expect(planFor(config(), content(curly))).toMatchObject({
+      plan: { encoding: 'ucs2' },
+      replacements: [],
+    })
+    const { plan, replacements } = planFor(config({ transliterate: true }), content(curly))
+    expect(plan).toMatchObject({ encoding: 'gsm7', text: '"Hi" - it\'s' })
+    expect(replacements).toEqual(expect.arrayContaining([{ from: '’', to: "'", count: 1 }]))
+  })
+
+  it('refuses more segments than the sender pays for', () => {
+    expect(() => planFor(config(), content('a'.repeat(161), { maxSegments: 1 }))).toThrow(
+      expect.objectContaining({ code: 'text_too_long' }),
+    )
+  })
+})
+
+describe('outcomeOf', () => {
+  it('keeps the id as it came, and the key in the form of the profile', () => {
+    expect(outcomeOf(config(), response(0, '00AB'))).toEqual({
+      kind: 'accepted',
+      carrierMessageId: '00AB',
+      matchKey: '00ab',
+    })
+    expect(outcomeOf(config({ messageIdProfile: 'resp-hex' }), response(0, '00AB'))).toMatchObject({
+      carrierMessageId: '00AB',
+      matchKey: 'ab',
+    })
+    expect(outcomeOf(config(), response(0))).toMatchObject({ kind: 'accepted', matchKey: null })
+  })
+
+  it.each([
+    [0x58, { kind: 'throttled', commandStatus: 0x58, pauseMs: 500 }],
+    [0x14, { kind: 'throttled', commandStatus: 0x14, pauseMs: 5_000 }],
+    [
+      0x0b,
+      { kind: 'refused', class: 'message', reason: expect.stringMatching(/^ESME_RINVDSTADR/) },
+    ],
+    [0x08, { kind: 'refused', class: 'passing' }],
+    [0x45, { kind: 'refused', class: 'passing' }],
+    [0x04, { kind: 'refused', class: 'passing' }],
+    [0x4ff, { kind: 'refused', commandStatus: 0x4ff }],
+  ])('reads status %i', (status, outcome) => {
+    expect(outcomeOf(config(), response(status))).toMatchObject(outcome)
+  })
+})
+
+describe('receiptOf', () => {
+  it.each([
+    ['DELIVRD', 'DELIVERED', 'delivered'],
+    ['UNDELIV', 'UNDELIVERABLE', 'undelivered'],
+    ['REJECTD', 'REJECTED', 'undelivered'],
+    ['DELETED', 'DELETED', 'undelivered'],
+    ['EXPIRED', 'EXPIRED', 'expired'],
+    ['ENROUTE', 'ENROUTE', null],
+    ['ACCEPTD', 'ACCEPTED', null],
+    ['UNKNOWN', 'UNKNOWN', null],
+    ['WHATEVR', 'UNKNOWN', null],
+  ])('reads %s as %s, which settles %s', (stat, state, settles) => {
+    const text = `id:00AB sub:001 dlvrd:001 stat:${stat} err:0A1 text:x`
+    expect(understood(config(), text)).toMatchObject({
+      carrier: 'alpha',
+      carrierMessageId: '00AB',
+      matchKeys: ['00ab'],
+      state,
+      settles,
+      rawError: '0A1',
+      rawText: text,
+    })
+  })
+
+  it('looks for a decimal id under its hexadecimal form too', () => {
+    const settings = config({ messageIdProfile: 'resp-hex' })
+    expect(understood(settings, 'id:255 stat:DELIVRD err:000').matchKeys).toEqual(['255', 'ff'])
+  })
+
+  it('has no key for a receipt without an id', () => {
+    expect(understood(config(), 'stat:DELIVRD err:000')).toMatchObject({
+      carrierMessageId: '',
+      matchKeys: [],
+    })
+  })
+})

@@ -1,0 +1,152 @@
+import type { OpenAPIHono } from '@hono/zod-openapi'
+import { sql } from 'drizzle-orm'
+import { openAccess } from '../../src/accounts/access.ts'
+import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
+import { completeCarrier } from '../../src/config/load.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import { silentLogger } from '../../src/core/logger.ts'
+import { parseMicros } from '../../src/core/money.ts'
+import { ReferenceCounter } from '../../src/encoding/reference.ts'
+import { createApp } from '../../src/http/app.ts'
+import type { AppEnv } from '../../src/http/env.ts'
+import { Archive } from '../../src/messages/archive.ts'
+import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import { Intake } from '../../src/messages/intake.ts'
+import { Routes } from '../../src/messages/routes.ts'
+import { Spool } from '../../src/messages/spool.ts'
+import { PrefixTable } from '../../src/routing/prefix-table.ts'
+import type { Rate } from '../../src/routing/router.ts'
+import { isReachable, type Store } from '../../src/store/open.ts'
+import { openTestPglite } from '../support/database.ts'
+
+/** Limits to test the gateway at. */
+export interface TestAppOptions {
+  readonly maxPending?: number
+  readonly maxQueued?: number
+}
+
+/** The HTTP API over a database, with two carriers that are down: what is accepted waits. */
+export interface TestApp {
+  readonly app: OpenAPIHono<AppEnv>
+  readonly store: Store
+  readonly intake: Intake
+  /** Codes of the refusals that were counted. */
+  readonly refused: string[]
+  /** A request of the tenant `demo`, unless the headers say otherwise. */
+  request(path: string, init?: RequestInit): Promise<Response>
+  post(body: unknown, headers?: Record<string, string>): Promise<Response>
+  /** Rows in the tables that a message is written to. */
+  rowCount(): Promise<number>
+  close(): Promise<void>
+}
+
+const CARRIERS = [
+  { name: 'alpha', rates: { '44': '0.0350', '86': '0.0210' } },
+  { name: 'beta', rates: { '44': '0.0500' } },
+]
+
+export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const store = await openTestPglite()
+  const access = await openAccess(store, [
+    { name: 'demo', apiKeys: ['demo-key'] },
+    { name: 'other', apiKeys: ['other-key'] },
+  ])
+  const carriers = CARRIERS.map(({ name, rates }) => {
+    const carrier = new SmppCarrier({
+      config: completeCarrier({
+        name,
+        host: '127.0.0.1',
+        port: 1,
+        systemId: 'linehaul',
+        password: 'secret',
+        rates: [],
+      }),
+      references: new ReferenceCounter(),
+      logger: silentLogger,
+      events: { onReceipt: () => Promise.resolve(), onCapacityChange() {} },
+    })
+    const table = new PrefixTable<Rate>()
+    for (const [prefix, price] of Object.entries(rates)) {
+      table.set(prefix, { priceMicros: parseMicros(price), currency: 'EUR' })
+    }
+    return { carrier, rates: table }
+  })
+  const logger = silentLogger
+  const clock = systemClock
+  const routes = new Routes(carriers, clock)
+  const { maxPending, maxQueued } = options
+  const spool = new Spool({ store, logger, ...(maxPending === undefined ? {} : { maxPending }) })
+  const dispatcher = new Dispatcher({
+    carriers: new Map(carriers.map(({ carrier }) => [carrier.name, carrier])),
+    routes,
+    spool,
+    logger,
+    clock,
+    ...(maxQueued === undefined ? {} : { maxQueued }),
+  })
+  const intake = new Intake({ routes, spool, dispatcher, clock })
+  const refused: string[] = []
+  const app = createApp({
+    intake,
+    archive: new Archive(store),
+    access,
+    logger,
+    version: '0.0.0',
+    onRefused: (code) => refused.push(code),
+    isReady: async () => !spool.isFull && (await isReachable(store)),
+    carriers: () => [],
+    renderMetrics: () => Promise.resolve({ text: '', contentType: 'text/plain' }),
+  })
+  const request = async (path: string, init: RequestInit = {}) =>
+    app.request(path, { ...init, headers: { authorization: 'Bearer demo-key', ...init.headers } })
+  return {
+    app,
+    store,
+    intake,
+    refused,
+    request,
+    post: (body, headers = {}) =>
+      request('/v1/messages', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    async rowCount() {
+      const [row] = await store.query<{ rows: number }>(
+        sql`select ((select count(*) from messages) + (select count(*) from events))::int as rows`,
+      )
+      return row?.rows ?? -1
+    },
+    async close() {
+      await dispatcher.stop(0)
+      await spool.close()
+      await store.close()
+    },
+  }
+}
+
+/** An error as the API shows it. */
+export interface ShownProblem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: string
+  readonly request_id: string
+  readonly errors?: { readonly detail: string; readonly pointer: string }[]
+}
+
+/** The body of an error, after checking that it is one: RFC 9457 and what we add to it. */
+export async function problemIn(response: Response): Promise<ShownProblem> {
+  const problem = (await response.json()) as ShownProblem
+  const { type, title, status, detail, code, request_id } = problem
+  const isWhole =
+    response.headers.get('content-type') === 'application/problem+json' &&
+    type === `https://linehaul.dev/problems/${code}` &&
+    title.length > 0 &&
+    detail.length > 0 &&
+    status === response.status &&
+    request_id === response.headers.get('x-request-id')
+  if (!isWhole) throw new Error(`not a problem: ${JSON.stringify(problem)}`)
+  return problem
+}

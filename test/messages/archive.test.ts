@@ -1,0 +1,164 @@
+import { uuidv7 } from 'uuidv7'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Archive } from '../../src/messages/archive.ts'
+import type { OutboxItem } from '../../src/messages/journal.ts'
+import type { Message } from '../../src/messages/message.ts'
+import { readOutbox, removeFromOutbox } from '../../src/messages/outbox.ts'
+import { loadQuality, registerCarriers, saveQuality } from '../../src/messages/quality-store.ts'
+import type { Store } from '../../src/store/open.ts'
+import { testDatabases } from '../support/database.ts'
+import {
+  accepted,
+  moved,
+  partnerMessage,
+  sent,
+  submitting,
+  TENANT,
+  testMessage,
+  write,
+} from './builders.ts'
+
+const OTHER_TENANT = '01890000-0000-7000-8000-000000000002'
+
+describe.each(testDatabases())('what is stored on $name', ({ open }) => {
+  let store: Store
+
+  beforeAll(async () => {
+    store = await open()
+  })
+  afterAll(() => store.close())
+
+  describe('Archive', () => {
+    const messages: Message[] = []
+    let archive: Archive
+
+    beforeAll(async () => {
+      archive = new Archive(store)
+      for (let n = 0; n < 10; n++) {
+        const message = testMessage({
+          to: n % 2 ? '+447700900001' : '+447700900002',
+          from: n < 5 ? 'ACME' : 'Other',
+          carrier: n < 3 ? 'alpha' : 'beta',
+          clientReference: n === 7 ? "it's" : null,
+          createdAt: new Date(Date.UTC(2026, 0, n + 1)),
+        })
+        messages.push(message)
+        await write(store, accepted(message))
+      }
+      await write(store, accepted(testMessage({ tenantId: OTHER_TENANT })))
+      await write(
+        store,
+        submitting(messages[0] as Message),
+        moved(messages[1] as Message, 'failed'),
+      )
+    })
+
+    async function numbers(filter: Omit<Parameters<Archive['list']>[1], 'limit'>) {
+      const rows = await archive.list(TENANT, { limit: 100, ...filter })
+      return rows.map((row) => messages.findIndex(({ id }) => id === row.id))
+    }
+
+    it('lists newest first, and only the messages of the tenant', async () => {
+      expect(await numbers({})).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
+      expect(await archive.list(OTHER_TENANT, { limit: 100 })).toHaveLength(1)
+      expect(await archive.list(uuidv7(), { limit: 100 })).toEqual([])
+    })
+
+    it('gives every message once, page by page', async () => {
+      const seen: string[] = []
+      for (let before: string | undefined; ; ) {
+        const page = await archive.list(TENANT, { limit: 3, before })
+        seen.push(...page.map(({ id }) => id))
+        if (page.length < 3) break
+        before = page.at(-1)?.id
+      }
+      expect(seen).toEqual(messages.map(({ id }) => id).reverse())
+    })
+
+    it('filters by each field, and by several', async () => {
+      expect(await numbers({ status: 'sending' })).toEqual([0])
+      expect(await numbers({ status: 'failed' })).toEqual([1])
+      expect(await numbers({ to: '+447700900001' })).toEqual([9, 7, 5, 3, 1])
+      expect(await numbers({ from: 'ACME' })).toEqual([4, 3, 2, 1, 0])
+      expect(await numbers({ carrier: 'alpha' })).toEqual([2, 1, 0])
+      expect(await numbers({ clientReference: "it's" })).toEqual([7])
+      expect(await numbers({ to: '+447700900001', from: 'ACME', carrier: 'beta' })).toEqual([3])
+      expect(await numbers({ from: "' or 1=1" })).toEqual([])
+    })
+
+    it('takes the first instant of a period and not the last', async () => {
+      const createdFrom = new Date(Date.UTC(2026, 0, 3))
+      const createdBefore = new Date(Date.UTC(2026, 0, 5))
+      expect(await numbers({ createdFrom, createdBefore })).toEqual([3, 2])
+    })
+
+    it('finds a message with its timeline, oldest line first', async () => {
+      const message = testMessage()
+      await sent(store, message, 'x')
+      const found = await archive.find(TENANT, message.id)
+      expect(found?.message).toMatchObject({
+        id: message.id,
+        status: 'sent',
+        price_micros: 35_000n,
+        created_at: message.createdAt,
+      })
+      expect(found?.timeline.map(({ type }) => type)).toEqual(['accepted', 'submitted', 'response'])
+    })
+
+    it("does not find another tenant's message", async () => {
+      expect(await archive.find(OTHER_TENANT, messages[0]?.id ?? '')).toBeUndefined()
+      expect(await archive.find(TENANT, uuidv7())).toBeUndefined()
+    })
+  })
+
+  describe('the quality of carriers', () => {
+    const at = new Date('2026-01-02T03:04:05.678Z')
+
+    it('comes back as it was saved, for carriers that are known', async () => {
+      await registerCarriers(store, [], at)
+      await saveQuality(store, [])
+      expect(await loadQuality(store)).toEqual([])
+      await registerCarriers(
+        store,
+        ['alpha', 'b"e\\ta', 'unused'].map((name) => ({ name, type: 'smpp' })),
+        at,
+      )
+      const states = [
+        { carrier: 'alpha', delivered: 0.1 + 0.2, total: 1 / 3, atMs: at.getTime() },
+        { carrier: 'b"e\\ta', delivered: 1e-12, total: 123_456.789, atMs: at.getTime() + 1 },
+      ]
+      await saveQuality(store, [...states, { carrier: 'gone', delivered: 1, total: 1, atMs: 0 }])
+      const loaded = await loadQuality(store)
+      expect(loaded.toSorted((a, b) => a.carrier.localeCompare(b.carrier))).toEqual(states)
+    })
+
+    it('is kept when the carrier is registered again', async () => {
+      const before = await loadQuality(store)
+      await registerCarriers(store, [{ name: 'alpha', type: 'http' }], new Date())
+      expect(await loadQuality(store)).toEqual(expect.arrayContaining(before))
+    })
+  })
+
+  describe('the outbox', () => {
+    it('gives a partner its items oldest first, until they are removed', async () => {
+      const messages = ['acme', 'other', 'acme', 'acme'].map((partner) =>
+        partnerMessage({ partner, from: 'A"\\' }),
+      )
+      await write(store, ...messages.map(accepted))
+      const { outbox } = await write(store, ...messages.map((message) => moved(message, 'failed')))
+      const [first, other, second, third] = outbox as [
+        OutboxItem,
+        OutboxItem,
+        OutboxItem,
+        OutboxItem,
+      ]
+      expect(outbox).toHaveLength(4)
+      expect(await readOutbox(store, 'acme', 2)).toEqual([first, second])
+      await removeFromOutbox(store, [first.id, second.id])
+      await removeFromOutbox(store, [])
+      expect(await readOutbox(store, 'acme', 10)).toEqual([third])
+      expect(await readOutbox(store, 'other', 10)).toEqual([other])
+      expect(await readOutbox(store, 'nobody', 10)).toEqual([])
+    })
+  })
+})

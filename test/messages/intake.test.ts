@@ -1,0 +1,147 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { MessageRequest } from '../../src/messages/intake.ts'
+import type { Store } from '../../src/store/open.ts'
+import { openTestPglite, truncate } from '../support/database.ts'
+import { eventRows, messageRow, TENANT } from './builders.ts'
+import { FakeCarrier } from './fake-carrier.ts'
+import { Harness, request } from './harness.ts'
+
+let store: Store
+let alpha: FakeCarrier
+let harness: Harness
+
+beforeAll(async () => {
+  store = await openTestPglite()
+})
+beforeEach(() => {
+  alpha = new FakeCarrier('alpha')
+  harness = new Harness(store, [alpha])
+})
+afterEach(async () => {
+  await harness.close()
+  await truncate(store)
+})
+afterAll(() => store.close())
+
+describe('quote', () => {
+  it('gives number, sender, encoding, segments, carrier and price', () => {
+    expect(
+      harness.intake.quote(request({ to: '0044 7700-900123', text: 'x'.repeat(161) })),
+    ).toMatchObject({
+      number: { e164: '+447700900123', country: 'GB' },
+      from: 'ACME',
+      encoding: 'gsm7',
+      segments: 2,
+      best: { carrier: 'alpha', priceMicros: 20_000n, currency: 'EUR' },
+    })
+  })
+
+  it.each([
+    ['+44 7700 900001', '+447700900001'],
+    ['00447700900001', '+447700900001'],
+    ['12345', '12345'],
+    [' ACME ', 'ACME'],
+  ])('shows the sender %s as %s', (from, shown) => {
+    expect(harness.intake.quote(request({ from })).from).toBe(shown)
+  })
+
+  it.each<[string, string, Partial<MessageRequest>]>([
+    ['to_invalid', '/to', { to: '' }],
+    ['to_invalid', '/to', { to: 'abc' }],
+    ['to_invalid', '/to', { to: '+123' }],
+    ['from_invalid', '/from', { from: '' }],
+    ['from_invalid', '/from', { from: 'TwelveLetter' }],
+    ['from_invalid', '/from', { from: '你好' }],
+    ['text_empty', '/text', { text: '' }],
+    ['text_invalid', '/text', { text: 'a\0b' }],
+    ['text_not_encodable', '/text', { text: 'a你', encoding: 'gsm7' }],
+    ['text_too_long', '/text', { text: 'a'.repeat(161), maxSegments: 1 }],
+    ['text_too_long', '/text', { text: 'a'.repeat(153 * 255 + 1) }],
+  ])('refuses with %s at %s', (code, pointer, more) => {
+    expect(() => harness.intake.quote(request(more))).toThrow(
+      expect.objectContaining({ name: 'GatewayError', code, pointer, retryable: false }),
+    )
+  })
+
+  it('never shows the text in an error', () => {
+    const text = `secret code 4711 ${'a'.repeat(200)}`
+    expect(() => harness.intake.quote(request({ text, maxSegments: 1 }))).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('4711') }),
+    )
+  })
+
+  it('says why no carrier takes it', () => {
+    alpha.layOut = () => ({ encoding: 'gsm7', segments: 0 })
+    expect(() => harness.intake.quote(request())).toThrow(
+      expect.objectContaining({
+        code: 'no_route',
+        pointer: '/to',
+        message: expect.stringMatching(/GB \(\+44\)\. alpha: /),
+      }),
+    )
+    const empty = new Harness(store, [])
+    expect(() => empty.intake.quote(request())).toThrow('No carrier is configured')
+  })
+
+  it('asks nothing of octets that pass through', () => {
+    alpha.layOut = () => ({ encoding: 'binary', segments: 1 })
+    const raw = { octets: Buffer.from([0, 1]), esmClass: 0x40, dataCoding: 4 }
+    expect(harness.intake.quote(request({ text: '', raw }))).toMatchObject({
+      encoding: 'binary',
+      segments: 1,
+    })
+  })
+})
+
+describe('accept', () => {
+  it('has stored the message and its first lines when it resolves', async () => {
+    alpha.windowSize = 0
+    harness.now = new Date('2026-01-02T03:04:05.678Z')
+    const message = await harness.intake.accept(
+      TENANT,
+      request({ clientReference: 'ref', trafficClass: 'otp', text: 'Grüße' }),
+    )
+    expect(await messageRow(store, message)).toMatchObject({
+      tenant_id: TENANT,
+      source: 'rest',
+      to_number: '+447700900123',
+      body: 'Grüße',
+      status: 'queued',
+      carrier: 'alpha',
+      traffic_class: 'otp',
+      client_reference: 'ref',
+      price_currency: 'EUR',
+    })
+    const [first, second, ...others] = await eventRows(store, message)
+    expect(first).toMatchObject({
+      type: 'accepted',
+      status: 'accepted',
+      detail: { source: 'rest', encoding: 'gsm7', segments: 1 },
+    })
+    expect(second).toMatchObject({ type: 'routed', status: 'queued', carrier: 'alpha' })
+    expect(others).toEqual([])
+    expect(harness.dispatcher.holds(message.id)).toBe(true)
+  })
+
+  it('stores nothing of what it refuses', async () => {
+    await expect(harness.intake.accept(TENANT, request({ to: 'x' }))).rejects.toMatchObject({
+      code: 'to_invalid',
+    })
+    expect(harness.spool.pending).toBe(0)
+    expect(harness.dispatcher.heldCount).toBe(0)
+  })
+
+  it('gives ids that sort by the order of acceptance', async () => {
+    const accepting = Array.from({ length: 50 }, () => harness.intake.accept(TENANT, request()))
+    const ids = (await Promise.all(accepting)).map(({ id }) => id)
+    expect(ids.toSorted()).toEqual(ids)
+  })
+
+  it('refuses everything once closed', async () => {
+    harness.intake.close()
+    await expect(harness.intake.accept(TENANT, request())).rejects.toMatchObject({
+      code: 'closed',
+      retryable: true,
+    })
+  })
+})

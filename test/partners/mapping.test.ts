@@ -1,0 +1,176 @@
+import { describe, expect, test } from 'vitest'
+import type { OutboxPayload } from '../../src/messages/journal.ts'
+import { receiptPdu, requestOf } from '../../src/partners/mapping.ts'
+import type { SubmitSm } from '../../src/smpp/pdu.ts'
+
+const SUBMIT: SubmitSm = {
+  command: 'submit_sm',
+  command_status: 0,
+  sequence_number: 1,
+  service_type: '',
+  source_addr_ton: 5,
+  source_addr_npi: 0,
+  source_addr: 'ACME',
+  dest_addr_ton: 1,
+  dest_addr_npi: 1,
+  destination_addr: '447700900123',
+  esm_class: 0,
+  protocol_id: 0,
+  priority_flag: 0,
+  schedule_delivery_time: '',
+  validity_period: '',
+  registered_delivery: 1,
+  replace_if_present_flag: 0,
+  data_coding: 0,
+  sm_default_msg_id: 0,
+  short_message: Buffer.from('hello'),
+  tlvs: [],
+}
+
+describe('requestOf', () => {
+  test('plain text, with everything that intake wants to know', () => {
+    expect(requestOf(SUBMIT, 'partner1')).toEqual({
+      source: 'smpp',
+      partner: 'partner1',
+      to: '447700900123',
+      from: 'ACME',
+      text: 'hello',
+      raw: null,
+      registeredDelivery: 1,
+      encoding: 'auto',
+      trafficClass: 'transactional',
+      maxSegments: null,
+      clientReference: null,
+    })
+  })
+
+  test.each([
+    ['the default alphabet with its extension', 0, '1b65', '€'],
+    ['ASCII', 1, '5b7e5d', '[~]'],
+    ['Latin-1', 3, 'e9e8', 'éè'],
+    ['UCS-2', 8, '4f60d83dde00', '你😀'],
+  ])('%s is decoded', (_what, data_coding, hex, text) => {
+    const short_message = Buffer.from(hex, 'hex')
+    expect(requestOf({ ...SUBMIT, data_coding, short_message }, 'p')).toMatchObject({
+      text,
+      raw: null,
+      encoding: data_coding === 8 ? 'ucs2' : 'auto',
+    })
+  })
+
+  test.each([
+    ['a segment with a header', { esm_class: 0x40, data_coding: 0 }],
+    ['binary', { esm_class: 0, data_coding: 4 }],
+    ['a flash message', { esm_class: 0, data_coding: 0x10 }],
+    ['a class of its own', { esm_class: 0, data_coding: 0xf5 }],
+  ])('%s passes through octet by octet', (_what, fields) => {
+    const short_message = Buffer.from('0500032a0201c1c2', 'hex')
+    expect(requestOf({ ...SUBMIT, ...fields, short_message }, 'p')).toMatchObject({
+      text: '',
+      raw: { octets: short_message, esmClass: fields.esm_class, dataCoding: fields.data_coding },
+    })
+  })
+
+  test('message_payload stands in for an empty short_message', () => {
+    const tlvs = [{ tag: 0x0424, value: Buffer.from('x'.repeat(300)) }]
+    const request = requestOf({ ...SUBMIT, short_message: Buffer.alloc(0), tlvs }, 'p')
+    expect(request.text).toBe('x'.repeat(300))
+  })
+
+  test('SAR parameters become the header that says the same', () => {
+    const tlvs = [
+      { tag: 0x020c, value: Buffer.from([0x12, 0x34]) },
+      { tag: 0x020e, value: Buffer.from([3]) },
+      { tag: 0x020f, value: Buffer.from([2]) },
+    ]
+    const { raw } = requestOf({ ...SUBMIT, tlvs }, 'p')
+    expect(raw?.esmClass).toBe(0x40)
+    expect(raw?.octets.toString('hex')).toBe(
+      `06080412340302${Buffer.from('hello').toString('hex')}`,
+    )
+  })
+
+  test('a sender of type international gets its plus', () => {
+    const source = { source_addr_ton: 1, source_addr: '447700900001' }
+    expect(requestOf({ ...SUBMIT, ...source }, 'p').from).toBe('+447700900001')
+    expect(requestOf({ ...SUBMIT, ...source, source_addr_ton: 0 }, 'p').from).toBe('447700900001')
+  })
+
+  test('what cannot be done is refused', () => {
+    const later = { ...SUBMIT, schedule_delivery_time: '261231235959000+' }
+    expect(() => requestOf(later, 'p')).toThrow(
+      expect.objectContaining({ code: 'schedule_unsupported' }),
+    )
+    const tlvs = [{ tag: 0x0424, value: Buffer.alloc(255) }]
+    const tooLong = { ...SUBMIT, data_coding: 4, short_message: Buffer.alloc(0), tlvs }
+    expect(() => requestOf(tooLong, 'p')).toThrow(
+      expect.objectContaining({ code: 'text_too_long' }),
+    )
+  })
+})
+
+describe('receiptPdu', () => {
+  const PAYLOAD: OutboxPayload = {
+    messageId: '0190a4f0-1234-7000-8000-0123456789ab',
+    from: 'ACME',
+    to: '+447700900123',
+    status: 'delivered',
+    errorCode: null,
+    rawError: null,
+    submittedAt: '2026-01-02T03:04:05.000Z',
+    doneAt: '2026-01-02T03:05:06.000Z',
+  }
+
+  function textOf(payload: OutboxPayload): string {
+    const pdu = receiptPdu(payload, 0x34)
+    return 'short_message' in pdu ? String(pdu.short_message) : ''
+  }
+
+  test('goes from the recipient to the sender and names our id', () => {
+    expect(receiptPdu(PAYLOAD, 0x34)).toMatchObject({
+      command: 'deliver_sm',
+      esm_class: 0x04,
+      source_addr_ton: 1,
+      source_addr: '447700900123',
+      dest_addr_ton: 5,
+      destination_addr: 'ACME',
+    })
+    expect(textOf(PAYLOAD)).toBe(
+      `id:${PAYLOAD.messageId} sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 ` +
+        'stat:DELIVRD err:000 text:',
+    )
+  })
+
+  test.each([
+    ['delivered', 'DELIVRD'],
+    ['undelivered', 'UNDELIV'],
+    ['expired', 'EXPIRED'],
+    ['failed', 'REJECTD'],
+    ['canceled', 'DELETED'],
+    ['unconfirmed', 'UNKNOWN'],
+  ] as const)('%s is %s', (status, stat) => {
+    expect(textOf({ ...PAYLOAD, status })).toContain(`stat:${stat} `)
+  })
+
+  test("the carrier's error is passed on where it is a number of three digits", () => {
+    expect(textOf({ ...PAYLOAD, rawError: '34' })).toContain('err:034 ')
+    expect(textOf({ ...PAYLOAD, rawError: '0A1' })).toContain('err:000 ')
+    expect(textOf({ ...PAYLOAD, rawError: '12345' })).toContain('err:000 ')
+  })
+
+  test.each([
+    ['+447700900001', 1, '447700900001'],
+    ['60123', 0, '60123'],
+    ['Größe', 5, 'Gr|\x1ee'],
+  ])('the sender %s is its destination again', (from, ton, address) => {
+    expect(receiptPdu({ ...PAYLOAD, from }, 0x34)).toMatchObject({
+      dest_addr_ton: ton,
+      destination_addr: address,
+    })
+  })
+
+  test('an old peer gets no parameters that it does not know', () => {
+    expect(receiptPdu(PAYLOAD, 0x33)).toMatchObject({ tlvs: [] })
+    expect(receiptPdu(PAYLOAD, 0x34)).toMatchObject({ tlvs: [{ tag: 0x1e }, { tag: 0x427 }] })
+  })
+})

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { GatewayError } from '../../src/core/errors.ts'
+import { commandStatusOf } from '../../src/partners/status.ts'
+
+// The numbers of SMPP v3.4, section 5.1.3.
+test.each([
+  ['to_invalid', 0x0b],
+  ['no_route', 0x0b],
+  ['from_invalid', 0x0a],
+  ['text_empty', 0x01],
+  ['text_too_long', 0x01],
+  ['text_not_encodable', 0x45],
+  ['schedule_unsupported', 0x61],
+  ['busy', 0x58],
+  ['queue_full', 0x14],
+  ['storage_unavailable', 0x08],
+  ['something_new', 0x08],
+])('%s is %i', (code, status) => {
+  expect(commandStatusOf(new GatewayError(code, 'no'))).toBe(status)
+})
+
+test('what is no refusal of ours is a system error', () => {
+  expect(commandStatusOf(new TypeError('a bug'))).toBe(0x08)
+  expect(commandStatusOf(undefined)).toBe(0x08)
+})
