@@ -30,7 +30,7 @@ export interface RecoveryParts {
 export interface Recovered {
   /** Back in a carrier's queue. */
   readonly queued: number
-  /** Written to a carrier without an answer when the last run ended: only a receipt can tell. */
+  /** Written to a carrier without an answer when the last run ended: it may be there. */
   readonly uncertain: number
 }
 
@@ -73,7 +73,7 @@ async function settleInterrupted(parts: RecoveryParts): Promise<number> {
 }
 
 function uncertainEntry(message: Message, segments: readonly number[], at: Date): MovedEntry {
-  const detail = `${message.carrier} had not answered when the gateway stopped: its receipt will tell`
+  const detail = `${message.carrier} had not answered when the gateway stopped: it may have the message, so it is not sent again`
   return {
     kind: 'moved',
     message,

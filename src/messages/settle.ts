@@ -47,7 +47,8 @@ const ROUND_WAIT_MS = 2_000
  * end. Changes `held.tried` and `held.rounds`.
  *
  * A message of which some segments were taken goes nowhere else: the recipient would get those
- * twice. An unanswered one stays with its carrier, whose receipt will tell.
+ * twice. An unanswered one is not sent again: the carrier
+ * may have it.
  */
 export function nextStep(
   held: Held,
@@ -119,7 +120,7 @@ export function nextStep(
   if (kinds.has('uncertain')) {
     return finish(kinds.has('accepted') ? 'sent' : 'sending', undefined, {
       code: 'outcome_unknown',
-      detail: `${message.carrier} did not answer: its receipt will tell`,
+      detail: `${message.carrier} did not answer: it may have the message, so it is not sent again`,
     })
   }
   return finish('sent', undefined, undefined)

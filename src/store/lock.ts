@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { GatewayError } from '../core/errors.ts'
 
@@ -27,7 +27,7 @@ export function takeFileLock(path: string): FileLock {
         `${dirname(path)} is in use by process ${holder.pid}: stop it, or choose another folder with LINEHAUL_DATA_DIR`,
       )
     }
-    removeIfThere(path)
+    removeStale(path)
   }
   throw new GatewayError('data_dir_in_use', `${path} is being taken by another process`)
 }
@@ -40,16 +40,36 @@ function mkdirFor(path: string): void {
   }
 }
 
+/** Puts the file there with its content in one step; false when there is one already. */
 function createLockFile(path: string): boolean {
+  const own = `${path}.${process.pid}`
   try {
-    const file = openSync(path, 'wx', 0o600)
-    writeSync(file, `${process.pid} ${processStart(process.pid)}\n`)
-    closeSync(file)
+    writeFileSync(own, `${process.pid} ${processStart(process.pid)}\n`, { mode: 0o600 })
+    linkSync(own, path)
     return true
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false
     throw unusable(path, cause)
+  } finally {
+    removeIfThere(own)
   }
+}
+
+/**
+ * Removes the file of a process that is gone. Another process may have done the same and taken the
+ * lock since it was read; then its file is put back.
+ */
+function removeStale(path: string): void {
+  const aside = `${path}.${process.pid}.stale`
+  try {
+    renameSync(path, aside)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw unusable(path, cause)
+  }
+  const holder = readHolder(aside)
+  if (holder !== undefined && isAlive(holder)) renameSync(aside, path)
+  else removeIfThere(aside)
 }
 
 interface Holder {

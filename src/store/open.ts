@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
-import { connect, type Socket } from 'node:net'
 import { PGlite } from '@electric-sql/pglite'
 import { type SQL, sql } from 'drizzle-orm'
 import { type PgDatabase, PgDialect, type PgQueryResultHKT } from 'drizzle-orm/pg-core'
@@ -150,15 +149,12 @@ async function openPostgres(url: string): Promise<Store> {
 
 function createClient(url: string): postgres.Sql {
   try {
-    let connections = 0
-    const options = {
+    return postgres(url, {
       max: 10,
       connect_timeout: 10,
       connection: { application_name: 'linehaul', ...PLANS },
       onnotice() {},
-      socket: (address: SocketAddress) => openSocket(address, connections++),
-    }
-    return postgres(url, options)
+    })
   } catch (cause) {
     throw new GatewayError('database_unreachable', `cannot use ${withoutPassword(url)}`, { cause })
   }
@@ -177,25 +173,6 @@ const PLANS = {
   enable_mergejoin: 'off',
   jit: 'off',
 } as const
-
-/** What the driver hands to its `socket` option: the servers of the URL, or a Unix socket. */
-interface SocketAddress {
-  readonly host: readonly string[]
-  readonly port: readonly number[]
-  readonly path: string | false
-}
-
-/**
- * A socket that is being connected; that it cannot be is an event, as the driver expects it.
- *
- * The driver's own sockets keep Nagle's algorithm on: the second half of a statement written in two
- * then waits for the acknowledgement of the first, 40 ms on Linux.
- */
-function openSocket({ host, port, path }: SocketAddress, turn: number): Socket {
-  if (path) return connect({ path })
-  const server = turn % host.length
-  return connect({ host: host[server] ?? 'localhost', port: port[server] ?? 5432, noDelay: true })
-}
 
 async function reached(client: postgres.Sql, url: string): Promise<void> {
   try {
@@ -228,18 +205,22 @@ async function takeAdvisoryLock(url: string): Promise<postgres.Sql> {
     onnotice() {},
   })
   const deadline = Date.now() + LOCK_WAIT_MS
-  for (;;) {
-    const [row] = await holder`select pg_try_advisory_lock(${ADVISORY_LOCK_KEY}) as taken`
-    if (row?.taken === true) return holder
-    if (Date.now() > deadline) break
-    await new Promise((resolve) => setTimeout(resolve, 200))
+  try {
+    for (;;) {
+      const [row] = await holder`select pg_try_advisory_lock(${ADVISORY_LOCK_KEY}) as taken`
+      if (row?.taken === true) return holder
+      if (Date.now() > deadline) break
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+    throw new GatewayError(
+      'database_in_use',
+      `another Linehaul gateway is running on ${withoutPassword(url)}: stop it first`,
+      { retryable: true },
+    )
+  } catch (error) {
+    await holder.end({ timeout: 0 })
+    throw error
   }
-  await holder.end({ timeout: 0 })
-  throw new GatewayError(
-    'database_in_use',
-    `another Linehaul gateway is running on ${withoutPassword(url)}: stop it first`,
-    { retryable: true },
-  )
 }
 
 async function migrated(run: () => Promise<void>): Promise<void> {
