@@ -23,7 +23,7 @@ export interface Outcome {
 
 /** What decides about a message. */
 export interface OutcomeInput {
-  /** Digits; the last four may be one of the endings below. */
+  /** Digits; the last six may be one of the endings below. */
   readonly destination: string
   readonly sequence: number
   readonly seed: number
@@ -34,7 +34,7 @@ export interface OutcomeInput {
 
 const ESME_RINVDSTADR = 0x0b
 const ESME_RSUBMITFAIL = 0x45
-const ENDING_DIGITS = 4
+const ENDING_DIGITS = 6
 const STEP_MS = 50
 
 const DELIVERED = { stat: 'DELIVRD', state: 2, err: '000', isIntermediate: false }
@@ -47,32 +47,33 @@ const one = (stat: string, state: number, err: string): Behaviour => {
 }
 
 /**
- * What the last four digits of a destination ask for; any other number is delivered.
+ * What the last six digits of a destination ask for; any other number is delivered.
  *
- * 0001 undeliverable, 0002 expired, 0003 rejected, 0004 refused at submit as a wrong address, 0005
- * throttled once, 0006 never a receipt, 0007 the receipt twice, 0008 an intermediate receipt first,
- * 0009 the receipt before the response.
+ * 999001 undeliverable, 999002 expired, 999003 rejected, 999004 refused at submit as a wrong
+ * address, 999005 throttled once, 999006 never a receipt, 999007 the receipt twice, 999008 an
+ * intermediate receipt first, 999009 the receipt before the response. Six digits, so that a range of
+ * test numbers does not hit them unasked.
  */
 const ENDINGS: Readonly<Record<string, Behaviour>> = {
-  '0001': one('UNDELIV', 5, '001'),
-  '0002': one('EXPIRED', 3, '002'),
-  '0003': one('REJECTD', 8, '003'),
-  '0004': () => ({ status: ESME_RINVDSTADR, receipts: [] }),
-  '0005': () => ({ isThrottledOnce: true }),
-  '0006': () => ({ receipts: [] }),
-  '0007': (afterMs) => ({
+  '999001': one('UNDELIV', 5, '001'),
+  '999002': one('EXPIRED', 3, '002'),
+  '999003': one('REJECTD', 8, '003'),
+  '999004': () => ({ status: ESME_RINVDSTADR, receipts: [] }),
+  '999005': () => ({ isThrottledOnce: true }),
+  '999006': () => ({ receipts: [] }),
+  '999007': (afterMs) => ({
     receipts: [
       { ...DELIVERED, afterMs },
       { ...DELIVERED, afterMs: afterMs + STEP_MS },
     ],
   }),
-  '0008': (afterMs) => ({
+  '999008': (afterMs) => ({
     receipts: [
       { ...ENROUTE, afterMs },
       { ...DELIVERED, afterMs: afterMs + STEP_MS },
     ],
   }),
-  '0009': () => ({ receipts: [{ ...DELIVERED, afterMs: 0 }], extraSubmitDelayMs: STEP_MS }),
+  '999009': () => ({ receipts: [{ ...DELIVERED, afterMs: 0 }], extraSubmitDelayMs: STEP_MS }),
 }
 
 /** Decides about a message; the same input always gives the same outcome. */

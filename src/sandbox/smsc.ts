@@ -41,7 +41,7 @@ const SHORT_CODE_DIGITS = 8
  * A simulated carrier: an SMSC that takes messages, answers and sends receipts.
  *
  * Speaks through the npm package `smpp`, so that the gateway is tested against an implementation that
- * is not its own. The last four digits of a destination choose the outcome (see `outcome.ts`).
+ * is not its own. The last six digits of a destination choose the outcome (see `outcome.ts`).
  * One account; any number of sessions. An instance is started once.
  */
 export class SandboxSmsc {

@@ -148,12 +148,12 @@ describe('SmppCarrier', () => {
 
   it('is told of refusals and throttling', async () => {
     const { carrier } = await connected()
-    expect(await carrier.prepare(message('Hi', '+447700900004')).send(1)).toMatchObject({
+    expect(await carrier.prepare(message('Hi', '+447700999004')).send(1)).toMatchObject({
       kind: 'refused',
       commandStatus: 0x0b,
       class: 'message',
     })
-    const throttled = carrier.prepare(message('Hi', '+447700900005'))
+    const throttled = carrier.prepare(message('Hi', '+447700999005'))
     expect((await throttled.send(1)).kind).toBe('throttled')
     expect((await throttled.send(1)).kind).toBe('accepted')
   })

@@ -37,7 +37,7 @@ describe('startSandbox', () => {
     ])
     expect(new Set(carriers.map(({ port }) => port)).size).toBe(3)
     const receipts = await Promise.all(
-      carriers.map(({ port }, index) => exchange(port, `44770090${index}0007`)),
+      carriers.map(({ port }, index) => exchange(port, `44770${index}999007`)),
     )
     for (const receipt of receipts) expect(receipt).toContain('stat:DELIVRD')
   })

@@ -62,13 +62,13 @@ describe('a message', () => {
   })
 
   it.each([
-    ['0001', 'UNDELIV', 5, '001'],
-    ['0002', 'EXPIRED', 3, '002'],
-    ['0003', 'REJECTD', 8, '003'],
+    ['999001', 'UNDELIV', 5, '001'],
+    ['999002', 'EXPIRED', 3, '002'],
+    ['999003', 'REJECTD', 8, '003'],
   ])('to …%s ends as %s', async (ending, stat, state, err) => {
     const { port } = await start()
     const esme = await bound(port)
-    expect((await esme.submit(`44770090${ending}`)).command_status).toBe(0)
+    expect((await esme.submit(`447700${ending}`)).command_status).toBe(0)
     const [receipt] = await esme.deliveries(1)
     expect(receipt?.text).toContain(`dlvrd:000`)
     expect(receipt?.text).toContain(`stat:${stat} err:${err}`)
@@ -76,33 +76,33 @@ describe('a message', () => {
     expect([...receipt!.pdu.network_error_code]).toEqual([3, 0, Number(err)])
   })
 
-  it('to …0004 is refused, to …0005 throttled once for every text', async () => {
+  it('to …999004 is refused, to …999005 throttled once for every text', async () => {
     const { port, smsc } = await start()
     const esme = await bound(port)
-    expect((await esme.submit('447700900004')).command_status).toBe(0x0b)
+    expect((await esme.submit('447700999004')).command_status).toBe(0x0b)
     const statuses: number[] = []
     for (const short_message of ['a', 'b', 'a', 'b', 'a']) {
-      statuses.push((await esme.submit('447700900005', { short_message })).command_status)
+      statuses.push((await esme.submit('447700999005', { short_message })).command_status)
     }
     expect(statuses).toEqual([0x58, 0x58, 0, 0, 0x58])
     await esme.deliveries(2)
     expect(smsc.waitingDeliveries).toBe(0)
   })
 
-  it('to …0006 never has a receipt', async () => {
+  it('to …999006 never has a receipt', async () => {
     const { port, smsc } = await start()
     const esme = await bound(port)
-    expect((await esme.submit('447700900006')).command_status).toBe(0)
+    expect((await esme.submit('447700999006')).command_status).toBe(0)
     expect(smsc.waitingDeliveries).toBe(0)
     await esme.submit(NUMBER)
     const receipts = await esme.deliveries(1)
     expect(receipts[0]?.pdu.source_addr).toBe(NUMBER)
   })
 
-  it('to …0007 has its receipt twice', async () => {
+  it('to …999007 has its receipt twice', async () => {
     const { port } = await start()
     const esme = await bound(port)
-    await esme.submit('447700900007')
+    await esme.submit('447700999007')
     const [first, second] = await esme.deliveries(2)
     expect(first?.pdu.receipted_message_id).toBe(second?.pdu.receipted_message_id)
     expect([first?.pdu.message_state, second?.pdu.message_state]).toEqual([2, 2])
@@ -111,21 +111,24 @@ describe('a message', () => {
   it.each([
     [0x01, 0x04],
     [0x11, 0x20],
-  ])('to …0008 has an intermediate receipt first (registered_delivery %i)', async (asked, esm) => {
-    const { port } = await start()
-    const esme = await bound(port)
-    await esme.submit('447700900008', { registered_delivery: asked })
-    const [first, second] = await esme.deliveries(2)
-    expect(first?.text).toContain('stat:ENROUTE')
-    expect(first?.pdu).toMatchObject({ esm_class: esm, message_state: 1 })
-    expect(second?.text).toContain('stat:DELIVRD')
-    expect(second?.pdu).toMatchObject({ esm_class: 0x04, message_state: 2 })
-  })
+  ])(
+    'to …999008 has an intermediate receipt first (registered_delivery %i)',
+    async (asked, esm) => {
+      const { port } = await start()
+      const esme = await bound(port)
+      await esme.submit('447700999008', { registered_delivery: asked })
+      const [first, second] = await esme.deliveries(2)
+      expect(first?.text).toContain('stat:ENROUTE')
+      expect(first?.pdu).toMatchObject({ esm_class: esm, message_state: 1 })
+      expect(second?.text).toContain('stat:DELIVRD')
+      expect(second?.pdu).toMatchObject({ esm_class: 0x04, message_state: 2 })
+    },
+  )
 
-  it('to …0009 has its receipt before the response', async () => {
+  it('to …999009 has its receipt before the response', async () => {
     const { port } = await start()
     const esme = await bound(port)
-    const response = await esme.submit('447700900009')
+    const response = await esme.submit('447700999009')
     const [receipt] = await esme.deliveries(1)
     expect(receipt?.pdu.receipted_message_id).toBe(response.message_id)
     expect(esme.arrivals.slice(1)).toEqual(['deliver_sm', 'submit_sm_resp'])
@@ -136,10 +139,10 @@ describe('a message', () => {
     const esme = await bound(port)
     await esme.submit(NUMBER, { registered_delivery: 0 })
     await esme.submit(NUMBER, { registered_delivery: 2 })
-    await esme.submit('447700900001', { registered_delivery: 3 })
-    await esme.submit('447700900008', { registered_delivery: 0 })
+    await esme.submit('447700999001', { registered_delivery: 3 })
+    await esme.submit('447700999008', { registered_delivery: 0 })
     expect(smsc.waitingDeliveries).toBe(0)
-    await esme.submit('447700900001', { registered_delivery: 2 })
+    await esme.submit('447700999001', { registered_delivery: 2 })
     const [receipt] = await esme.deliveries(1)
     expect(receipt?.text).toContain('stat:UNDELIV')
   })
@@ -147,15 +150,15 @@ describe('a message', () => {
   it('is answered later when the carrier is slow', async () => {
     const { port } = await start({ submitDelayMs: 30 })
     const esme = await bound(port)
-    const responses = await Promise.all([esme.submit(NUMBER), esme.submit('447700900004')])
+    const responses = await Promise.all([esme.submit(NUMBER), esme.submit('447700999004')])
     expect(responses.map((each) => each.command_status)).toEqual([0, 0x0b])
   })
 
   it('can be asked about', async () => {
     const { port } = await start()
     const esme = await bound(port)
-    const { message_id } = await esme.submit('447700900001')
-    const never = await esme.submit('447700900006')
+    const { message_id } = await esme.submit('447700999001')
+    const never = await esme.submit('447700999006')
     await esme.deliveries(1)
     const final = await esme.request('query_sm', { message_id })
     expect(final).toMatchObject({ command_status: 0, message_id, message_state: 5, error_code: 1 })
