@@ -155,11 +155,14 @@ function readNumber(to: string): PhoneNumber {
   })
 }
 
+/** Type of number of a sender in international form, SMPP v3.4 section 5.2.5. */
+const INTERNATIONAL = 1
+
 function readSender(from: string): string {
   const parsed = parseSender(from)
   if (parsed.ok) {
-    const { kind, value } = parsed.sender
-    return kind === 'number' ? `+${value}` : value
+    const { kind, value, ton } = parsed.sender
+    return kind === 'number' && ton === INTERNATIONAL ? `+${value}` : value
   }
   throw new GatewayError('from_invalid', `"${from}" is not a sender id: ${parsed.reason}`, {
     pointer: '/from',

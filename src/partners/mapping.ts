@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts'
-import { decodeText, encodeText } from '../encoding/data-coding.ts'
+import { decodeText } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
 import { buildUdh, concatElement } from '../encoding/udh.ts'
 import type { MessageRequest } from '../messages/intake.ts'
@@ -121,9 +121,6 @@ function destination(from: string) {
   return {
     dest_addr_ton: isName ? TON_ALPHANUMERIC : from.startsWith('+') ? TON_INTERNATIONAL : 0,
     dest_addr_npi: isName ? 0 : 1,
-    // Address fields hold Latin-1: a Greek sender id goes back as its GSM 03.38 octets.
-    destination_addr: isName
-      ? encodeText(from, 0).toString('latin1').replaceAll('\0', '@')
-      : from.replace(/^\+/, ''),
+    destination_addr: from.replace(/^\+/, ''),
   }
 }

@@ -16,15 +16,16 @@ const MAX_NAME = 11
 const MAX_DIGITS = 15
 const MIN_SHORT_CODE = 3
 const MAX_SHORT_CODE = 8
-// The GSM 7-bit basic set without its control characters: 3GPP TS 23.038, section 6.2.1.
-const GSM_NAME = /^[ -#%-?A-Z_a-z@$£¥èéùìòÇØøÅåΔΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà]+$/
+// The GSM 7-bit basic set without its control characters (3GPP TS 23.038, section 6.2.1) and without
+// its Greek letters: an address field of SMPP holds Latin-1.
+const GSM_NAME = /^[ -#%-?A-Z_a-z@$£¥èéùìòÇØøÅåÆæßÉ¤¡ÄÖÑÜ§¿äöñüà]+$/
 const LETTER = /\p{L}/u
 const NUMBER_TEXT = /^\+?[\d\s().-]+$/
 
 /**
  * Reads a sender id: a name, a number or a short code.
  *
- * Names have up to 11 characters of the GSM 7-bit basic set, one of them a letter. Three to eight bare
+ * Names have up to 11 Latin characters of the GSM 7-bit basic set, one of them a letter. Three to eight bare
  * digits are a short code; anything longer, or with `+` or `00`, is a number of up to 15 digits.
  */
 export function parseSender(text: string): SenderResult {
@@ -35,7 +36,9 @@ export function parseSender(text: string): SenderResult {
     return refused('a sender name needs at least one letter; a number may hold digits only')
   }
   if (!GSM_NAME.test(trimmed)) {
-    return refused('only characters of the GSM 7-bit basic set may stand in a sender name')
+    return refused(
+      'only Latin letters, digits and signs of the GSM 7-bit basic set may stand in a sender name',
+    )
   }
   if (trimmed.length > MAX_NAME) {
     return refused(`a sender name has at most ${MAX_NAME} characters, this one ${trimmed.length}`)

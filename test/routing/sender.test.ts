@@ -23,6 +23,7 @@ describe('parseSender', () => {
     ['TwelveLetter', 'at most 11 characters, this one 12'],
     ['Банк', 'GSM 7-bit basic set'],
     ['[ACME]', 'GSM 7-bit basic set'],
+    ['ΩΔ', 'Latin letters'],
     ['AC\nME', 'GSM 7-bit basic set'],
     ['#!', 'at least one letter'],
     ['12', 'at least 3'],
