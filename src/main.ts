@@ -196,6 +196,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
+  // Before a carrier is up: what waited too long while nobody ran is not sent any more.
+  await sweeper.sweep()
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
   await partners.start()

@@ -1,15 +1,21 @@
-import { and, asc, inArray, isNull, lt } from 'drizzle-orm'
+import { and, asc, inArray, isNull, lt, or } from 'drizzle-orm'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
 import { messages } from '../store/schema/messages.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import type { MovedEntry } from './journal.ts'
+import type { Message } from './message.ts'
 import { messageFromRow } from './rows.ts'
 import type { Spool } from './spool.ts'
+import type { MessageStatus } from './states.ts'
 
 /** Carriers keep trying for up to three days; what has no final receipt then will not get one. */
-const RECEIPT_DEADLINE_MS = 72 * 3_600_000
+const DEADLINE_MS = 72 * 3_600_000
+
+const WAITING: MessageStatus[] = ['accepted', 'queued']
+const AT_CARRIER: MessageStatus[] = ['sending', 'sent']
 
 const SWEEP_EVERY_MS = 60_000
 const PAGE = 500
@@ -25,7 +31,7 @@ export interface DeadlineOptions {
   readonly deadlineMs?: number
 }
 
-/** Ends messages whose final receipt never came, so that none stays open for ever. */
+/** Ends messages that nothing else has ended, so that none stays open for ever. */
 export class DeadlineSweeper {
   readonly #options: DeadlineOptions
   #timer: NodeJS.Timeout | undefined
@@ -47,52 +53,31 @@ export class DeadlineSweeper {
     await this.#running
   }
 
-  /** Moves what is over its deadline to `unconfirmed`; gives how many. */
+  /**
+   * Ends what is over its deadline: `expired` what no carrier has taken, `unconfirmed` what a carrier
+   * has or may have. Gives how many.
+   */
   async sweep(): Promise<number> {
     const { store, spool, dispatcher, clock } = this.#options
     const at = clock()
-    const deadline = new Date(at.getTime() - (this.#options.deadlineMs ?? RECEIPT_DEADLINE_MS))
+    const deadline = new Date(at.getTime() - (this.#options.deadlineMs ?? DEADLINE_MS))
+    dispatcher.dropWaiting(deadline)
     const rows = await store.db
       .select()
       .from(messages)
       .where(
         and(
           isNull(messages.final_at),
-          inArray(messages.status, ['sending', 'sent']),
-          lt(messages.updated_at, deadline),
+          or(
+            and(inArray(messages.status, AT_CARRIER), lt(messages.updated_at, deadline)),
+            and(inArray(messages.status, WAITING), lt(messages.created_at, deadline)),
+          ),
         ),
       )
       .orderBy(asc(messages.id))
       .limit(PAGE)
     const overdue = rows.map(messageFromRow).filter(({ id }) => !dispatcher.holds(id))
-    await Promise.all(
-      overdue.map((message) => {
-        const reason = `no final receipt from ${message.carrier} in time`
-        return spool.write({
-          kind: 'moved',
-          message,
-          to: 'unconfirmed',
-          at,
-          carrier: message.carrier,
-          attempt: message.attempt,
-          answers: [],
-          events: [
-            {
-              messageId: message.id,
-              at,
-              type: 'unconfirmed',
-              status: 'unconfirmed',
-              carrier: message.carrier,
-              attempt: message.attempt,
-              code: 'receipt_missing',
-              detail: { reason },
-            },
-          ],
-          errorCode: 'receipt_missing',
-          errorDetail: reason,
-        })
-      }),
-    )
+    await Promise.all(overdue.map((message) => spool.write(endEntry(message, at))))
     return overdue.length
   }
 
@@ -102,7 +87,41 @@ export class DeadlineSweeper {
         // A full page: there may be more.
       }
     } catch (error) {
-      this.#options.logger.error({ error: messageOf(error) }, 'cannot look for overdue receipts')
+      this.#options.logger.error({ error: messageOf(error) }, 'cannot look for overdue messages')
     }
+  }
+}
+
+/** The end of a message that is over its deadline. */
+function endEntry(message: Message, at: Date): MovedEntry {
+  const { to, code, reason } = WAITING.includes(message.status)
+    ? { to: 'expired' as const, code: 'expired', reason: 'no carrier has taken it in time' }
+    : {
+        to: 'unconfirmed' as const,
+        code: 'receipt_missing',
+        reason: `no final receipt from ${message.carrier} in time`,
+      }
+  return {
+    kind: 'moved',
+    message,
+    to,
+    at,
+    carrier: message.carrier,
+    attempt: message.attempt,
+    answers: [],
+    events: [
+      {
+        messageId: message.id,
+        at,
+        type: to,
+        status: to,
+        carrier: message.carrier,
+        attempt: message.attempt,
+        code,
+        detail: { reason },
+      },
+    ],
+    errorCode: code,
+    errorDetail: reason,
   }
 }

@@ -76,6 +76,13 @@ export class Dispatcher {
     return this.#held.has(messageId)
   }
 
+  /** Works no longer on messages that wait since before an instant. */
+  dropWaiting(since: Date): void {
+    for (const lane of this.#lanes.values()) {
+      for (const { message } of lane.takeOlder(since)) this.#held.delete(message.id)
+    }
+  }
+
   /** Takes a committed message; its `carrier` says whose queue it joins. */
   enqueue(message: Message): void {
     const held: Held = { message, tried: new Set(), rounds: 0 }

@@ -11,6 +11,7 @@ export type EventType =
   | 'receipt'
   | 'uncertain'
   | 'failed'
+  | 'expired'
   | 'unconfirmed'
 
 /** One line of a message's timeline. */

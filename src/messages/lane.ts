@@ -64,6 +64,13 @@ export class Lane {
     return all
   }
 
+  /** Takes out what was accepted before an instant. */
+  takeOlder(than: Date): Held[] {
+    const all = this.takeAll()
+    this.#queue = all.filter(({ message }) => message.createdAt >= than)
+    return all.filter(({ message }) => message.createdAt < than)
+  }
+
   /** Resolves when the carrier's pause is over, or at once after {@link wake}. */
   async pauseOver(): Promise<void> {
     const leftMs = this.pacer.pauseLeft(Date.now())

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { SegmentOutcome } from '../../src/carriers/carrier.ts'
 import { DeadlineSweeper } from '../../src/messages/deadline.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { type Recovered, recover } from '../../src/messages/recovery.ts'
@@ -215,21 +216,54 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
       expect(await messageRow(store, message)).toMatchObject({ status: 'unconfirmed' })
     })
 
-    it('leaves alone what waits, what has ended, and what the dispatcher works on', async () => {
-      const alpha = new FakeCarrier('alpha')
-      alpha.windowSize = 0
+    it('expires what no carrier has taken, whether it waits in a lane or nowhere', async () => {
+      const down = new FakeCarrier('alpha')
+      down.isUp = false
+      const harness = gateway(down)
+      const waiting = partnerMessage({ createdAt: accept })
+      const forgotten = testMessage({ createdAt: accept, carrier: 'gone' })
+      const young = testMessage({ createdAt: new Date(accept.getTime() + HOUR_MS) })
+      await write(store, accepted(waiting), accepted(forgotten), accepted(young))
+      harness.dispatcher.enqueue(waiting)
+      harness.dispatcher.enqueue(young)
+      harness.now = new Date(accept.getTime() + 72 * HOUR_MS + 1)
+      expect(await sweeperOf(harness).sweep()).toBe(2)
+      expect(await messageRow(store, waiting)).toMatchObject({
+        status: 'expired',
+        error_code: 'expired',
+      })
+      expect(await messageRow(store, forgotten)).toMatchObject({ status: 'expired' })
+      expect(await messageRow(store, young)).toMatchObject({ status: 'queued' })
+      expect(harness.dispatcher.heldCount).toBe(1)
+      expect(await outboxRows(store)).toMatchObject([{ payload: { status: 'expired' } }])
+      down.isUp = true
+      harness.dispatcher.onCapacityChange('alpha')
+      await harness.until(() => harness.dispatcher.heldCount === 0)
+      expect(down.sent.map(({ messageId }) => messageId)).toEqual([young.id])
+    })
+
+    it('leaves alone what has ended, and what is being sent', async () => {
+      let release: (outcome: SegmentOutcome) => void = () => {}
+      const alpha = new FakeCarrier(
+        'alpha',
+        () =>
+          new Promise<SegmentOutcome>((resolve) => {
+            release = resolve
+          }),
+      )
       const harness = gateway(alpha)
-      const waiting = testMessage({ createdAt: accept })
-      await write(store, accepted(waiting))
       const ended = await sentAt(accept)
       await write(store, receipt(ended.id, 'DELIVERED'))
-      const held = await sentAt(accept)
-      harness.dispatcher.enqueue(held)
+      const sending = testMessage({ createdAt: accept })
+      await write(store, accepted(sending))
+      harness.dispatcher.enqueue(sending)
+      await harness.until(() => alpha.sent.length === 1)
       harness.now = new Date(accept.getTime() + 100 * HOUR_MS)
       expect(await sweeperOf(harness).sweep()).toBe(0)
-      expect(await messageRow(store, waiting)).toMatchObject({ status: 'queued' })
       expect(await messageRow(store, ended)).toMatchObject({ status: 'delivered' })
-      expect(await messageRow(store, held)).toMatchObject({ status: 'sent' })
+      expect(await messageRow(store, sending)).toMatchObject({ status: 'sending' })
+      release(alpha.accept())
+      await harness.until(() => harness.dispatcher.heldCount === 0)
     })
 
     it('does not undo a receipt that comes while it sweeps', async () => {
