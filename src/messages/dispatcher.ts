@@ -211,16 +211,20 @@ export class Dispatcher {
   }
 
   /**
-   * Sends all segments. When the connection closes in the middle, the rest follows on the next one:
-   * half a message is of no use to anybody.
+   * Sends all segments. Where the carrier has taken some, those that a closed connection or a passing
+   * refusal has kept from it follow: half a message is of no use to anybody.
    */
   async #sendAll(lane: Lane, submission: Submission): Promise<SegmentOutcome[]> {
     const outcomes = await this.#sendEach(lane, submission, numbersTo(submission.segmentCount))
-    for (let tries = 0; tries < MAX_RESUMPTIONS && isHalfSent(outcomes); tries++) {
+    for (let tries = 0; tries < MAX_RESUMPTIONS; tries++) {
+      const missing = missingSegments(outcomes)
+      if (missing.length === 0) break
+      if (outcomes.some(({ kind }) => kind === 'refused')) {
+        await lane.rest(RESEND_WAIT_MS * 2 ** tries)
+      }
       if (this.#isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
-      const rest = numbersTo(outcomes.length).filter((n) => outcomes[n - 1]?.kind === 'not_sent')
-      const resumed = await this.#sendEach(lane, submission, rest)
-      rest.forEach((segment, index) => {
+      const resumed = await this.#sendEach(lane, submission, missing)
+      missing.forEach((segment, index) => {
         const outcome = resumed[index]
         if (outcome) outcomes[segment - 1] = outcome
       })
@@ -283,9 +287,12 @@ export class Dispatcher {
   }
 }
 
-/** How often the rest of a message follows on another connection, and how long one is waited for. */
+/** How often the rest of a message is sent again, and how long a connection is waited for. */
 const MAX_RESUMPTIONS = 5
 const RESUME_PATIENCE_MS = 30_000
+
+/** Rest before a refused segment of a half-sent message goes again; doubles with each time. */
+const RESEND_WAIT_MS = 250
 
 function outbound(message: Message): OutboundMessage {
   const parsed = parseSender(message.from)
@@ -302,9 +309,19 @@ function unpreparable(error: unknown): SegmentOutcome {
   }
 }
 
-function isHalfSent(outcomes: readonly SegmentOutcome[]): boolean {
-  const kinds = new Set(outcomes.map(({ kind }) => kind))
-  return kinds.has('not_sent') && (kinds.has('accepted') || kinds.has('uncertain'))
+/** The segments that may still complete a message of which the carrier has taken others. */
+function missingSegments(outcomes: readonly SegmentOutcome[]): number[] {
+  const isTaken = outcomes.some(({ kind }) => kind === 'accepted' || kind === 'uncertain')
+  const isLost = outcomes.some((outcome) => outcome.kind === 'refused' && !isPassing(outcome))
+  if (!isTaken || isLost) return []
+  return numbersTo(outcomes.length).filter((segment) => {
+    const outcome = outcomes[segment - 1]
+    return outcome !== undefined && (outcome.kind === 'not_sent' || isPassing(outcome))
+  })
+}
+
+function isPassing(outcome: SegmentOutcome): boolean {
+  return outcome.kind === 'refused' && outcome.class === 'passing'
 }
 
 /** The numbers from 1 to `last`. */

@@ -77,6 +77,11 @@ export class Lane {
     if (leftMs > 0) await this.#wait(leftMs)
   }
 
+  /** Waits, at the most until {@link wake}. */
+  rest(ms: number): Promise<void> {
+    return this.#wait(ms)
+  }
+
   /** Waits until the carrier is up; false when it is not so in time or {@link wake} came first. */
   async isUpWithin(patienceMs: number): Promise<boolean> {
     if (!this.carrier.isUp) await this.#wait(patienceMs)

@@ -202,6 +202,35 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
     expect(await statusOf(message)).toBe('sent')
   })
 
+  it('sends a segment again that a passing refusal has kept from a half-sent message', async () => {
+    const alpha: FakeCarrier = new FakeCarrier('alpha', ({ segment, time }) =>
+      segment === 2 && time === 1
+        ? { kind: 'refused', commandStatus: 0x45, reason: 'not now', class: 'passing' }
+        : alpha.accept(),
+    )
+    const harness = gateway([alpha, new FakeCarrier('beta')])
+    const [message] = (await accept(harness, LONG)) as [Message]
+    await harness.until(isIdle(harness))
+    expect(alpha.sent.map(({ segment }) => segment)).toEqual([1, 2, 3, 2])
+    expect(await messageRow(store, message)).toMatchObject({ status: 'sent', carrier: 'alpha' })
+  })
+
+  it('gives a half-sent message up at once when a segment is refused for good', async () => {
+    const alpha: FakeCarrier = new FakeCarrier('alpha', ({ segment }) =>
+      segment === 2
+        ? { kind: 'refused', commandStatus: 0x0b, reason: 'never', class: 'message' }
+        : alpha.accept(),
+    )
+    const harness = gateway([alpha])
+    const [message] = (await accept(harness, LONG)) as [Message]
+    await harness.until(isIdle(harness))
+    expect(alpha.sent).toHaveLength(3)
+    expect(await messageRow(store, message)).toMatchObject({
+      status: 'failed',
+      error_code: 'partially_sent',
+    })
+  })
+
   it('does not wait for the carrier of a half-sent message when it stops', async () => {
     const alpha: FakeCarrier = new FakeCarrier('alpha', ({ segment }) => {
       if (segment === 1) return alpha.accept()
