@@ -58,8 +58,16 @@ const INTERNAL: Kind = { status: 500, title: 'Internal error' }
 /** Seconds after which a client that was turned away may come back. */
 const RETRY_AFTER_SECONDS = 1
 
-/** The problem for an error raised on purpose. */
-export function problemOf(error: GatewayError, requestId: string): Problem {
+/**
+ * The problem for an error raised on purpose.
+ *
+ * @param pointer - where the fault is in the body, when the error cannot know it
+ */
+export function problemOf(
+  error: GatewayError,
+  requestId: string,
+  pointer: string | undefined = error.pointer,
+): Problem {
   const kind = KINDS[error.code] ?? INTERNAL
   return {
     type: `https://linehaul.dev/problems/${error.code}`,
@@ -68,9 +76,7 @@ export function problemOf(error: GatewayError, requestId: string): Problem {
     detail: error.message,
     code: error.code,
     request_id: requestId,
-    ...(error.pointer === undefined
-      ? {}
-      : { errors: [{ detail: error.message, pointer: error.pointer }] }),
+    ...(pointer === undefined ? {} : { errors: [{ detail: error.message, pointer }] }),
   }
 }
 

@@ -1,8 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Tenant } from '../accounts/access.ts'
+import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Intake } from '../messages/intake.ts'
 import type { OutboxItem } from '../messages/journal.ts'
+import { SmppError } from '../smpp/errors.ts'
 import type { BindPdu, Pdu, SubmitSm } from '../smpp/pdu.ts'
 import { type BindVerdict, SmppServer } from '../smpp/server.ts'
 import type { SessionReply } from '../smpp/session.ts'
@@ -82,10 +84,19 @@ export class PartnerServer {
   /**
    * Starts to listen.
    *
-   * @throws {SmppError} `port_in_use`
+   * @throws {GatewayError} `port_in_use`
    */
-  start(): Promise<void> {
-    return this.#server.listen()
+  async start(): Promise<void> {
+    try {
+      await this.#server.listen()
+    } catch (cause) {
+      if (!(cause instanceof SmppError) || cause.code !== 'port_in_use') throw cause
+      throw new GatewayError(
+        'port_in_use',
+        `${cause.message}: choose another with LINEHAUL_SMPP_PORT or smpp.port`,
+        { cause },
+      )
+    }
   }
 
   /** Receipts for partners are in the outbox: whoever is bound may have them now. */

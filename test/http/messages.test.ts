@@ -63,7 +63,7 @@ describe('POST /v1/messages', () => {
           code: 'to_invalid',
           status: 422,
           request_id: requestId,
-          errors: [{ pointer: '/to' }],
+          errors: [{ pointer: '/to/1' }],
         },
       },
       { to: '+14155552671', error: { code: 'no_route' } },

@@ -106,13 +106,14 @@ export function messageRoutes({ intake, archive, onRefused }: MessageParts) {
     handle: (request: MessageRequest) => Promise<Result>,
   ): Promise<(Result | { to: string; error: ProblemBody })[]> {
     return Promise.all(
-      requests.map(async (request) => {
+      requests.map(async (request, index) => {
         try {
           return await handle(request)
         } catch (error) {
           if (!(error instanceof GatewayError)) throw error
           onRefused(error.code)
-          return { to: request.to, error: problemOf(error, requestId) }
+          const pointer = error.pointer === '/to' ? `/to/${index}` : error.pointer
+          return { to: request.to, error: problemOf(error, requestId, pointer) }
         }
       }),
     )
