@@ -74,7 +74,7 @@ export class Intake {
     const decision = this.#routes.decide({ number, content, trafficClass: request.trafficClass })
     const [best] = decision.candidates
     const layout = best && this.#routes.layOut(best.carrier, content)
-    if (!best || !layout) throw noRoute(number, decision)
+    if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
     return { number, from, ...layout, best, decision }
   }
 
@@ -169,7 +169,7 @@ function readSender(from: string): string {
   })
 }
 
-/** Judges the content apart from any carrier, so that its faults are told as such. */
+/** Judges what holds for any carrier. */
 function readContent(request: MessageRequest): Content {
   const content = {
     text: request.text,
@@ -190,16 +190,19 @@ function readContent(request: MessageRequest): Content {
       pointer: '/text',
     })
   }
+  return content
+}
+
+/** What is wrong with a text that no carrier can carry, when the fault is the text's own. */
+function textFault({ raw, text, requestedEncoding, maxSegments }: Content): GatewayError | null {
+  if (raw) return null
   try {
-    countSegments(text, {
-      encoding: request.encoding,
-      maxSegments: request.maxSegments ?? undefined,
-    })
+    countSegments(text, { encoding: requestedEncoding, maxSegments: maxSegments ?? undefined })
+    return null
   } catch (error) {
     if (!(error instanceof EncodingError)) throw error
-    throw new GatewayError(error.code, error.message, { pointer: '/text', cause: error })
+    return new GatewayError(error.code, error.message, { pointer: '/text', cause: error })
   }
-  return content
 }
 
 function noRoute(number: PhoneNumber, decision: RouteDecision): GatewayError {

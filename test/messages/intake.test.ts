@@ -46,6 +46,13 @@ describe('quote', () => {
     expect(harness.intake.quote(request({ from })).from).toBe(shown)
   })
 
+  it('leaves it to the carrier whether it can carry a text', () => {
+    const curly = request({ text: '“quoted”', encoding: 'gsm7', maxSegments: 1 })
+    expect(() => harness.intake.quote(curly)).toThrow(/“/)
+    alpha.layOut = () => ({ encoding: 'gsm7', segments: 1 })
+    expect(harness.intake.quote(curly)).toMatchObject({ encoding: 'gsm7', segments: 1 })
+  })
+
   it.each<[string, string, Partial<MessageRequest>]>([
     ['to_invalid', '/to', { to: '' }],
     ['to_invalid', '/to', { to: 'abc' }],
