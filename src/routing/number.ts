@@ -103,6 +103,10 @@ function parseWithLibrary(text: string, defaultCountry: CountryCode | undefined)
   const [main] = plans
   if (main === undefined)
     return refused(`the calling code ${found.countryCallingCode} is not in use`)
+  // The library takes off one prefix at a time; what is left of "+20 000…" has another.
+  if (found.number.length < text.length && main.mayHavePrefix(found.nationalNumber)) {
+    return parseWithLibrary(found.number, undefined)
+  }
   return checked(found.countryCallingCode, found.nationalNumber, plans, main)
 }
 

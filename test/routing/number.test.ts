@@ -34,8 +34,14 @@ function byUs(text: string) {
 }
 
 /** Ours, with the library's silence about the country where it cannot tell. */
+/** The library takes off one national prefix at a time; this is what it comes to in the end. */
+function settled(text: string): string {
+  const number = parsePhoneNumberFromString(text, { extract: false })?.number
+  return number !== undefined && number.length < text.length ? settled(number) : text
+}
+
 function expectAgreement(text: string) {
-  const theirs = byLibrary(text)
+  const theirs = byLibrary(settled(text))
   const ours = byUs(text)
   if (theirs === undefined || ours === undefined) {
     expect({ text, ours, theirs }).toEqual({ text, ours: undefined, theirs: undefined })
@@ -171,6 +177,7 @@ describe('parseNumber', () => {
         const first = parseNumber(digits)
         if (first.ok) expect(parseNumber(first.number.e164)).toEqual(first)
       }),
+      { examples: [['200000000000']], numRuns: 2000 },
     )
   })
 })
