@@ -477,6 +477,10 @@ export class Session {
       this.#onPeerUnbind(sequence_number)
     } else if (isBind(command) && this.role === 'smsc' && (this.isBound || this.#isBinding)) {
       this.#refuse(command, sequence_number, CommandStatus.ESME_RALYBND)
+    } else if (this.#state === 'unbound') {
+      // It crossed our unbind. An error would tell the peer that we do not want it; without an
+      // answer it comes again on the next bind.
+      this.#counters.requestsUnanswered++
     } else if (!maySend(this.role === 'esme' ? 'smsc' : 'esme', this.#state, command)) {
       this.#refuse(command, sequence_number, CommandStatus.ESME_RINVBNDSTS)
       if (this.#state === 'open') this.#countUnboundError()

@@ -373,6 +373,18 @@ describe('unbind', () => {
     expect(ends).toEqual([{ reason: 'unbound' }])
   })
 
+  test('leaves unanswered what crosses its unbind, so that it comes again', async () => {
+    const { session, peer } = await bound()
+    const ended = session.unbind()
+    const unbind = await peer.next('unbind')
+    peer.send({ command: 'deliver_sm', sequence_number: 77 })
+    await settled()
+    expect(peer.unread).toEqual([])
+    expect(session.counters.requestsUnanswered).toBe(1)
+    peer.send({ command: 'unbind_resp', sequence_number: unbind.sequence_number })
+    await ended
+  })
+
   test('waits no longer than it was told, for the window and for the answer', async () => {
     const { session, peer, ends, pass } = await bound({ answerTimeoutMs: 300 })
     const failed = failure(session.request(SUBMIT))
