@@ -74,26 +74,11 @@ export class Lane {
   /** Resolves when the carrier's pause is over, or at once after {@link wake}. */
   async pauseOver(): Promise<void> {
     const leftMs = this.pacer.pauseLeft(Date.now())
-    if (leftMs > 0) await this.#wait(leftMs)
+    if (leftMs > 0) await this.rest(leftMs)
   }
 
   /** Waits, at the most until {@link wake}. */
   rest(ms: number): Promise<void> {
-    return this.#wait(ms)
-  }
-
-  /** Waits until the carrier is up; false when it is not so in time or {@link wake} came first. */
-  async isUpWithin(patienceMs: number): Promise<boolean> {
-    if (!this.carrier.isUp) await this.#wait(patienceMs)
-    return this.carrier.isUp
-  }
-
-  /** Ends every wait: the carrier came up, or the gateway stops. */
-  wake(): void {
-    for (const wake of this.#wakers) wake()
-  }
-
-  #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer)
@@ -103,5 +88,16 @@ export class Lane {
       const timer = setTimeout(wake, ms)
       this.#wakers.add(wake)
     })
+  }
+
+  /** Waits until the carrier is up; false when it is not so in time or {@link wake} came first. */
+  async isUpWithin(patienceMs: number): Promise<boolean> {
+    if (!this.carrier.isUp) await this.rest(patienceMs)
+    return this.carrier.isUp
+  }
+
+  /** Ends every wait: the carrier came up, or the gateway stops. */
+  wake(): void {
+    for (const wake of this.#wakers) wake()
   }
 }

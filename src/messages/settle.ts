@@ -47,8 +47,7 @@ const ROUND_WAIT_MS = 2_000
  * end. Changes `held.tried` and `held.rounds`.
  *
  * A message of which some segments were taken goes nowhere else: the recipient would get those
- * twice. An unanswered one is not sent again: the carrier
- * may have it.
+ * twice. An unanswered one is not sent again: the carrier may have it.
  */
 export function nextStep(
   held: Held,
