@@ -250,12 +250,13 @@ interface StoredMessage {
   readonly created_ms: number
 }
 
-/** The receipts are durable already; those that overtook their response are settled a little later. */
+/** The receipts are durable already; the tables follow the journal a little later. */
 async function untilAllEnded({ sql }: GatewayProcess): Promise<void> {
   const deadline = epochMs() + END_WITHIN_MS
   for (;;) {
     const [row] = await sql<{ open: number }[]>`
-      select count(*)::int as open from messages where final_at is null`
+      select (select count(*) from journal)::int
+        + (select count(*) from messages where final_at is null)::int as open`
     if (row?.open === 0) return
     if (epochMs() > deadline) {
       throw new Error(`${row?.open} messages have no end after ${END_WITHIN_MS} ms`)

@@ -11,14 +11,18 @@ interface Bench {
   run(options: BenchOptions): Promise<BenchRow[]>
 }
 
-process.exitCode = await main(process.argv.slice(2))
+if (process.argv[2] === 'peers') {
+  // A comparison with scenarios and options of its own.
+  process.argv.splice(2, 1)
+  await import('./peers/run.ts')
+} else process.exitCode = await main(process.argv.slice(2))
 
 /** Runs one subject; 2 stands for a wrong command line. */
 async function main(args: string[]): Promise<number> {
   const subjects = listSubjects()
   const parsed = parseCommandLine(args, subjects)
   if (typeof parsed === 'string') {
-    console.error(`${parsed}\n${USAGE}${subjects.join(', ')}`)
+    console.error(`${parsed}\n${USAGE}${[...subjects, 'peers'].join(', ')}`)
     return 2
   }
   const bench = (await import(`./${parsed.subject}.bench.ts`)) as Bench

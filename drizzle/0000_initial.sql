@@ -22,6 +22,13 @@ CREATE TABLE "carriers" (
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "encryption_keys" (
+	"id" text PRIMARY KEY NOT NULL,
+	"proof" text NOT NULL,
+	"resealed_at" timestamp with time zone,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "events" (
 	"message_id" uuid NOT NULL,
 	"id" bigint GENERATED ALWAYS AS IDENTITY (sequence name "events_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
@@ -33,8 +40,35 @@ CREATE TABLE "events" (
 	"segment" smallint,
 	"code" text,
 	"raw_code" text,
-	"detail" jsonb,
+	"detail" json,
 	CONSTRAINT "events_message_id_id_pk" PRIMARY KEY("message_id","id")
+);
+--> statement-breakpoint
+CREATE TABLE "idempotency_keys" (
+	"tenant_id" uuid NOT NULL,
+	"scope" text NOT NULL,
+	"key" text NOT NULL,
+	"fingerprint" text NOT NULL,
+	"status" smallint NOT NULL,
+	"body" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "idempotency_keys_tenant_id_scope_key_pk" PRIMARY KEY("tenant_id","scope","key")
+);
+--> statement-breakpoint
+CREATE TABLE "journal" (
+	"node" text NOT NULL,
+	"seq" bigint NOT NULL,
+	"entries" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "journal_node_seq_pk" PRIMARY KEY("node","seq")
+);
+--> statement-breakpoint
+CREATE TABLE "journal_refused" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"entry" text NOT NULL,
+	"reason" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "messages" (
@@ -43,9 +77,11 @@ CREATE TABLE "messages" (
 	"source" text NOT NULL,
 	"partner" text,
 	"to_number" text NOT NULL,
+	"to_fingerprint" text,
 	"from_sender" text NOT NULL,
 	"body" text NOT NULL,
 	"octets" "bytea",
+	"body_erased_at" timestamp with time zone,
 	"esm_class" smallint DEFAULT 0 NOT NULL,
 	"data_coding" smallint,
 	"registered_delivery" smallint DEFAULT 0 NOT NULL,
@@ -55,24 +91,47 @@ CREATE TABLE "messages" (
 	"max_segments" smallint,
 	"traffic_class" text NOT NULL,
 	"client_reference" text,
+	"callback_url" text,
 	"country" text NOT NULL,
 	"status" text NOT NULL,
 	"carrier" text,
 	"attempt" smallint DEFAULT 0 NOT NULL,
+	"failures" smallint DEFAULT 0 NOT NULL,
 	"price_micros" bigint NOT NULL,
 	"price_currency" text NOT NULL,
 	"error_code" text,
 	"error_detail" text,
 	"created_at" timestamp with time zone NOT NULL,
 	"updated_at" timestamp with time zone NOT NULL,
-	"final_at" timestamp with time zone
+	"final_at" timestamp with time zone,
+	"send_at" timestamp with time zone,
+	"expires_at" timestamp with time zone NOT NULL,
+	"due_at" timestamp with time zone,
+	"deadline_at" timestamp with time zone,
+	"lease_node" text,
+	"dead_letter" text,
+	"replayed_as" uuid,
+	"replay_of" uuid
+);
+--> statement-breakpoint
+CREATE TABLE "nodes" (
+	"id" text PRIMARY KEY NOT NULL,
+	"generation" bigint DEFAULT 0 NOT NULL,
+	"started_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "outbox" (
-	"id" uuid PRIMARY KEY NOT NULL,
-	"partner" text NOT NULL,
+	"id" text PRIMARY KEY NOT NULL,
+	"recipient" text NOT NULL,
+	"url" text,
+	"tenant_id" uuid NOT NULL,
 	"message_id" uuid NOT NULL,
+	"event" text NOT NULL,
 	"payload" jsonb NOT NULL,
+	"state" text NOT NULL,
+	"due_at" timestamp with time zone,
+	"tries" smallint DEFAULT 0 NOT NULL,
+	"log" jsonb NOT NULL,
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
@@ -86,9 +145,7 @@ CREATE TABLE "receipts" (
 	"raw_error" text,
 	"raw_text" text NOT NULL,
 	"received_at" timestamp with time zone NOT NULL,
-	"message_id" uuid,
-	"attempt" smallint,
-	"segment" smallint
+	"about" jsonb
 );
 --> statement-breakpoint
 CREATE TABLE "api_keys" (
@@ -106,11 +163,36 @@ CREATE TABLE "tenants" (
 	CONSTRAINT "tenants_name_unique" UNIQUE("name")
 );
 --> statement-breakpoint
+CREATE TABLE "webhook_endpoints" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"kind" text NOT NULL,
+	"url" text,
+	"events" text[] NOT NULL,
+	"secret" text NOT NULL,
+	"previous_secret" text,
+	"previous_secret_until" timestamp with time zone,
+	"is_enabled" boolean NOT NULL,
+	"disabled_reason" text,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
+CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE state = 'uncertain';--> statement-breakpoint
+CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint
-CREATE INDEX "messages_unfinished" ON "messages" USING btree ("id") WHERE final_at is null;--> statement-breakpoint
-CREATE INDEX "outbox_by_partner" ON "outbox" USING btree ("partner","id");--> statement-breakpoint
-CREATE INDEX "receipts_by_message" ON "receipts" USING btree ("message_id");--> statement-breakpoint
-CREATE INDEX "receipts_unmatched" ON "receipts" USING btree ("carrier","received_at") WHERE message_id is null;
+CREATE INDEX "messages_backlog" ON "messages" USING btree ("carrier","traffic_class","tenant_id","id") WHERE status = 'queued' and lease_node is null and due_at is null;--> statement-breakpoint
+CREATE INDEX "messages_due" ON "messages" USING btree ("due_at") WHERE due_at is not null and final_at is null;--> statement-breakpoint
+CREATE INDEX "messages_deadline" ON "messages" USING btree ("deadline_at") WHERE final_at is null;--> statement-breakpoint
+CREATE INDEX "messages_leased" ON "messages" USING btree ("lease_node") WHERE lease_node is not null and final_at is null;--> statement-breakpoint
+CREATE INDEX "messages_sending" ON "messages" USING btree ("id") WHERE status = 'sending';--> statement-breakpoint
+CREATE INDEX "messages_with_body" ON "messages" USING btree ("tenant_id","final_at") WHERE final_at is not null and body_erased_at is null;--> statement-breakpoint
+CREATE INDEX "messages_dead" ON "messages" USING btree ("tenant_id","id") WHERE dead_letter is not null;--> statement-breakpoint
+CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("recipient","id") WHERE state = 'waiting';--> statement-breakpoint
+CREATE INDEX "outbox_by_message" ON "outbox" USING btree ("message_id");--> statement-breakpoint
+CREATE INDEX "receipts_by_carrier" ON "receipts" USING btree ("carrier","received_at");--> statement-breakpoint
+CREATE INDEX "webhook_endpoints_by_tenant" ON "webhook_endpoints" USING btree ("tenant_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "webhook_callback_of_tenant" ON "webhook_endpoints" USING btree ("tenant_id") WHERE "webhook_endpoints"."kind" = 'callback';

@@ -1,12 +1,23 @@
 import { parseArgs } from 'node:util'
+import type { ApiAccess } from './api-call.ts'
 import { environment } from './config/environment.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { GatewayError, messageOf } from './core/errors.ts'
+import {
+  type DeadLetterChoice,
+  type DeadLetterCommand,
+  listDeadLetters,
+  replayDeadLetters,
+  showDeadLetter,
+} from './dlq.ts'
 import { type Gateway, startGateway } from './main.ts'
+import { reseal } from './messages/resealing.ts'
 import { SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
 import { sendAndFollow } from './send.ts'
 import { SmppError } from './smpp/errors.ts'
+import { createCipher } from './store/cipher.ts'
+import { checkEncryptionKeys } from './store/key-check.ts'
 import { openStore } from './store/open.ts'
 import { createLogger } from './telemetry/log.ts'
 import { VERSION } from './version.ts'
@@ -16,9 +27,18 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul serve [--new-demo-key]   run the gateway; without a configuration, against simulated carriers
   linehaul check-config [FILE]      read the configuration and say what is wrong with it
   linehaul migrate                  bring the database schema up to date
+  linehaul rotate-encryption        seal everything stored with the active key, while the gateway is stopped
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
+  linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
+  linehaul dlq show ID              one of them with its timeline
+  linehaul dlq replay ID... | --all [CHOICE]
+                                    send them again, each as a new message
+                                    CHOICE: [--reason WORD] [--error CODE] [--to NUMBER] [--carrier NAME]
+                                    [--since TIME] [--limit N]; with each: [--json] [--key KEY] [--url URL]
   linehaul sandbox                  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')}
+
+Exit codes: 0 done; 1 refused, not reached, or not done for all; 2 the command is wrong.
 
 The configuration is the YAML file in LINEHAUL_CONFIG, or linehaul.yaml in this folder. Environment
 variables go over the file; see docs/configuration.md.
@@ -113,6 +133,24 @@ async function migrate(): Promise<void> {
   say('the database schema is up to date')
 }
 
+async function rotateEncryption(): Promise<void> {
+  const config = readConfig()
+  const { keys, active } = config.encryption
+  const store = await openStore({ ...config, cipher: createCipher(keys, active) })
+  try {
+    await checkEncryptionKeys(store)
+    const { rows, unreadable } = await reseal(store, async () => false)
+    say(
+      active === undefined
+        ? `${rows} rows were written in the clear; no key is needed any more`
+        : `${rows} rows were sealed with "${active}"; no other key is needed any more`,
+    )
+    if (unreadable > 0) complain(`${unreadable} rows are damaged: no key opens them`)
+  } finally {
+    await store.close()
+  }
+}
+
 async function send(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
@@ -129,12 +167,95 @@ async function send(args: string[]): Promise<void> {
   if (to === undefined || from === undefined || text === undefined) {
     throw new UsageError('send needs --to, --from and --text')
   }
+  const body = { to, from, text, dry_run: values['dry-run'] ?? false }
+  const access = apiAccess('send', values)
+  if (!(await sendAndFollow({ ...access, body, say }))) process.exitCode = 1
+}
+
+/** The gateway of the configuration and the key of its first tenant, unless told otherwise. */
+function apiAccess(
+  command: string,
+  values: { readonly key?: string | undefined; readonly url?: string | undefined },
+): ApiAccess {
   const config = readConfig()
   const key = values.key ?? environment.LINEHAUL_API_KEY ?? config.tenants[0]?.apiKeys[0]
-  if (key === undefined) throw new UsageError('send needs --key KEY or LINEHAUL_API_KEY')
-  const url = values.url ?? `http://127.0.0.1:${config.http.port}`
-  const body = { to, from, text, dry_run: values['dry-run'] ?? false }
-  if (!(await sendAndFollow({ url, key, body, say }))) process.exitCode = 1
+  if (key === undefined) throw new UsageError(`${command} needs --key KEY or LINEHAUL_API_KEY`)
+  return { url: values.url ?? `http://127.0.0.1:${config.http.port}`, key }
+}
+
+const DLQ_OPTIONS = {
+  key: { type: 'string' },
+  url: { type: 'string' },
+  json: { type: 'boolean' },
+} as const
+
+const DLQ_CHOICE = {
+  reason: { type: 'string' },
+  error: { type: 'string' },
+  to: { type: 'string' },
+  carrier: { type: 'string' },
+  since: { type: 'string' },
+  limit: { type: 'string' },
+} as const
+
+async function dlq([action, ...args]: string[]): Promise<void> {
+  const run = action === undefined ? undefined : DLQ_ACTIONS[action]
+  if (!run) throw new UsageError('dlq needs one of: list, show ID, replay ID...')
+  if (!(await run(args))) process.exitCode = 1
+}
+
+const DLQ_ACTIONS: Readonly<Record<string, (args: string[]) => Promise<boolean>>> = {
+  async list(args) {
+    const { values } = parseArgs({ args, options: { ...DLQ_OPTIONS, ...DLQ_CHOICE } })
+    const limit = readLimit(values.limit, 50)
+    return listDeadLetters(dlqCommand(values), readChoice(values), limit)
+  },
+
+  async show(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: DLQ_OPTIONS,
+      allowPositionals: true,
+    })
+    const [id, ...others] = positionals
+    if (id === undefined || others.length > 0) throw new UsageError('dlq show needs one ID')
+    return showDeadLetter(dlqCommand(values), id)
+  },
+
+  async replay(args) {
+    const options = { ...DLQ_OPTIONS, ...DLQ_CHOICE, all: { type: 'boolean' } } as const
+    const { values, positionals: ids } = parseArgs({ args, options, allowPositionals: true })
+    const { all = false, key: _key, url: _url, json: _json, ...choice } = values
+    if (all === ids.length > 0) throw new UsageError('dlq replay needs either IDs or --all')
+    if (!all && Object.keys(choice).length > 0) {
+      throw new UsageError('with IDs, dlq replay takes no other choice')
+    }
+    const limit = readLimit(values.limit, Number.MAX_SAFE_INTEGER)
+    return replayDeadLetters(dlqCommand(values), all ? { all: readChoice(values), limit } : { ids })
+  },
+}
+
+function dlqCommand(values: {
+  readonly key?: string | undefined
+  readonly url?: string | undefined
+  readonly json?: boolean | undefined
+}): DeadLetterCommand {
+  return { ...apiAccess('dlq', values), isJson: values.json ?? false, say, complain }
+}
+
+function readChoice({ reason, error, to, carrier, since }: DeadLetterChoice): DeadLetterChoice {
+  if (since === undefined) return { reason, error, to, carrier }
+  const at = new Date(since)
+  if (Number.isNaN(at.getTime())) {
+    throw new UsageError(`--since "${since}" is no time: write it as 2026-01-31T12:00:00Z`)
+  }
+  return { reason, error, to, carrier, since: at.toISOString() }
+}
+
+function readLimit(text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new UsageError(`--limit "${text}" is not a whole number above 0`)
 }
 
 async function sandbox(args: string[]): Promise<void> {
@@ -166,7 +287,9 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   serve,
   'check-config': checkConfig,
   migrate,
+  'rotate-encryption': rotateEncryption,
   send,
+  dlq,
   sandbox,
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import type { Carrier } from './carriers/carrier.ts'
@@ -12,29 +13,59 @@ import { ReferenceCounter } from './encoding/reference.ts'
 import { createApp } from './http/app.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
 import { Archive } from './messages/archive.ts'
-import { DeadlineSweeper } from './messages/deadline.ts'
+import { Cancellation } from './messages/cancellation.ts'
+import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
+import { IdempotencyKeys } from './messages/idempotency.ts'
 import { Intake } from './messages/intake.ts'
-import type { CommitEffects, JournalEntry } from './messages/journal.ts'
+import type { Effects, JournalEntry } from './messages/journal.ts'
+import { LiveMessages } from './messages/live.ts'
+import type { Message } from './messages/message.ts'
+import { OutboxLog } from './messages/outbox-log.ts'
 import { loadQuality, registerCarriers, saveQuality } from './messages/quality-store.ts'
-import { receiptEntry } from './messages/receipts.ts'
+import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
+import { owesReceipt } from './messages/recipients.ts'
 import { type Recovered, recover } from './messages/recovery.ts'
+import { Replacement } from './messages/replacement.ts'
+import { Resolution } from './messages/resolution.ts'
+import { Retention } from './messages/retention.ts'
 import { Routes } from './messages/routes.ts'
+import type { PolicyFor } from './messages/settle.ts'
 import { Spool } from './messages/spool.ts'
-import { isFinal } from './messages/states.ts'
+import { StateQueries } from './messages/state-queries.ts'
+import { isFinal, MESSAGE_STATUSES, type MessageStatus } from './messages/states.ts'
+import { Sweeper } from './messages/sweeper.ts'
+import { TableWriter } from './messages/table-writer.ts'
+import { Teller } from './messages/teller.ts'
+import type { TellingRecipient } from './messages/telling.ts'
+import { isForPartner, Tracker } from './messages/tracker.ts'
+import { Withdrawal } from './messages/withdrawal.ts'
 import { PartnerServer } from './partners/partner-server.ts'
+import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
+import { createCipher } from './store/cipher.ts'
+import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
+import { AddressGuard } from './webhooks/address-guard.ts'
+import { Endpoints } from './webhooks/endpoints.ts'
+import { WebhookSender } from './webhooks/sender.ts'
 
 /** Time that a stopping gateway gives carriers to answer what they have, in milliseconds. */
 const DRAIN_MS = 10_000
 
 /** Time for the unbind after that. */
 const UNBIND_MS = 2_000
+
+/** The states that senders are told of. */
+const ANNOUNCED: ReadonlySet<MessageStatus> = new Set(['sent', ...MESSAGE_STATUSES.filter(isFinal)])
+const NOBODY: readonly TellingRecipient[] = []
+
+/** Messages that the journal may hold before the tables do; beyond that intake refuses. */
+const MAX_UNSAVED = 50_000
 
 const SAVE_QUALITY_EVERY_MS = 60_000
 
@@ -64,8 +95,10 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
   /** What to undo, last first, when a later part cannot start. */
   const opened: (() => Promise<void>)[] = []
   try {
-    const store = await openStore(config)
+    const { keys, active } = config.encryption
+    const store = await openStore({ ...config, cipher: createCipher(keys, active) })
     opened.push(() => store.close())
+    await checkEncryptionKeys(store)
     const sandbox = config.sandbox ? await startOwnSandbox(config, logger) : undefined
     if (sandbox) opened.push(() => sandbox.close())
     const { access, newKey } = sandbox
@@ -75,6 +108,8 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       systemId: 'demo',
       password: randomBytes(6).toString('base64url'),
       tenant: DEMO_TENANT,
+      duplicateWindowSeconds: 0,
+      duplicateKey: 'user_message_reference',
     }
     const gateway = await assemble({
       config,
@@ -109,10 +144,41 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const clock = systemClock
   const metrics = new Metrics()
 
-  const spool = new Spool({
+  const node = `${hostname()}-${randomBytes(6).toString('hex')}`
+  const policyFor: PolicyFor = (trafficClass) => config.policies[trafficClass]
+  const live = new LiveMessages()
+  const tracker = new Tracker({
+    live,
+    recipientsFor: (message, status) => recipientsFor(message, status),
+    receiptDeadlineMs: (message) => policyFor(message.trafficClass).receiptDeadlineSeconds * 1_000,
+  })
+  const spool = new Spool({ store, logger, node, onCommit: (batch) => onCommit(batch) })
+  const tables = new TableWriter({
     store,
+    live,
+    node,
     logger,
-    onCommit: (effects, batch) => onCommit(effects, batch),
+    committedSeq: () => spool.committedSeq,
+  })
+  const matcher = new ReceiptMatcher({ store, live, tracker, onEffects, logger })
+  const receipts = new ReceiptTransport(logger, clock)
+  const guard = new AddressGuard(config.webhooks)
+  const endpoints = await Endpoints.open(store, guard, clock)
+  const webhooks = new WebhookSender({
+    endpoints,
+    guard,
+    logger,
+    version: VERSION,
+    clock,
+    onReady: (recipient) => teller.wake(recipient),
+  })
+  const teller = new Teller({
+    store,
+    spool,
+    tables,
+    transportFor: (recipient) => (isForPartner(recipient) ? receipts : webhooks),
+    logger,
+    clock,
   })
   const references = new ReferenceCounter()
   const carriers = new Map<string, Carrier>(
@@ -136,29 +202,71 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     }),
     clock,
   )
-  const dispatcher = new Dispatcher({ carriers, routes, spool, logger, clock })
-  const intake = new Intake({ routes, spool, dispatcher, clock })
-  const sweeper = new DeadlineSweeper({ store, spool, dispatcher, logger, clock })
+  const work = { store, spool, live, tables, node, policyFor, logger, clock }
+  const dispatcher = new Dispatcher({ ...work, carriers, routes })
+  const intake = new Intake({
+    routes,
+    spool,
+    dispatcher,
+    policyFor,
+    isBehind: () => live.unsavedCount > MAX_UNSAVED,
+    checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    clock,
+  })
+  const queries = new StateQueries({ ...work, carriers })
+  const sweeper = new Sweeper({ ...work, dispatcher, queries })
+  const withdrawal = new Withdrawal({ ...work, dispatcher })
+  const cancellation = new Cancellation({ ...work, withdrawal, carriers })
+  const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
+  const keys = new IdempotencyKeys(work)
+  const retention = new Retention({
+    ...work,
+    keptFor: (tenant) =>
+      config.tenants.find(({ name }) => name === tenant)?.retention ?? config.retention,
+    purgeAnswers: (now) => keys.purge(now),
+    onErased: (what, count) => metrics.erased(what, count),
+  })
   const partners = new PartnerServer({
     ...config.smpp,
-    accounts: assembly.partnerConfigs.flatMap(({ systemId, password, tenant: name }) => {
-      const tenant = access.tenantNamed(name)
-      return tenant ? [{ systemId, password, tenant }] : []
+    accounts: assembly.partnerConfigs.flatMap((partner) => {
+      const { systemId, password, duplicateWindowSeconds, duplicateKey } = partner
+      const tenant = access.tenantNamed(partner.tenant)
+      const duplicates = { windowSeconds: duplicateWindowSeconds, key: duplicateKey }
+      return tenant ? [{ systemId, password, tenant, duplicates }] : []
     }),
     intake,
-    store,
+    cancellation,
+    keys,
+    clock,
+    receipts,
+    teller,
     logger,
     onRefused: (status) => metrics.refused(`smpp_${status}`),
   })
 
-  function onCommit(effects: CommitEffects, batch: readonly JournalEntry[]): void {
-    for (const transition of effects.transitions) {
-      routes.noteEnd(transition)
-      metrics.ended(transition.carrier, transition.status)
-    }
-    if (effects.outbox.length > 0) partners.onOutbox(effects.outbox)
+  function onCommit(batch: readonly JournalEntry[]): void {
+    onEffects(tracker.apply(batch))
+    tables.wake()
     metrics.committed(batch.length)
     for (const entry of batch) countEntry(metrics, entry)
+  }
+
+  function onEffects(effects: Effects): void {
+    for (const ending of effects.endings) {
+      if (ending.byReceipt) routes.noteEnd(ending)
+      metrics.ended(ending.carrier, ending.status)
+    }
+    teller.offer(effects.tellings)
+    matcher.offer(effects.unmatched)
+  }
+
+  function recipientsFor(message: Message, status: MessageStatus): readonly TellingRecipient[] {
+    if (!ANNOUNCED.has(status)) return NOBODY
+    // A callback is told the end; whoever wants more makes an endpoint.
+    const callbackUrl = isFinal(status) ? message.callbackUrl : null
+    const hooks = endpoints.recipientsFor(message.tenantId, `message.${status}`, callbackUrl)
+    if (!owesReceipt(message, status)) return hooks
+    return [...hooks, { recipient: partnerRecipient(message.partner ?? ''), url: null }]
   }
 
   metrics.observe({
@@ -175,7 +283,15 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
   const app = createApp({
     intake,
-    archive: new Archive(store),
+    archive: new Archive(store, live, tables),
+    keys,
+    cancellation,
+    replacement,
+    deadLetters: new DeadLetters({ ...work, intake }),
+    resolution: new Resolution({ ...work, dispatcher }),
+    endpoints,
+    webhookSender: webhooks,
+    webhookEvents: new OutboxLog(store, tables, teller),
     access,
     logger,
     version: VERSION,
@@ -187,22 +303,17 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
 
   await registerCarriers(store, [...carriers.values()], clock())
   routes.quality.restore(await loadQuality(store))
-  const recovered = await recover({
-    store,
-    spool,
-    routes,
-    dispatcher,
-    carriers: new Set(carriers.keys()),
-    logger,
-    clock,
-  })
+  const recovered = await recover({ ...work, tracker, onEffects })
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
   await sweeper.sweep()
+  await dispatcher.loadBacklogs()
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
   await partners.start()
   for (const carrier of carriers.values()) carrier.start()
   sweeper.start()
+  retention.start()
+  await teller.start()
   const qualityTimer = setInterval(() => {
     saveQuality(store, routes.quality.snapshot()).catch((error: unknown) =>
       logger.error({ error: messageOf(error) }, 'cannot save the quality of the carriers'),
@@ -217,7 +328,13 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await Promise.all([...carriers.values()].map((carrier) => carrier.close(UNBIND_MS)))
     await dispatcher.drained()
     await sweeper.close()
+    await queries.close()
+    await retention.close()
+    await teller.close()
+    await webhooks.close()
+    await matcher.close()
     await spool.close()
+    await tables.close()
     await saveQuality(store, routes.quality.snapshot())
     await assembly.sandbox?.close()
     await store.close()
@@ -271,7 +388,6 @@ function countEntry(metrics: Metrics, entry: JournalEntry): void {
       break
     case 'moved':
       for (const { state } of entry.answers) metrics.segment(entry.message.carrier, state)
-      if (isFinal(entry.to)) metrics.ended(entry.message.carrier, entry.to)
       break
     case 'receipt':
       metrics.receipt(entry.carrier, entry.state)

@@ -19,7 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   carriers: ['config', 'core', 'encoding', 'smpp'],
   messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'store'],
   partners: ['core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
-  http: ['core', 'accounts', 'routing', 'messages', 'telemetry'],
+  webhooks: ['core', 'accounts', 'messages', 'store'],
+  http: ['core', 'accounts', 'routing', 'messages', 'webhooks', 'telemetry'],
   sandbox: ['encoding', 'smpp'],
 }
 
@@ -35,6 +36,7 @@ const ONE_HOME: Readonly<Record<string, RegExp>> = {
   hono: /^http\//,
   '@hono/zod-openapi': /^http\//,
   '@hono/node-server': /^http\//,
+  undici: /^webhooks\//,
   yaml: /^config\//,
 }
 

@@ -19,6 +19,9 @@ export interface GatewayProcess {
   close(): Promise<void>
 }
 
+/** The flag that `npm start` gives to Node. */
+const AS_STARTED = '--max-semi-space-size=64'
+
 const COMMAND = fileURLToPath(new URL('../../bin/linehaul.js', import.meta.url))
 
 /** A first start compiles the sources. */
@@ -41,7 +44,7 @@ export async function startGatewayProcess(carrierPort: number): Promise<GatewayP
   const config = join(folder, 'linehaul.yaml')
   await writeFile(config, stringify(configFor(carrierPort, folder)))
   const flags = (process.env.LINEHAUL_BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
-  const child = spawn(process.execPath, [...flags, COMMAND, 'serve'], {
+  const child = spawn(process.execPath, [AS_STARTED, ...flags, COMMAND, 'serve'], {
     env: { ...process.env, LINEHAUL_CONFIG: config, DATABASE_URL: database.url },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

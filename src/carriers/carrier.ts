@@ -67,8 +67,47 @@ export interface Submission {
   readonly segmentCount: number
   /** What was replaced to save segments, where the carrier is set so. */
   readonly replacements: readonly Replacement[]
-  /** Submits one segment, counted from 1. Never rejects. */
-  send(segment: number): Promise<SegmentOutcome>
+  /**
+   * Submits one segment, counted from 1. Never rejects.
+   *
+   * @param onLate - told what became of the segment when the carrier answers after all, the promise
+   *   having resolved to `uncertain`
+   */
+  send(segment: number, onLate?: (outcome: SegmentOutcome) => void): Promise<SegmentOutcome>
+}
+
+/** One segment that a carrier has taken, and is asked about or asked to give back. */
+export interface SubmittedSegment {
+  /** E.164 with `+`. */
+  readonly to: string
+  readonly sender: OutboundMessage['sender']
+  /** The carrier's id, as it came. */
+  readonly carrierMessageId: string
+}
+
+/** What a carrier says to a cancellation. */
+export type CancelOutcome =
+  | { readonly isCanceled: true }
+  | { readonly isCanceled: false; readonly reason: string }
+
+/** What a carrier says when it is asked about a segment. */
+export type QueryOutcome =
+  | ({ readonly kind: 'state' } & Pick<CarrierReceipt, 'state' | 'settles' | 'rawError'>)
+  /** It does not tell, and will not: it knows no such request, or no such message. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** Nothing was learnt this time. */
+  | { readonly kind: 'no_answer'; readonly reason: string }
+
+/** What tells whose a receipt is where its id does not. */
+export interface ReceiptAbout {
+  /** The handset, as the carrier writes it; may be empty. */
+  readonly recipient: string
+  /** The sender id it was told of; may be empty. */
+  readonly sender: string
+  /** When the carrier took the message, by the carrier's clock read as UTC. */
+  readonly submittedAt: Date | null
+  /** The reference that the submit had, where the carrier is set to get one. */
+  readonly reference: number | null
 }
 
 /** A receipt as the carrier sent it, its id already in the forms that can be looked up. */
@@ -83,6 +122,7 @@ export interface CarrierReceipt {
   readonly settles: 'delivered' | 'undelivered' | 'expired' | null
   readonly rawError: string | null
   readonly rawText: string
+  readonly about?: ReceiptAbout | null | undefined
 }
 
 /** How one connection to a carrier stands. */
@@ -111,6 +151,10 @@ export interface Carrier {
   layOut(content: Content): ContentLayout
   /** Makes a message ready to be sent; its content has passed {@link layOut}. */
   prepare(message: OutboundMessage): Submission
+  /** Asks for a segment back; absent where the carrier knows no such request. Never rejects. */
+  cancel?(segment: SubmittedSegment): Promise<CancelOutcome>
+  /** Asks what became of a segment; absent where the carrier has no such request. Never rejects. */
+  query?(segment: SubmittedSegment): Promise<QueryOutcome>
   start(): void
   /** Waits up to `drainMs` for answers, unbinds, closes. */
   close(drainMs: number): Promise<void>

@@ -8,18 +8,30 @@ import { RequestError } from '../smpp/errors.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
 import { deliveryKind, parseReceipt } from '../smpp/receipt.ts'
 import type { Session, SessionReply } from '../smpp/session.ts'
-import { CommandStatus } from '../smpp/status.ts'
+import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import type {
   BindStatus,
+  CancelOutcome,
   Carrier,
   CarrierEvents,
   Content,
   ContentLayout,
   OutboundMessage,
+  QueryOutcome,
   SegmentOutcome,
   Submission,
+  SubmittedSegment,
 } from './carrier.ts'
-import { octetsOf, outcomeOf, planFor, receiptOf, submitSm } from './smpp-mapping.ts'
+import {
+  cancelSm,
+  octetsOf,
+  outcomeOf,
+  planFor,
+  queryOutcomeOf,
+  querySm,
+  receiptOf,
+  submitSm,
+} from './smpp-mapping.ts'
 
 /** Carriers lock accounts that come back too soon after a refusal. */
 const FIRST_REFUSED_MS = 30_000
@@ -98,22 +110,36 @@ export class SmppCarrier implements Carrier {
       planned && planned.plan.segmentCount > 1
         ? this.#references.next(message.sender.value, message.to)
         : 0
-    const pdus = octetsOf(message, planned, reference).map((segment) =>
-      submitSm(this.#config, message, segment),
+    const pdus = octetsOf(message, planned, reference).map((octets, index) =>
+      submitSm(this.#config, message, octets, index + 1),
     )
     let session: Session | undefined
     return {
       segmentCount: pdus.length,
       replacements: planned?.replacements ?? [],
-      send: (segment) => {
+      send: (segment, onLate) => {
         const pdu = pdus[segment - 1]
         if (!pdu) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
         // One bind for all segments of a message keeps them in order at the carrier.
         if (!session?.isBound) session = this.#freestSession()
         return session
-          ? this.#submit(session, pdu)
+          ? this.#submit(session, pdu, onLate)
           : Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
       },
+    }
+  }
+
+  /** With cancel_sm; carriers without it answer with an error, which is the reason then. */
+  async cancel(segment: SubmittedSegment): Promise<CancelOutcome> {
+    const session = this.#freestSession()
+    if (!session) return { isCanceled: false, reason: 'no bind is up' }
+    try {
+      const { command_status: status } = await session.request(cancelSm(this.#config, segment))
+      if (status === CommandStatus.ESME_ROK) return { isCanceled: true }
+      const { name, meaning } = statusInfo(status)
+      return { isCanceled: false, reason: `${name} (${meaning})` }
+    } catch (error) {
+      return { isCanceled: false, reason: messageOf(error) }
     }
   }
 
@@ -125,10 +151,27 @@ export class SmppCarrier implements Carrier {
     await Promise.all(this.#all.map(({ client }) => client.close({ drainMs })))
   }
 
-  async #submit(session: Session, pdu: PduInput): Promise<SegmentOutcome> {
+  /** With query_sm. */
+  async query(segment: SubmittedSegment): Promise<QueryOutcome> {
+    const session = this.#freestSession()
+    if (!session) return { kind: 'no_answer', reason: 'no bind is up' }
+    try {
+      return queryOutcomeOf(await session.request(querySm(this.#config, segment)))
+    } catch (error) {
+      return { kind: 'no_answer', reason: messageOf(error) }
+    }
+  }
+
+  async #submit(
+    session: Session,
+    pdu: PduInput,
+    onLate: ((outcome: SegmentOutcome) => void) | undefined,
+  ): Promise<SegmentOutcome> {
     let response: Pdu
     try {
-      response = await session.request(pdu)
+      response = await session.request(pdu, {
+        onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
+      })
     } catch (error) {
       if (!(error instanceof RequestError)) {
         return {
@@ -140,6 +183,10 @@ export class SmppCarrier implements Carrier {
       }
       return { kind: error.written ? 'uncertain' : 'not_sent', reason: error.message }
     }
+    return this.#outcome(response)
+  }
+
+  #outcome(response: Pdu): SegmentOutcome {
     if (response.command === 'submit_sm_resp') return outcomeOf(this.#config, response)
     // A generic_nack stands in for the response; it always refuses.
     return outcomeOf(this.#config, { ...response, command: 'submit_sm_resp', message_id: '' })

@@ -2,18 +2,22 @@ import type { CarrierConfig } from '../config/schema.ts'
 import { encodeSegments, planText, type SegmentOctets, type TextPlan } from '../encoding/segment.ts'
 import { replaceTypography } from '../encoding/typography.ts'
 import { receiptKeys, responseKey } from '../smpp/id-profile.ts'
-import type { DataSm, DeliverSm, PduInput, SubmitSmResp } from '../smpp/pdu.ts'
+import type { DataSm, DeliverSm, Pdu, PduInput, SubmitSmResp } from '../smpp/pdu.ts'
 import { type Receipt, receiptIds } from '../smpp/receipt.ts'
+import { STATES, stateOfNumber } from '../smpp/receipt-state.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import { formatRelativeTime } from '../smpp/time.ts'
-import { findTlv, TlvTag } from '../smpp/tlv.ts'
+import { findTlv, intTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
 import type {
   CarrierReceipt,
   Content,
   OutboundMessage,
+  QueryOutcome,
   Replacement,
   SegmentOutcome,
+  SubmittedSegment,
 } from './carrier.ts'
+import { messageReference } from './reference.ts'
 
 /** Pauses that a carrier's request for patience is worth; a full queue takes longer to empty. */
 const THROTTLED_PAUSE_MS = 500
@@ -69,28 +73,82 @@ export function octetsOf(
   ]
 }
 
-/** The submit_sm for one segment. */
+/**
+ * The submit_sm for one segment.
+ *
+ * @param number - of the segment, counted from 1
+ */
 export function submitSm(
   config: CarrierConfig,
   message: OutboundMessage,
   segment: SegmentOctets,
+  number = 1,
 ): PduInput {
-  const { sender } = message
   return {
     command: 'submit_sm',
-    source_addr_ton: config.sourceTon ?? sender.ton,
-    source_addr_npi: config.sourceNpi ?? sender.npi,
-    source_addr: sender.value,
-    dest_addr_ton: config.destinationTon ?? 1,
-    dest_addr_npi: config.destinationNpi ?? 1,
-    destination_addr: config.destinationPlus ? message.to : message.to.slice(1),
+    ...addressesOf(config, message),
     esm_class: segment.esmClass,
     validity_period:
       config.validitySeconds === undefined ? '' : formatRelativeTime(config.validitySeconds),
     registered_delivery: config.registeredDelivery,
     data_coding: segment.dataCoding,
     short_message: segment.shortMessage,
-    tlvs: segment.tlvs,
+    tlvs: config.userMessageReference
+      ? [...segment.tlvs, intTlv('user_message_reference', messageReference(message.id, number))]
+      : segment.tlvs,
+  }
+}
+
+/** The cancel_sm for one segment: the addresses must be those of its submit, SMPP v3.4 section 4.9. */
+export function cancelSm(config: CarrierConfig, segment: SubmittedSegment): PduInput {
+  return {
+    command: 'cancel_sm',
+    message_id: segment.carrierMessageId,
+    ...addressesOf(config, segment),
+  }
+}
+
+/** The query_sm for one segment: id and sender must be those of its submit, SMPP v3.4 section 4.8. */
+export function querySm(config: CarrierConfig, segment: SubmittedSegment): PduInput {
+  const { source_addr_ton, source_addr_npi, source_addr } = addressesOf(config, segment)
+  return {
+    command: 'query_sm',
+    message_id: segment.carrierMessageId,
+    source_addr_ton,
+    source_addr_npi,
+    source_addr,
+  }
+}
+
+/** What the response to a query_sm says; a generic_nack is a refusal. */
+export function queryOutcomeOf(response: Pdu): QueryOutcome {
+  const { command_status: status } = response
+  if (status !== CommandStatus.ESME_ROK || response.command !== 'query_sm_resp') {
+    const { name, meaning, retry } = statusInfo(status)
+    const isLater = retry === 'throttle' || retry === 'queue-full'
+    return { kind: isLater ? 'no_answer' : 'refused', reason: `${name} (${meaning})` }
+  }
+  const state = stateOfNumber(response.message_state)
+  const { error_code: error } = response
+  return {
+    kind: 'state',
+    state: state ?? 'UNKNOWN',
+    settles: settledState({ state, final: state && STATES[state].final }),
+    rawError: error === 0 ? null : String(error),
+  }
+}
+
+function addressesOf(
+  config: CarrierConfig,
+  { sender, to }: Pick<OutboundMessage, 'sender' | 'to'>,
+) {
+  return {
+    source_addr_ton: config.sourceTon ?? sender.ton,
+    source_addr_npi: config.sourceNpi ?? sender.npi,
+    source_addr: sender.value,
+    dest_addr_ton: config.destinationTon ?? 1,
+    dest_addr_npi: config.destinationNpi ?? 1,
+    destination_addr: config.destinationPlus ? to : to.slice(1),
   }
 }
 
@@ -131,6 +189,15 @@ export function receiptOf(
     settles: settledState(receipt),
     rawError: receipt.err ?? receipt.networkError?.code.toString() ?? null,
     rawText: rawTextOf(pdu),
+    about: {
+      recipient: pdu.source_addr,
+      sender: pdu.destination_addr,
+      submittedAt: receipt.submit?.at ?? null,
+      // Carriers may put numbers of their own there; only what we have sent means something.
+      reference: config.userMessageReference
+        ? (tlvInt(pdu.tlvs, TlvTag.user_message_reference) ?? null)
+        : null,
+    },
   }
 }
 
@@ -141,7 +208,10 @@ function rawTextOf(pdu: DeliverSm | DataSm): string {
   return octets?.toString('latin1', 0, MAX_RAW_OCTETS) ?? ''
 }
 
-function settledState({ final, state }: Receipt): CarrierReceipt['settles'] {
+function settledState({
+  final,
+  state,
+}: Pick<Receipt, 'final' | 'state'>): CarrierReceipt['settles'] {
   if (final !== true) return null
   if (state === 'DELIVERED') return 'delivered'
   return state === 'EXPIRED' ? 'expired' : 'undelivered'

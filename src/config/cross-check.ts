@@ -1,4 +1,6 @@
+import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
 import { type Mistake, pathText } from './mistake.ts'
+import { DEFAULT_POLICIES } from './policies.ts'
 
 /**
  * Finds mistakes that show only when several settings are seen together.
@@ -20,6 +22,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...waitOrder(path, value))
   }
   mistakes.push(...unknownTenants(partners, tenants), ...sharedPort(root))
+  mistakes.push(...waitBounds(root), ...bodyAfterRecord(root, tenants), ...encryptionKeys(root))
   return mistakes
 }
 
@@ -109,4 +112,63 @@ function sharedPort(root: Record<string, unknown>): Mistake[] {
   const smpp = { host: '0.0.0.0', port: 2775, ...(isMapping(root.smpp) ? root.smpp : {}) }
   if (http.port !== smpp.port || http.port === 0 || http.host !== smpp.host) return []
   return [{ path: 'smpp.port', message: `${smpp.port} is also http.port; they must differ` }]
+}
+
+function waitBounds(root: Record<string, unknown>): Mistake[] {
+  return TRAFFIC_CLASSES.flatMap((trafficClass) =>
+    RETRYABLE_CLASSES.flatMap((errorClass) => {
+      const path = ['policies', trafficClass, 'retry', errorClass]
+      const { firstSeconds, maxSeconds } = DEFAULT_POLICIES[trafficClass].retry[errorClass]
+      const wait = mappingAt(root, path)
+      const { first_seconds: first = firstSeconds, max_seconds: max = maxSeconds } = wait
+      if (typeof first !== 'number' || typeof max !== 'number' || first <= max) return []
+      const message = `first_seconds ${first} is above max_seconds ${max}; it must not be larger`
+      return [{ path: pathText(path), message }]
+    }),
+  )
+}
+
+function bodyAfterRecord(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {
+  const file = mappingAt(root, ['retention'])
+  const own = tenants.map(({ path, value }) => ({
+    path: [...path, 'retention'],
+    keep: mappingAt(value, ['retention']),
+  }))
+  return [{ path: ['retention'], keep: file }, ...own].flatMap(({ path, keep }) => {
+    // A tenant that says nothing about either inherits a mistake that is told already.
+    if (path.length > 1 && keep.days === undefined && keep.body_days === undefined) return []
+    const days = keep.days ?? file.days ?? 0
+    const bodyDays = keep.body_days ?? file.body_days ?? 0
+    if (typeof days !== 'number' || typeof bodyDays !== 'number') return []
+    if (days === 0 || bodyDays <= days) return []
+    const message = `body_days ${bodyDays} is above days ${days}; the record goes with its text`
+    return [{ path: pathText(path), message }]
+  })
+}
+
+function encryptionKeys(root: Record<string, unknown>): Mistake[] {
+  const section = mappingAt(root, ['encryption'])
+  const keys = items(section, 'keys', ['encryption'])
+  const ids = places(keys, 'id')
+  const mistakes = [...duplicates(ids, 'id'), ...duplicates(places(keys, 'key'), 'key')]
+  const { active } = section
+  if (typeof active !== 'string' || ids.some(({ value }) => value === active)) return mistakes
+  const known = ids.length === 0 ? 'the file has no keys' : ids.map(({ value }) => value).join(', ')
+  // Without the value: it may be the key itself, written in the wrong place.
+  const message = `there is no key of this id; allowed: ${known}`
+  return [...mistakes, { path: 'encryption.active', message }]
+}
+
+/** The mapping at a place; an empty one where there is none. */
+function mappingAt(
+  root: Record<string, unknown>,
+  path: readonly string[],
+): Record<string, unknown> {
+  let here = root
+  for (const key of path) {
+    const next = here[key]
+    if (!isMapping(next)) return {}
+    here = next
+  }
+  return here
 }

@@ -33,6 +33,16 @@ export function setting<T extends z.ZodType>(schema: T, info: FieldInfo): T {
   return schema
 }
 
+/** A mapping of known keys; any other key is a mistake. */
+export function mapping<T extends z.ZodRawShape>(shape: T) {
+  return z.strictObject(shape, { error: 'a mapping of keys to values' })
+}
+
+/** A list of one kind of thing; `allowed` is a noun phrase for the messages. */
+export function list<T extends z.ZodType>(item: T, allowed: string) {
+  return z.array(item, { error: allowed })
+}
+
 function withDefault<T extends z.ZodType>(schema: T, value: z.core.util.NoUndefined<z.output<T>>) {
   return schema.default(value)
 }

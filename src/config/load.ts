@@ -6,7 +6,9 @@ import { parseMicros } from '../core/money.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { readDocument, typed } from './document.ts'
+import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
+import { toPolicies } from './policies.ts'
 import {
   type CarrierConfig,
   type Config,
@@ -197,13 +199,23 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     dataDir: resolve(cwd, content.data_dir),
     databaseUrl: content.database_url,
     logLevel: content.log_level,
-    tenants: content.tenants.map(({ name, api_keys }) => ({ name, apiKeys: api_keys })),
-    carriers,
-    partners: content.partners.map(({ system_id, password, tenant }) => ({
-      systemId: system_id,
-      password,
-      tenant,
+    tenants: content.tenants.map(({ name, api_keys, retention }) => ({
+      name,
+      apiKeys: api_keys,
+      retention: toRetention(content.retention, retention),
     })),
+    carriers,
+    partners: content.partners.map((partner) => ({
+      systemId: partner.system_id,
+      password: partner.password,
+      tenant: partner.tenant,
+      duplicateWindowSeconds: partner.duplicate_window_seconds,
+      duplicateKey: partner.duplicate_key,
+    })),
+    policies: toPolicies(content.policies),
+    webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
+    retention: toRetention(content.retention),
+    encryption: toEncryption(content.encryption),
     sandbox: file === undefined,
     file,
   }
@@ -241,6 +253,7 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     destinationTon: carrier.destination_ton,
     destinationNpi: carrier.destination_npi,
     destinationPlus: carrier.destination_plus,
+    userMessageReference: carrier.user_message_reference,
     rates: carrier.rates.map(({ prefix, price, currency }) => ({
       prefix,
       priceMicros: parseMicros(price),

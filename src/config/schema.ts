@@ -1,8 +1,11 @@
 import { z } from 'zod'
+import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
 import {
   choice,
   flag,
   integer,
+  list,
+  mapping,
   optionalInteger,
   optionalText,
   requiredInteger,
@@ -10,6 +13,14 @@ import {
   setting,
   text,
 } from './field.ts'
+import {
+  type EncryptionConfig,
+  encryptionSchema,
+  type RetentionConfig,
+  retentionSchema,
+  tenantRetentionSchema,
+} from './keeping.ts'
+import { policiesSchema } from './policies.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
 export interface Config {
@@ -23,6 +34,12 @@ export interface Config {
   readonly tenants: readonly TenantConfig[]
   readonly carriers: readonly CarrierConfig[]
   readonly partners: readonly PartnerConfig[]
+  /** What holds for the messages of each traffic class. */
+  readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
+  readonly webhooks: WebhooksConfig
+  /** For what belongs to no tenant of the file; a tenant has its own. */
+  readonly retention: RetentionConfig
+  readonly encryption: EncryptionConfig
   /** True when no configuration file was found: the gateway runs against simulated carriers. */
   readonly sandbox: boolean
   /** Absolute path of the file that was read, if any. */
@@ -42,6 +59,14 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' |
 export interface TenantConfig {
   readonly name: string
   readonly apiKeys: readonly string[]
+  /** How long its messages are kept: what it says itself over what the file says. */
+  readonly retention: RetentionConfig
+}
+
+/** Where webhooks may go. */
+export interface WebhooksConfig {
+  /** Send to private, loopback and link-local addresses, which are refused otherwise. */
+  readonly allowPrivateAddresses: boolean
 }
 
 /** An account by which a partner binds to our SMPP server. */
@@ -50,6 +75,10 @@ export interface PartnerConfig {
   readonly password: string
   /** Name of the tenant that pays for the partner's messages; it exists. */
   readonly tenant: string
+  /** How long a submit that comes again is answered with the id of the first; 0: never. */
+  readonly duplicateWindowSeconds: number
+  /** What two submits have in common that are one: see `partners/duplicate-key.ts`. */
+  readonly duplicateKey: string
 }
 
 /** One carrier we bind to. */
@@ -93,6 +122,8 @@ export interface CarrierConfig {
   readonly destinationNpi: number | undefined
   /** Write the destination with a leading `+`. */
   readonly destinationPlus: boolean
+  /** Send the TLV `user_message_reference` and look for it in receipts. */
+  readonly userMessageReference: boolean
   readonly rates: readonly RateConfig[]
 }
 
@@ -147,14 +178,6 @@ const API_KEY = /^[\x21-\x7e]{1,200}$/
 const API_KEY_ALLOWED = '1 to 200 ASCII characters without blanks'
 const FILE = /^[^\0]+$/
 const FILE_ALLOWED = 'the path of a PEM file, or the PEM text itself'
-
-function mapping<T extends z.ZodRawShape>(shape: T) {
-  return z.strictObject(shape, { error: 'a mapping of keys to values' })
-}
-
-function list<T extends z.ZodType>(item: T, allowed: string) {
-  return z.array(item, { error: allowed })
-}
 
 function listener(what: string, port: number, variable: string) {
   return setting(
@@ -290,6 +313,11 @@ export const carrierSchema = mapping({
   destination_ton: optionalInteger(0, 255, { about: 'Type of number of every destination.' }),
   destination_npi: optionalInteger(0, 255, { about: 'Numbering plan of every destination.' }),
   destination_plus: flag(false, { about: 'Write destinations with a leading `+`.' }),
+  user_message_reference: flag(false, {
+    about:
+      'Send the TLV `user_message_reference`; a carrier that repeats it in receipts lets them be ' +
+      'matched where the response, and with it the id, was lost.',
+  }),
   rates: setting(list(rate, 'a list of rates').default([]), {
     about: 'Where the carrier delivers and for how much; without a rate it gets no message.',
     allowed: 'a list of { prefix, price, currency }',
@@ -312,6 +340,7 @@ const tenant = mapping({
       isText: true,
     },
   ),
+  retention: tenantRetentionSchema,
 })
 
 const partner = mapping({
@@ -325,6 +354,22 @@ const partner = mapping({
   tenant: requiredText(NAME, 'the name of a tenant of this file', {
     about: "Name of the tenant that pays for the partner's messages.",
   }),
+  duplicate_window_seconds: integer(0, 604_800, 0, {
+    about:
+      'How long a submit that comes again is answered with the id of the first instead of being ' +
+      'sent again; 0 means never.',
+    unit: 'seconds',
+  }),
+  duplicate_key: text(
+    /^(user_message_reference|content|0x[0-9A-Fa-f]{4})$/,
+    'user_message_reference, content, or the tag of a TLV such as 0x1400',
+    'user_message_reference',
+    {
+      about:
+        'What tells that a submit is one that came before: a TLV with the same value for the same ' +
+        'number, or (`content`) the same sender, number and octets.',
+    },
+  ),
 })
 
 /** The file as it is written, in snake_case; `load.ts` turns it into a {@link Config}. */
@@ -363,6 +408,17 @@ export const fileSchema = mapping({
     allowed: 'a list of mappings',
     defaultText: '[]',
   }),
+  policies: policiesSchema,
+  webhooks: setting(
+    mapping({
+      allow_private_addresses: flag(false, {
+        about: 'Send webhooks to private, loopback and link-local addresses too.',
+      }),
+    }).prefault({}),
+    { about: 'Where webhooks may go.', allowed: 'a mapping', defaultText: '{}' },
+  ),
+  retention: retentionSchema,
+  encryption: encryptionSchema,
 })
 
 /** What {@link fileSchema} gives for a file without mistakes. */

@@ -30,5 +30,8 @@ export class GatewayError extends Error {
 
 /** The text of anything thrown, for a log line or an event. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  // A failed query names all its parameters, texts and numbers among them; its cause says what failed.
+  if ('params' in error && error.cause instanceof Error) return messageOf(error.cause)
+  return error.message
 }

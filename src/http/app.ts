@@ -8,11 +8,19 @@ import type { Logger } from '../core/logger.ts'
 import { requireKey } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
+import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
+import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
+import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 
 /** What the HTTP side is built with. */
-export interface AppParts extends MessageParts, SystemParts {
+export interface AppParts
+  extends MessageParts,
+    DeadLetterParts,
+    ResolveParts,
+    SystemParts,
+    WebhookParts {
   readonly access: Access
   readonly logger: Logger
   readonly version: string
@@ -65,7 +73,10 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.use('/v1/*', requireKey(parts.access))
   app.use('/v1/*', async (c, next) => {
     const type = c.req.header('content-type') ?? ''
-    if (c.req.method === 'POST' && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
+    const hasBody =
+      (c.req.header('content-length') ?? '0') !== '0' ||
+      c.req.header('transfer-encoding') !== undefined
+    if ((hasBody || type !== '') && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
       throw new GatewayError(
         'content_type_unsupported',
         `the content type is "${type}": send JSON with "Content-Type: application/json"`,
@@ -76,6 +87,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
 
   app.route('/', systemRoutes(parts))
   app.route('/', messageRoutes(parts))
+  app.route('/', deadLetterRoutes(parts))
+  app.route('/', resolveRoutes(parts))
+  app.route('/', webhookRoutes(parts))
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',

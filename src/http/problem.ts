@@ -3,6 +3,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { AlreadyReplayedError } from '../messages/dead-letters.ts'
 import type { AppEnv } from './env.ts'
 
 /** One fault in the input, with a JSON Pointer (RFC 6901) to where it is. */
@@ -21,6 +22,8 @@ export interface Problem {
   readonly code: string
   readonly request_id: string
   readonly errors?: Fault[]
+  /** With `already_replayed`: the message that repeats the letter. */
+  readonly replayed_as?: string
 }
 
 interface Kind {
@@ -42,6 +45,19 @@ const KINDS: Readonly<Record<string, Kind>> = {
   no_route: INPUT,
   validation_failed: { status: 422, title: 'The request has invalid fields' },
   cursor_invalid: { status: 422, title: 'The request has invalid fields' },
+  send_at_invalid: INPUT,
+  webhook_url_invalid: INPUT,
+  webhook_address_refused: INPUT,
+  webhook_secret_invalid: INPUT,
+  webhook_limit_reached: { status: 409, title: 'There are too many already' },
+  already_final: { status: 409, title: 'The message has reached its end' },
+  already_replayed: { status: 409, title: 'The dead letter was sent again before' },
+  not_cancelable: { status: 409, title: 'The message cannot be taken back' },
+  outcome_known: { status: 409, title: 'There is nothing to settle' },
+  not_replaceable: { status: 409, title: 'The message cannot be changed any more' },
+  idempotency_key_invalid: { status: 400, title: 'The Idempotency-Key is malformed' },
+  idempotency_key_in_use: { status: 409, title: 'The first call with this key still runs' },
+  idempotency_key_reused: { status: 422, title: 'The Idempotency-Key belongs to another request' },
   json_invalid: { status: 400, title: 'The body is not JSON' },
   content_type_unsupported: { status: 415, title: 'The body must be JSON' },
   body_too_large: { status: 413, title: 'The body is too large' },
@@ -77,13 +93,16 @@ export function problemOf(
     code: error.code,
     request_id: requestId,
     ...(pointer === undefined ? {} : { errors: [{ detail: error.message, pointer }] }),
+    ...(error instanceof AlreadyReplayedError ? { replayed_as: error.replayedAs } : {}),
   }
 }
 
 /** Answers with a problem. */
 export function respondProblem(c: Context<AppEnv>, problem: Problem): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
-  if (problem.status === 503) headers['retry-after'] = String(RETRY_AFTER_SECONDS)
+  if (problem.status === 503 || problem.code === 'idempotency_key_in_use') {
+    headers['retry-after'] = String(RETRY_AFTER_SECONDS)
+  }
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer realm="linehaul"'
   return c.body(JSON.stringify(problem), problem.status as ContentfulStatusCode, headers)
 }

@@ -4,8 +4,10 @@ import type { Store } from '../store/open.ts'
 import { isRefusedByDatabase } from '../store/refusal.ts'
 import { events } from '../store/schema/events.ts'
 import { messages } from '../store/schema/messages.ts'
-import type { MessageRow } from './rows.ts'
+import type { LiveMessages } from './live.ts'
+import { isTo, type MessageRow, openRow } from './rows.ts'
 import type { MessageStatus } from './states.ts'
+import type { TableWriter } from './table-writer.ts'
 
 /** A row of the timeline. */
 export type EventRow = typeof events.$inferSelect
@@ -31,9 +33,13 @@ export interface MessageFilter {
  */
 export class Archive {
   readonly #store: Store
+  readonly #live: LiveMessages
+  readonly #tables: TableWriter
 
-  constructor(store: Store) {
+  constructor(store: Store, live: LiveMessages, tables: TableWriter) {
     this.#store = store
+    this.#live = live
+    this.#tables = tables
   }
 
   /** A tenant's message with its timeline, oldest line first; undefined when it has none such. */
@@ -41,6 +47,11 @@ export class Archive {
     tenantId: string,
     id: string,
   ): Promise<{ message: MessageRow; timeline: EventRow[] } | undefined> {
+    // The tables follow the journal; who asks sees what was committed before.
+    const live = this.#live.get(id)
+    if (live && (live.unsaved || live.storedStatus === undefined || this.#tables.isWriting)) {
+      await available(this.#tables.flush())
+    }
     const [message] = await available(
       this.#store.db
         .select()
@@ -51,12 +62,13 @@ export class Archive {
     const timeline = await available(
       this.#store.db.select().from(events).where(eq(events.message_id, id)).orderBy(asc(events.id)),
     )
-    return { message, timeline }
+    return { message: openRow(message, this.#store.cipher), timeline }
   }
 
   /** A tenant's messages, newest first. */
-  list(tenantId: string, filter: MessageFilter): Promise<MessageRow[]> {
-    return available(
+  async list(tenantId: string, filter: MessageFilter): Promise<MessageRow[]> {
+    await available(this.#tables.flush())
+    const rows = await available(
       this.#store.db
         .select()
         .from(messages)
@@ -64,7 +76,7 @@ export class Archive {
           and(
             eq(messages.tenant_id, tenantId),
             filter.status ? eq(messages.status, filter.status) : undefined,
-            filter.to ? eq(messages.to_number, filter.to) : undefined,
+            filter.to ? isTo(filter.to, this.#store.cipher) : undefined,
             filter.from ? eq(messages.from_sender, filter.from) : undefined,
             filter.carrier ? eq(messages.carrier, filter.carrier) : undefined,
             filter.clientReference
@@ -78,6 +90,7 @@ export class Archive {
         .orderBy(desc(messages.id))
         .limit(filter.limit),
     )
+    return rows.map((row) => openRow(row, this.#store.cipher))
   }
 }
 

@@ -3,22 +3,63 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { parseSender } from '../routing/sender.ts'
-import { Lane } from './lane.ts'
+import type { Store } from '../store/open.ts'
+import { endEntry, unchanged } from './endings.ts'
+import type { MovedEntry } from './journal.ts'
+import { Lane, type Overflow } from './lane.ts'
+import { type LateAnswer, lateEntry, refusedOutcomes } from './late.ts'
+import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
 import type { Routes } from './routes.ts'
-import { type Held, nextStep } from './settle.ts'
+import {
+  type Held,
+  newlyHeld,
+  nextStep,
+  type PolicyFor,
+  receiptUntil,
+  unknownUntil,
+} from './settle.ts'
 import type { Spool } from './spool.ts'
+import type { TableWriter } from './table-writer.ts'
+import {
+  type Backlog,
+  claimBacklog,
+  listBacklogs,
+  loadMessages,
+  type StoredMessage,
+} from './tables.ts'
 
 /** What a {@link Dispatcher} is built with. */
 export interface DispatcherOptions {
   readonly carriers: ReadonlyMap<string, Carrier>
   readonly routes: Routes
   readonly spool: Spool
+  readonly live: LiveMessages
+  readonly store: Store
+  readonly tables: TableWriter
+  /** The name under which it claims messages. */
+  readonly node: string
+  readonly policyFor: PolicyFor
   readonly logger: Logger
   readonly clock: Clock
-  /** Messages that may wait in memory; beyond that intake refuses. Default 100,000. */
+  readonly random?: () => number
+  /** Messages that may wait for carriers; beyond that intake refuses. Default 2,000,000. */
   readonly maxQueued?: number
+  /** Messages of one tenant and class that wait in memory for one carrier. Default 5,000. */
+  readonly laneCapacity?: number
 }
+
+/** What waits longer than this waits in the database. */
+const MEMORY_WAIT_MS = 2_000
+
+/** Rest after the database could not be read. */
+const REFILL_RETRY_MS = 1_000
+
+/** Messages of a carrier that is no longer configured, taken at once. */
+const ADOPT_PAGE = 1_000
+
+/** How long a message waits before a carrier is looked for again. */
+const NO_CARRIER_WAIT_MS = 60_000
 
 /**
  * Takes accepted messages to their carriers: a queue for each carrier, no faster than its binds and
@@ -29,8 +70,10 @@ export interface DispatcherOptions {
  */
 export class Dispatcher {
   readonly #lanes = new Map<string, Lane>()
+  readonly #options: DispatcherOptions
   readonly #routes: Routes
   readonly #spool: Spool
+  readonly #live: LiveMessages
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #maxQueued: number
@@ -42,13 +85,15 @@ export class Dispatcher {
   #isAbandoned = false
 
   constructor(options: DispatcherOptions) {
+    this.#options = options
     this.#routes = options.routes
     this.#spool = options.spool
+    this.#live = options.live
     this.#logger = options.logger
     this.#clock = options.clock
-    this.#maxQueued = options.maxQueued ?? 100_000
+    this.#maxQueued = options.maxQueued ?? 2_000_000
     for (const carrier of options.carriers.values()) {
-      this.#lanes.set(carrier.name, new Lane(carrier))
+      this.#lanes.set(carrier.name, new Lane(carrier, options.laneCapacity))
     }
   }
 
@@ -59,7 +104,9 @@ export class Dispatcher {
 
   /** True when intake should refuse. */
   get isFull(): boolean {
-    return this.#held.size >= this.#maxQueued
+    let waiting = 0
+    for (const lane of this.#lanes.values()) waiting += lane.waiting
+    return waiting >= this.#maxQueued
   }
 
   /** Messages waiting for each carrier. */
@@ -71,23 +118,44 @@ export class Dispatcher {
     }))
   }
 
-  /** True while this dispatcher works on a message. */
-  holds(messageId: string): boolean {
-    return this.#held.has(messageId)
-  }
-
-  /** Works no longer on messages that wait since before an instant. */
-  dropWaiting(since: Date): void {
-    for (const lane of this.#lanes.values()) {
-      for (const { message } of lane.takeOlder(since)) this.#held.delete(message.id)
+  /** Learns what waits in the database. Call it once, before messages are taken. */
+  async loadBacklogs(): Promise<void> {
+    for (const backlog of await listBacklogs(this.#options.store)) {
+      const lane = this.#lanes.get(backlog.carrier)
+      if (lane) lane.addOverflow(backlog.trafficClass, backlog.tenantId, backlog.count)
+      else await this.#adoptBacklog(backlog)
     }
+    for (const lane of this.#lanes.values()) this.#refill(lane)
   }
 
   /** Takes a committed message; its `carrier` says whose queue it joins. */
   enqueue(message: Message): void {
-    const held: Held = { message, tried: new Set(), rounds: 0 }
+    const live = this.#live.get(message.id)
+    if (!live || live.isHeld) return
+    this.#live.hold(live)
+    const held = newlyHeld(message)
     this.#held.set(message.id, held)
     this.#join(held)
+  }
+
+  /**
+   * Takes a waiting message away, so that nobody sends it; false when it does not wait here. The
+   * caller moves it on, then calls `live.letGo`.
+   */
+  withdraw(messageId: string): boolean {
+    const held = this.#held.get(messageId)
+    if (held?.message.status !== 'queued' || held.isSubmitting) return false
+    held.isWithdrawn = true
+    this.#held.delete(messageId)
+    this.#lanes.get(held.message.carrier)?.remove(held)
+    return true
+  }
+
+  /** Ends what has waited past its validity. */
+  expireWaiting(now: Date): void {
+    for (const lane of this.#lanes.values()) {
+      for (const held of lane.takeExpired(now)) this.#expire(held, now)
+    }
   }
 
   /** A bind of the carrier came or went. */
@@ -121,25 +189,112 @@ export class Dispatcher {
     while (this.#working.size > 0) await Promise.all(this.#working)
   }
 
-  #join(held: Held): void {
+  #join(held: Held, isClaimed = false): void {
+    if (held.isWithdrawn) return
     const lane = this.#lanes.get(held.message.carrier)
     if (!lane) {
-      this.#logger.error({ carrier: held.message.carrier }, 'no such carrier, message waits')
+      if (!this.#reroute(held)) this.#waitForCarrier(held)
       return
     }
     if (!lane.carrier.isUp && this.#reroute(held)) return
-    lane.push(held)
-    this.#pump(lane)
+    if (isClaimed ? lane.pushClaimed(held) : lane.push(held)) {
+      this.#pump(lane)
+      return
+    }
+    lane.noteOverflow(held.message)
+    this.#letGo(held)
+    this.#refill(lane)
+  }
+
+  /** Leaves a message to the database. */
+  #letGo({ message }: Held): void {
+    this.#held.delete(message.id)
+    const live = this.#live.get(message.id)
+    if (live) this.#live.letGo(live)
+  }
+
+  #expire(held: Held, now: Date): void {
+    held.isWithdrawn = true
+    this.#track(
+      this.#spool.write(endEntry(held.message, 'expired', now)).then(() => this.#letGo(held)),
+    )
   }
 
   #pump(lane: Lane): void {
     while (!this.#isStopped) {
-      const turn = lane.next(Date.now())
-      if (turn.held) this.#track(this.#submit(lane, turn.held))
-      else {
-        if (turn.waitMs > 0 && !lane.isPumpScheduled) this.#pumpLater(lane, turn.waitMs)
-        return
+      const turn = lane.next(performance.now())
+      if (turn.held) {
+        const now = this.#clock()
+        if (turn.held.message.expiresAt <= now) this.#expire(turn.held, now)
+        else this.#track(this.#submit(lane, turn.held))
+        continue
       }
+      if (turn.waitMs > 0 && !lane.isPumpScheduled) this.#pumpLater(lane, turn.waitMs)
+      break
+    }
+    this.#refill(lane)
+  }
+
+  /** Brings the head of what waits in the database into memory, where there is room again. */
+  #refill(lane: Lane): void {
+    if (lane.isRefilling || this.#isStopped) return
+    const [first] = lane.refillable()
+    if (!first) return
+    lane.isRefilling = true
+    const work = this.#claim(lane, first.overflow, first.room).then(
+      () => {
+        lane.isRefilling = false
+        this.#refill(lane)
+      },
+      (error: unknown) => {
+        this.#logger.error(
+          { carrier: lane.carrier.name, error: messageOf(error) },
+          'cannot read what waits for a carrier, will try again',
+        )
+        this.#after(REFILL_RETRY_MS, () => {
+          lane.isRefilling = false
+          this.#refill(lane)
+        })
+      },
+    )
+    this.#track(work)
+  }
+
+  async #claim(lane: Lane, overflow: Overflow, room: number): Promise<void> {
+    const { store, node, tables } = this.#options
+    const backlog = { ...overflow, carrier: lane.carrier.name }
+    const { version } = overflow
+    let taken = this.#takeClaimed(await claimBacklog(store, node, backlog, room))
+    if (taken < room) {
+      // The latest may not be in the tables yet.
+      await tables.flush()
+      taken += this.#takeClaimed(await claimBacklog(store, node, backlog, room - taken))
+    }
+    overflow.count = Math.max(1, overflow.count - taken)
+    if (taken < room && overflow.version === version) lane.removeOverflow(overflow)
+  }
+
+  #takeClaimed(claimed: readonly StoredMessage[]): number {
+    for (const stored of claimed) {
+      const live = this.#live.adopt(stored.message, stored.attempts)
+      if (live.isHeld || live.message.status !== 'queued') continue
+      this.#live.hold(live)
+      const held = newlyHeld(live.message)
+      this.#held.set(held.message.id, held)
+      this.#join(held, true)
+    }
+    return claimed.length
+  }
+
+  /** What waits for a carrier that is no longer configured is routed again. */
+  async #adoptBacklog({ carrier, trafficClass, tenantId }: Backlog): Promise<void> {
+    const { store, node, tables } = this.#options
+    for (;;) {
+      const backlog = { carrier, trafficClass, tenantId }
+      const claimed = await claimBacklog(store, node, backlog, ADOPT_PAGE)
+      this.#takeClaimed(claimed)
+      if (claimed.length < ADOPT_PAGE) return
+      await tables.flush()
     }
   }
 
@@ -170,10 +325,11 @@ export class Dispatcher {
   }
 
   async #submit(lane: Lane, held: Held): Promise<void> {
+    held.isSubmitting = true
     try {
       await this.#settle(held, await this.#outcomes(lane, held.message))
     } catch (error) {
-      this.#held.delete(held.message.id)
+      this.#letGo(held)
       // Its places are free, and nothing else may tell the lane so.
       this.#pump(lane)
       throw error
@@ -193,6 +349,8 @@ export class Dispatcher {
     lane.inFlight += segmentCount
     try {
       const attempt = message.attempt + 1
+      const at = this.#clock()
+      const policy = this.#options.policyFor(message.trafficClass)
       await this.#spool.write({
         kind: 'submitting',
         message,
@@ -200,11 +358,12 @@ export class Dispatcher {
         attempt,
         segmentCount,
         replacements,
-        at: this.#clock(),
+        at,
+        deadlineAt: unknownUntil(policy, at),
       })
-      message.attempt = attempt
-      message.status = 'sending'
-      return await this.#sendAll(lane, submission)
+      const onLate: OnLate = (segment, outcome) =>
+        this.#track(this.#takeLate(message, { attempt, segment, outcome }))
+      return await this.#sendAll(lane, submission, onLate)
     } finally {
       lane.inFlight -= segmentCount
     }
@@ -214,8 +373,9 @@ export class Dispatcher {
    * Sends all segments. Where the carrier has taken some, those that a closed connection or a passing
    * refusal has kept from it follow: half a message is of no use to anybody.
    */
-  async #sendAll(lane: Lane, submission: Submission): Promise<SegmentOutcome[]> {
-    const outcomes = await this.#sendEach(lane, submission, numbersTo(submission.segmentCount))
+  async #sendAll(lane: Lane, submission: Submission, onLate: OnLate): Promise<SegmentOutcome[]> {
+    const all = numbersTo(submission.segmentCount)
+    const outcomes = await this.#sendEach(lane, submission, all, onLate)
     for (let tries = 0; tries < MAX_RESUMPTIONS; tries++) {
       const missing = missingSegments(outcomes)
       if (missing.length === 0) break
@@ -223,7 +383,7 @@ export class Dispatcher {
         await lane.rest(RESEND_WAIT_MS * 2 ** tries)
       }
       if (this.#isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
-      const resumed = await this.#sendEach(lane, submission, missing)
+      const resumed = await this.#sendEach(lane, submission, missing, onLate)
       missing.forEach((segment, index) => {
         const outcome = resumed[index]
         if (outcome) outcomes[segment - 1] = outcome
@@ -236,18 +396,25 @@ export class Dispatcher {
     lane: Lane,
     submission: Submission,
     segments: readonly number[],
+    onLate: OnLate,
   ): Promise<SegmentOutcome[]> {
-    return Promise.all(segments.map((segment) => this.#send(lane, submission, segment)))
+    return Promise.all(segments.map((segment) => this.#send(lane, submission, segment, onLate)))
   }
 
   /** Sends one segment, as often as the carrier asks for patience. */
-  async #send(lane: Lane, submission: Submission, segment: number): Promise<SegmentOutcome> {
+  async #send(
+    lane: Lane,
+    submission: Submission,
+    segment: number,
+    onLate: OnLate,
+  ): Promise<SegmentOutcome> {
     for (;;) {
-      const outcome = await submission.send(segment)
+      const outcome = await submission.send(segment, (late) => onLate(segment, late))
       if (outcome.kind !== 'throttled') return outcome
-      lane.pacer.pause(outcome.pauseMs, Date.now())
+      lane.pacer.pause(outcome.pauseMs, performance.now())
       // A bind that comes up wakes the lane before the pause is over.
-      while (!this.#isAbandoned && lane.pacer.pauseLeft(Date.now()) > 0) await lane.pauseOver()
+      while (!this.#isAbandoned && lane.pacer.pauseLeft(performance.now()) > 0)
+        await lane.pauseOver()
       if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
     }
   }
@@ -255,35 +422,85 @@ export class Dispatcher {
   async #settle(held: Held, outcomes: readonly SegmentOutcome[]): Promise<void> {
     const { message } = held
     const carrier = message.carrier
+    const { policyFor, random = Math.random } = this.#options
     this.#routes.note(carrier, outcomes)
-    const { entry, rejoinAfterMs } = nextStep(held, outcomes, this.#routes.choose, this.#clock())
+    const policy = policyFor(message.trafficClass)
+    const rules = { policy, chooseNext: this.#routes.choose, random }
+    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
     await this.#spool.write(entry)
-    message.status = entry.to
-    message.carrier = entry.carrier
-    if (rejoinAfterMs === undefined) this.#held.delete(message.id)
-    else if (rejoinAfterMs > 0) this.#after(rejoinAfterMs, () => this.#join(held))
-    else this.#join(held)
+    held.isSubmitting = false
+    // A receipt may have ended it before its response.
+    if (rejoins && message.status === 'queued') this.#rejoin(held)
+    else this.#letGo(held)
     const lane = this.#lanes.get(carrier)
     if (lane) this.#pump(lane)
   }
 
+  /** A carrier has answered after the outcome counted as unknown. */
+  async #takeLate(message: Message, answer: LateAnswer): Promise<void> {
+    const { store, policyFor, random = Math.random } = this.#options
+    const policy = policyFor(message.trafficClass)
+    const at = this.#clock()
+    if (!this.#live.get(message.id)) {
+      for (const stored of await loadMessages(store, [message.id])) {
+        this.#live.adopt(stored.message, stored.attempts)
+      }
+    }
+    await this.#spool.write(lateEntry(message, answer, at, receiptUntil(policy, at)))
+    const live = this.#live.get(message.id)
+    const outcomes = live && refusedOutcomes(live, answer)
+    if (!live || !outcomes) return
+    this.#live.hold(live)
+    const held = newlyHeld(live.message)
+    this.#held.set(message.id, held)
+    const rules = { policy, chooseNext: this.#routes.choose, random }
+    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    // The answers are in the journal and in the timeline already.
+    await this.#spool.write({ ...entry, answers: [], events: entry.events.slice(1) })
+    if (rejoins && live.message.status === 'queued') this.#rejoin(held)
+    else this.#letGo(held)
+  }
+
+  /** Queues a message again, at its instant if it has one. */
+  #rejoin(held: Held): void {
+    const { dueAt } = held.message
+    const waitMs = dueAt ? dueAt.getTime() - this.#clock().getTime() : 0
+    if (waitMs > MEMORY_WAIT_MS) this.#letGo(held)
+    else if (waitMs > 0) this.#after(waitMs, () => this.#join(held))
+    else this.#join(held)
+  }
+
   #rerouteAll(lane: Lane): void {
     for (const held of lane.takeAll()) {
-      if (!this.#reroute(held)) lane.push(held)
+      if (!this.#reroute(held)) lane.pushClaimed(held)
     }
+    this.#refill(lane)
   }
 
   /** Takes a message to a carrier that is up; false when there is none that would have it. */
   #reroute(held: Held): boolean {
     const move = this.#routes.reroute(held, this.#clock())
     if (!move) return false
-    this.#track(
-      this.#spool.write(move).then(() => {
-        held.message.carrier = move.carrier
-        this.#join(held)
-      }),
-    )
+    this.#track(this.#spool.write(move).then(() => this.#join(held)))
     return true
+  }
+
+  /** Nobody is configured who takes it: looks again later, until it expires. */
+  #waitForCarrier(held: Held): void {
+    const { message } = held
+    this.#logger.error(
+      { messageId: message.id, carrier: message.carrier },
+      'no configured carrier takes this message any more, it waits',
+    )
+    const at = this.#clock()
+    const entry: MovedEntry = {
+      ...unchanged(message, at),
+      to: 'queued',
+      dueAt: new Date(at.getTime() + NO_CARRIER_WAIT_MS),
+      errorCode: 'no_carrier_left',
+      errorDetail: `the carrier ${message.carrier} is not configured and no other takes the message`,
+    }
+    this.#track(this.#spool.write(entry).then(() => this.#letGo(held)))
   }
 }
 
@@ -293,6 +510,9 @@ const RESUME_PATIENCE_MS = 30_000
 
 /** Rest before a refused segment of a half-sent message goes again; doubles with each time. */
 const RESEND_WAIT_MS = 250
+
+/** Told what became of a segment after its outcome counted as unknown. */
+type OnLate = (segment: number, outcome: SegmentOutcome) => void
 
 function outbound(message: Message): OutboundMessage {
   const parsed = parseSender(message.from)

@@ -2,15 +2,19 @@ import { uuidv7 } from 'uuidv7'
 import type { Content } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
+import type { TrafficClass } from '../core/policy.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/router.ts'
 import { parseSender } from '../routing/sender.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { Message, RawContent, RequestedEncoding, TrafficClass } from './message.ts'
+import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
+import type { Message, RawContent, RequestedEncoding } from './message.ts'
 import { type Routes, routedEvent } from './routes.ts'
+import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
+import { readSendAt, scheduledEvent, timingOf } from './timing.ts'
 
 /** A message as a front door hands it in, its fields not yet judged. */
 export interface MessageRequest {
@@ -25,6 +29,11 @@ export interface MessageRequest {
   readonly trafficClass: TrafficClass
   readonly maxSegments: number | null
   readonly clientReference: string | null
+  readonly callbackUrl: string | null
+  /** Not before this instant; null: at once. */
+  readonly sendAt: Date | null
+  /** How long carriers may be tried, from `sendAt` on; null: as the policy of its class says. */
+  readonly validitySeconds: number | null
 }
 
 /** What a request would become and cost. */
@@ -38,11 +47,21 @@ export interface Quote {
   readonly decision: RouteDecision
 }
 
+/** What became of one request among many: a message, or the reason why not. */
+export type Verdict =
+  | { readonly request: MessageRequest; readonly message: Message; readonly error?: never }
+  | { readonly request: MessageRequest; readonly error: GatewayError; readonly message?: never }
+
 /** What an {@link Intake} is built with. */
 export interface IntakeOptions {
   readonly routes: Routes
   readonly spool: Spool
   readonly dispatcher: Dispatcher
+  readonly policyFor: PolicyFor
+  /** True while the tables are too far behind to take more. */
+  readonly isBehind: () => boolean
+  /** Throws a {@link GatewayError} for an address that must not be called. */
+  readonly checkCallbackUrl: (url: string) => void
   readonly clock: Clock
 }
 
@@ -51,10 +70,12 @@ export class Intake {
   readonly #routes: Routes
   readonly #spool: Spool
   readonly #dispatcher: Dispatcher
+  readonly #options: IntakeOptions
   readonly #clock: Clock
   #isClosed = false
 
   constructor(options: IntakeOptions) {
+    this.#options = options
     this.#routes = options.routes
     this.#spool = options.spool
     this.#dispatcher = options.dispatcher
@@ -65,9 +86,12 @@ export class Intake {
    * Judges a request and gives its encoding, segments, route and price, changing nothing.
    *
    * @throws {GatewayError} with `pointer`: `to_invalid`, `from_invalid`, `text_invalid`,
-   *   `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`
+   *   `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`, `send_at_invalid`,
+   *   `webhook_url_invalid`, `webhook_address_refused`
    */
   quote(request: MessageRequest): Quote {
+    readSendAt(request.sendAt, this.#clock())
+    if (request.callbackUrl !== null) this.#options.checkCallbackUrl(request.callbackUrl)
     const number = readNumber(request.to)
     const from = readSender(request.from)
     const content = readContent(request)
@@ -81,21 +105,103 @@ export class Intake {
   /**
    * Takes a message over: resolves once it is durable and on its way.
    *
+   * @param replayOf - the dead letter that it repeats: the list loses it in the same commit
    * @throws {GatewayError} what {@link quote} throws; `busy`, `queue_full`, `storage_unavailable` or
    *   `closed`, all retryable, when it cannot be taken now
    */
-  async accept(tenantId: string, request: MessageRequest): Promise<Message> {
+  async accept(
+    tenantId: string,
+    request: MessageRequest,
+    replayOf: Message | null = null,
+  ): Promise<Message> {
+    this.#refuseIfFull()
+    const at = this.#clock()
+    const entry = this.#acceptedEntry(tenantId, request, at, replayOf)
+    const { message } = entry
+    await (replayOf
+      ? this.#spool.write(
+          { kind: 'replayed', message: replayOf, replayedAs: message.id, at },
+          entry,
+        )
+      : this.#spool.write(entry))
+    this.#handOn(message)
+    return message
+  }
+
+  /**
+   * Takes many messages over in one commit: those that are in order, the others are refused one by
+   * one. Resolves once they are durable and on their way.
+   *
+   * @param alongside - gives what belongs into the same commit
+   * @throws {GatewayError} `busy`, `queue_full`, `storage_unavailable` or `closed`, all retryable, when
+   *   none can be taken now
+   */
+  async acceptAll(
+    tenantId: string,
+    requests: readonly MessageRequest[],
+    alongside: (verdicts: readonly Verdict[]) => readonly JournalEntry[] = () => [],
+  ): Promise<readonly Verdict[]> {
+    this.#refuseIfFull()
+    const at = this.#clock()
+    const entries: JournalEntry[] = []
+    const verdicts = requests.map((request): Verdict => {
+      try {
+        const entry = this.#acceptedEntry(tenantId, request, at, null)
+        entries.push(entry)
+        return { request, message: entry.message }
+      } catch (error) {
+        if (!(error instanceof GatewayError)) throw error
+        return { request, error }
+      }
+    })
+    entries.push(...alongside(verdicts))
+    if (entries.length > 0) await this.#spool.write(...entries)
+    for (const { message } of verdicts) if (message) this.#handOn(message)
+    return verdicts
+  }
+
+  #acceptedEntry(
+    tenantId: string,
+    request: MessageRequest,
+    at: Date,
+    replayOf: Message | null,
+  ): AcceptedEntry {
+    const quote = this.quote(request)
+    const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null)
+    return { kind: 'accepted', message, events: acceptedEvents(message, quote, at) }
+  }
+
+  /** The sweeper finds what is scheduled. */
+  #handOn(message: Message): void {
+    if (message.status === 'queued') this.#dispatcher.enqueue(message)
+  }
+
+  #refuseIfFull(): void {
     if (this.#isClosed) {
       throw new GatewayError('closed', 'the gateway is shutting down', { retryable: true })
+    }
+    if (this.#options.isBehind()) {
+      throw new GatewayError('busy', 'the database is behind: try again in a second', {
+        retryable: true,
+      })
     }
     if (this.#dispatcher.isFull) {
       throw new GatewayError('queue_full', 'too many messages wait for their carriers', {
         retryable: true,
       })
     }
-    const quote = this.quote(request)
-    const at = this.#clock()
-    const message: Message = {
+  }
+
+  #messageOf(
+    tenantId: string,
+    request: MessageRequest,
+    quote: Quote,
+    at: Date,
+    replayOf: string | null,
+  ): Message {
+    const policy = this.#options.policyFor(request.trafficClass)
+    const timing = timingOf(quote.number.country, policy, request, at)
+    return {
       id: uuidv7(),
       tenantId,
       source: request.source,
@@ -111,40 +217,49 @@ export class Intake {
       maxSegments: request.maxSegments,
       trafficClass: request.trafficClass,
       clientReference: request.clientReference,
+      callbackUrl: request.callbackUrl,
       country: quote.number.country,
       priceMicros: quote.best.priceMicros,
       priceCurrency: quote.best.currency,
       createdAt: at,
-      status: 'queued',
+      sendAt: timing.sendAt,
+      expiresAt: timing.expiresAt,
+      replayOf,
+      status: timing.dueAt ? 'scheduled' : 'queued',
       carrier: quote.best.carrier,
       attempt: 0,
+      failures: 0,
+      errorCode: null,
+      errorDetail: null,
+      updatedAt: at,
+      finalAt: null,
+      dueAt: timing.dueAt,
+      deadlineAt: timing.expiresAt,
+      deadLetter: null,
+      replayedAs: null,
     }
-    await this.#spool.write({
-      kind: 'accepted',
-      message,
-      events: [
-        {
-          messageId: message.id,
-          at,
-          type: 'accepted',
-          status: 'accepted',
-          detail: {
-            source: message.source,
-            encoding: message.encoding,
-            segments: message.segments,
-          },
-        },
-        routedEvent(message.id, quote.decision, at),
-      ],
-    })
-    this.#dispatcher.enqueue(message)
-    return message
   }
 
   /** Refuses everything from now on. */
   close(): void {
     this.#isClosed = true
   }
+}
+
+function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent[] {
+  const { id: messageId, status, dueAt, source, encoding, segments } = message
+  const events: TimelineEvent[] = [
+    {
+      messageId,
+      at,
+      type: 'accepted',
+      status: 'accepted',
+      detail: { source, encoding, segments },
+    },
+    { ...routedEvent(messageId, quote.decision, at), status },
+  ]
+  if (dueAt) events.push(scheduledEvent(messageId, message, dueAt, at))
+  return events
 }
 
 function readNumber(to: string): PhoneNumber {

@@ -1,6 +1,7 @@
 import type { CarrierReceipt, Replacement } from '../carriers/carrier.ts'
 import type { Message } from './message.ts'
 import type { MessageStatus, SegmentState } from './states.ts'
+import type { Telling, TellingOutcome } from './telling.ts'
 
 /** What can stand in a timeline. */
 export type EventType =
@@ -9,10 +10,17 @@ export type EventType =
   | 'submitted'
   | 'response'
   | 'receipt'
+  | 'query'
   | 'uncertain'
   | 'failed'
   | 'expired'
+  | 'canceled'
   | 'unconfirmed'
+  | 'scheduled'
+  | 'queued'
+  | 'retry'
+  | 'replayed'
+  | 'replaced'
 
 /** One line of a message's timeline. */
 export interface TimelineEvent {
@@ -47,6 +55,8 @@ export interface SubmittingEntry {
   readonly segmentCount: number
   readonly replacements: readonly Replacement[]
   readonly at: Date
+  /** When the outcome is decided by policy if nothing has been heard by then. */
+  readonly deadlineAt: Date
 }
 
 /** What became of one segment at the carrier. */
@@ -58,7 +68,7 @@ export interface SegmentAnswer {
   readonly commandStatus: number | null
 }
 
-/** A message moves on: the answers to its submit, a new route, or its end. */
+/** A message moves on: the answers to its submit, a new route, a wait, or its end. */
 export interface MovedEntry {
   readonly kind: 'moved'
   readonly message: Message
@@ -66,12 +76,38 @@ export interface MovedEntry {
   readonly at: Date
   /** The carrier from now on. */
   readonly carrier: string
+  /** The attempt that the answers belong to. */
   readonly attempt: number
-  /** Answers of the present attempt; empty when there was none. */
+  /** Answers of that attempt; empty when there was none. */
   readonly answers: readonly SegmentAnswer[]
   readonly events: readonly TimelineEvent[]
   readonly errorCode: string | null
   readonly errorDetail: string | null
+  /** Failed tries, this one included. */
+  readonly failures: number
+  /** It rests until this instant; null: it does not. */
+  readonly dueAt: Date | null
+  /** When the new state is ended from outside; null for an end. */
+  readonly deadlineAt: Date | null
+  /** Why it goes to the dead-letter list with this end; null: it does not. */
+  readonly deadLetter: string | null
+}
+
+/**
+ * Answers that came after the outcome counted as unknown.
+ *
+ * They settle their segments. The message becomes `sent` where this is still its present submit.
+ */
+export interface LateEntry {
+  readonly kind: 'late'
+  readonly message: Message
+  readonly at: Date
+  readonly attempt: number
+  readonly answers: readonly SegmentAnswer[]
+  /** The line for the timeline; its status is the one that the message then has. */
+  readonly event: TimelineEvent
+  /** When the message is looked at again if it becomes `sent`. */
+  readonly deadlineAt: Date
 }
 
 /** A carrier's receipt, as it came. */
@@ -80,44 +116,87 @@ export interface ReceiptEntry extends CarrierReceipt {
   /** UUIDv7. */
   readonly id: string
   readonly receivedAt: Date
+  /** True for the final answer to a question of ours, which counts as a receipt. */
+  readonly isQuery?: boolean | undefined
+}
+
+/** A try to tell a sender has ended. */
+export interface ToldEntry {
+  readonly kind: 'told'
+  readonly telling: Pick<Telling, 'id' | 'recipient' | 'tries'>
+  readonly outcome: TellingOutcome
+}
+
+/** A dead letter is sent again, as another message. */
+export interface ReplayedEntry {
+  readonly kind: 'replayed'
+  readonly message: Message
+  readonly replayedAs: string
+  readonly at: Date
+}
+
+/** What a waiting message says, or when it is sent, is no longer what it was accepted with. */
+export interface ReplacedEntry {
+  readonly kind: 'replaced'
+  readonly message: Message
+  readonly at: Date
+  readonly to: 'queued' | 'scheduled'
+  readonly text: string
+  readonly encoding: string
+  readonly segments: number
+  readonly priceMicros: bigint
+  readonly priceCurrency: string
+  readonly carrier: string
+  readonly sendAt: Date | null
+  readonly expiresAt: Date
+  readonly dueAt: Date | null
+  readonly events: readonly TimelineEvent[]
+}
+
+/** What a call with a key was answered: who repeats the call gets the same. */
+export interface KeptEntry {
+  readonly kind: 'kept'
+  readonly tenantId: string
+  /** The front door that the key came through: `rest`, or `smpp:` and the partner's system_id. */
+  readonly scope: string
+  readonly key: string
+  /** Tells calls apart, see `messages/idempotency.ts`. */
+  readonly fingerprint: string
+  /** Status of the HTTP answer; 0 where the answer is a partner's message id. */
+  readonly status: number
+  /** The answer as it was given. */
+  readonly body: string
+  readonly at: Date
+  /** The key counts as new from then on. */
+  readonly expiresAt: Date
 }
 
 /** One thing to be made durable. */
-export type JournalEntry = AcceptedEntry | SubmittingEntry | MovedEntry | ReceiptEntry
+export type JournalEntry =
+  | AcceptedEntry
+  | SubmittingEntry
+  | MovedEntry
+  | LateEntry
+  | ReceiptEntry
+  | ToldEntry
+  | ReplayedEntry
+  | ReplacedEntry
+  | KeptEntry
 
-/** The receipt a partner is owed, as the outbox keeps it. */
-export interface OutboxPayload {
-  /** Our id, character for character as the partner got it. */
-  readonly messageId: string
-  readonly from: string
-  readonly to: string
-  readonly status: MessageStatus
-  readonly errorCode: string | null
-  readonly rawError: string | null
-  /** RFC 3339. */
-  readonly submittedAt: string
-  readonly doneAt: string
-}
-
-/** One row of the outbox. */
-export interface OutboxItem {
-  readonly id: string
-  readonly partner: string
-  readonly messageId: string
-  readonly payload: OutboxPayload
-}
-
-/** A message that reached a state, told to whoever listens after the commit. */
-export interface Transition {
-  readonly messageId: string
+/** A message that has reached its end. */
+export interface Ending {
+  readonly message: Message
+  /** The carrier it ended at. */
   readonly carrier: string
   readonly status: MessageStatus
+  /** True when a receipt ended it. */
+  readonly byReceipt: boolean
 }
 
-/** What a committed batch changed beyond what its entries asked for. */
-export interface CommitEffects {
-  readonly transitions: readonly Transition[]
-  readonly outbox: readonly OutboxItem[]
-  /** Receipts that have found no attempt yet. */
-  readonly unmatchedReceipts: number
+/** What entries have brought about beyond what they say. */
+export interface Effects {
+  readonly endings: readonly Ending[]
+  readonly tellings: readonly Telling[]
+  /** Receipts whose submit is not in memory: it may be in the tables. */
+  readonly unmatched: readonly ReceiptEntry[]
 }

@@ -1,4 +1,7 @@
 import type { Carrier } from '../carriers/carrier.ts'
+import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
+import { FairQueue } from './fair-queue.ts'
+import type { Message } from './message.ts'
 import { Pacer } from './pacer.ts'
 import type { Held } from './settle.ts'
 
@@ -9,30 +12,100 @@ export type Turn =
 
 const NOTHING: Turn = { held: undefined, waitMs: 0 }
 
-/** The queue of one carrier, first come first served, with what limits its pace. */
+/** Messages of one tenant and class that wait in memory; those behind them wait in the database. */
+const CAPACITY = 5_000
+
+/** Part of a lane that waits in the database. */
+export interface Overflow {
+  readonly trafficClass: TrafficClass
+  readonly tenantId: string
+  /** About how many. */
+  count: number
+  /** Goes up with every message that joins it. */
+  version: number
+}
+
+/**
+ * The queue of one carrier, with what limits its pace: fair between tenants, urgent classes first.
+ *
+ * Memory holds the head of the queue of each tenant and class. Where one is full, what comes after
+ * waits in the database, so that a backlog of any length costs no memory.
+ */
 export class Lane {
   readonly carrier: Carrier
   readonly pacer: Pacer
   /** Segments journalled for the carrier and not answered yet. */
   inFlight = 0
   isPumpScheduled = false
-  #queue: Held[] = []
-  #head = 0
+  isRefilling = false
+  readonly #queue: FairQueue<Held>
+  readonly #overflows = new Map<string, Overflow>()
+  readonly #capacity: number
   readonly #wakers = new Set<() => void>()
 
-  constructor(carrier: Carrier) {
+  constructor(carrier: Carrier, capacity: number = CAPACITY) {
     this.carrier = carrier
     this.pacer = new Pacer(carrier.segmentsPerSecond)
+    this.#capacity = capacity
+    this.#queue = new FairQueue<Held>({
+      tenantOf: ({ message }) => message.tenantId,
+      priorityOf: ({ message }) => TRAFFIC_CLASSES.indexOf(message.trafficClass),
+      costOf: ({ message }) => message.segments,
+      capacityPerTenant: capacity,
+    })
   }
 
-  /** Messages that wait for their turn. */
+  /** Messages that wait for their turn, in memory and in the database. */
   get waiting(): number {
-    return this.#queue.length - this.#head
+    let count = this.#queue.size
+    for (const overflow of this.#overflows.values()) count += overflow.count
+    return count
   }
 
-  /** Adds a message at the end. */
-  push(held: Held): void {
-    this.#queue.push(held)
+  /** Adds a message at the end; false when it has to wait in the database. */
+  push(held: Held): boolean {
+    const overflow = this.#overflows.get(overflowKey(held.message))
+    return !overflow && this.#queue.push(held)
+  }
+
+  /** Adds a message that has just come from the database; false when there is no room after all. */
+  pushClaimed(held: Held): boolean {
+    return this.#queue.push(held)
+  }
+
+  /** A message that {@link push} has not taken waits in the database now. */
+  noteOverflow(message: Message): void {
+    const { tenantId, trafficClass } = message
+    this.addOverflow(trafficClass, tenantId, 1)
+  }
+
+  /** So many messages wait in the database. */
+  addOverflow(trafficClass: TrafficClass, tenantId: string, count: number): void {
+    const key = overflowKey({ trafficClass, tenantId })
+    const known = this.#overflows.get(key)
+    if (known) {
+      known.count += count
+      known.version++
+    } else {
+      this.#overflows.set(key, { trafficClass, tenantId, count, version: 1 })
+    }
+  }
+
+  /** Nothing of it waits in the database any more. */
+  removeOverflow(overflow: Overflow): void {
+    this.#overflows.delete(overflowKey(overflow))
+  }
+
+  /** What waits in the database and has room in memory, with how much; most urgent first. */
+  refillable(): { readonly overflow: Overflow; readonly room: number }[] {
+    return [...this.#overflows.values()]
+      .map((overflow) => ({ overflow, room: this.#roomFor(overflow) }))
+      .filter(({ room }) => room >= this.#capacity / 2)
+      .sort((a, b) => priorityOf(a.overflow) - priorityOf(b.overflow))
+  }
+
+  #roomFor(overflow: Overflow): number {
+    return this.#capacity - this.#queue.sizeOf(priorityOf(overflow), overflow.tenantId)
   }
 
   /**
@@ -43,37 +116,39 @@ export class Lane {
    * handed back untouched when the gateway stops.
    */
   next(now: number): Turn {
-    const first = this.#queue[this.#head]
-    if (!first || !this.carrier.isUp || this.inFlight >= 2 * this.carrier.capacity) return NOTHING
+    if (!this.carrier.isUp || this.inFlight >= 2 * this.carrier.capacity) return NOTHING
+    let first = this.#queue.peek()
+    while (first?.isWithdrawn) {
+      this.#queue.shift()
+      first = this.#queue.peek()
+    }
+    if (!first) return NOTHING
     const waitMs = this.pacer.take(first.message.segments, now)
     if (waitMs > 0) return { held: undefined, waitMs }
-    this.#head++
-    // Cutting the array now and then keeps both the queue and the cost of a turn small.
-    if (this.#head > 1_000 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head)
-      this.#head = 0
-    }
+    this.#queue.shift()
     return { held: first, waitMs: 0 }
   }
 
-  /** Takes everything that waits, in order. */
+  /** Takes everything that waits in memory, in order. */
   takeAll(): Held[] {
-    const all = this.#queue.slice(this.#head)
-    this.#queue = []
-    this.#head = 0
-    return all
+    return this.#queue.takeAll().filter(({ isWithdrawn }) => !isWithdrawn)
   }
 
-  /** Takes out what was accepted before an instant. */
-  takeOlder(than: Date): Held[] {
-    const all = this.takeAll()
-    this.#queue = all.filter(({ message }) => message.createdAt >= than)
-    return all.filter(({ message }) => message.createdAt < than)
+  /** Takes one message out; it need not be there. */
+  remove(held: Held): void {
+    this.#queue.takeWhere((other) => other === held)
+  }
+
+  /** Takes out what is not to be sent after an instant that has passed. */
+  takeExpired(now: Date): Held[] {
+    return this.#queue.takeWhere(
+      ({ isWithdrawn, message }) => !isWithdrawn && message.expiresAt <= now,
+    )
   }
 
   /** Resolves when the carrier's pause is over, or at once after {@link wake}. */
   async pauseOver(): Promise<void> {
-    const leftMs = this.pacer.pauseLeft(Date.now())
+    const leftMs = this.pacer.pauseLeft(performance.now())
     if (leftMs > 0) await this.rest(leftMs)
   }
 
@@ -100,4 +175,15 @@ export class Lane {
   wake(): void {
     for (const wake of this.#wakers) wake()
   }
+}
+
+function priorityOf({ trafficClass }: { readonly trafficClass: TrafficClass }): number {
+  return TRAFFIC_CLASSES.indexOf(trafficClass)
+}
+
+function overflowKey(of: {
+  readonly trafficClass: TrafficClass
+  readonly tenantId: string
+}): string {
+  return `${of.trafficClass}/${of.tenantId}`
 }

@@ -1,13 +1,8 @@
+import type { TrafficClass } from '../core/policy.ts'
 import type { MessageStatus } from './states.ts'
 
 /** What the sender asked for as encoding; `auto` picks GSM-7 when every character has a place in it. */
 export type RequestedEncoding = 'auto' | 'gsm7' | 'ucs2'
-
-/** How urgent a message is, and which policies hold for it. */
-export type TrafficClass = 'otp' | 'transactional' | 'marketing'
-
-/** Traffic classes, most urgent first. */
-export const TRAFFIC_CLASSES = ['otp', 'transactional', 'marketing'] as const
 
 /** Octets of a partner that pass through as they are, see SMPP v3.4 section 4.4. */
 export interface RawContent {
@@ -27,27 +22,49 @@ export interface Message {
   /** E.164 with `+`. */
   readonly to: string
   readonly from: string
-  readonly text: string
+  text: string
   /** Set instead of `text` for octets that pass through. */
   readonly raw: RawContent | null
   /** SMPP v3.4 section 5.2.17, as the partner set it. */
   readonly registeredDelivery: number
-  readonly encoding: string
+  encoding: string
   readonly requestedEncoding: RequestedEncoding
-  /** Segments at acceptance: what was quoted. */
-  readonly segments: number
+  /** What was quoted: at acceptance, or when the message was replaced last. */
+  segments: number
   readonly maxSegments: number | null
   readonly trafficClass: TrafficClass
   readonly clientReference: string | null
+  /** Where the sender wants to be told of this message, besides the tenant's endpoints. */
+  readonly callbackUrl: string | null
   /** ISO 3166 code of the destination. */
   readonly country: string
-  /** The price quoted at acceptance. */
-  readonly priceMicros: bigint
-  readonly priceCurrency: string
+  /** The price of those segments, quoted at the same time. */
+  priceMicros: bigint
+  priceCurrency: string
   readonly createdAt: Date
+  /** Not before this instant, as the sender asked. */
+  sendAt: Date | null
+  /** What no carrier has taken by then is not sent any more. */
+  expiresAt: Date
+  /** The dead letter that this message repeats. */
+  readonly replayOf: string | null
   status: MessageStatus
   /** The carrier that has it, or whose queue it waits in. */
   carrier: string
   /** Submits so far. */
   attempt: number
+  /** Failed tries so far. */
+  failures: number
+  errorCode: string | null
+  errorDetail: string | null
+  updatedAt: Date
+  finalAt: Date | null
+  /** When it is to be looked at again; null: it waits for no instant. */
+  dueAt: Date | null
+  /** When its present state is ended from outside; null once final. */
+  deadlineAt: Date | null
+  /** Why it is on the dead-letter list; null: it is not. */
+  deadLetter: string | null
+  /** The message that repeats this dead letter. */
+  replayedAs: string | null
 }

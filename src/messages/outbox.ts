@@ -1,73 +1,73 @@
-import { asc, eq, inArray, sql } from 'drizzle-orm'
-import { uuidv7 } from 'uuidv7'
-import { unnest } from '../store/batch.ts'
+import { sql } from 'drizzle-orm'
+import { textArray } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
-import type { Pipeline } from '../store/pipeline.ts'
-import { outbox } from '../store/schema/outbox.ts'
-import type { OutboxItem, OutboxPayload } from './journal.ts'
-import type { MessageStatus } from './states.ts'
+import { inOutbox, openAll, openJson, type StoredJson } from './sealing.ts'
+import type { Telling, TellingEvent, TellingPayload } from './telling.ts'
 
-/** Receipt bits of registered_delivery, SMPP v3.4 section 5.2.17. */
-function wantsReceipt(registeredDelivery: number, status: MessageStatus): boolean {
-  const wish = registeredDelivery & 0x03
-  if (wish === 0) return false
-  if (wish === 2) return status !== 'delivered'
-  if (wish === 3) return status === 'delivered'
-  return true
+interface OutboxRow {
+  readonly id: string
+  readonly recipient: string
+  readonly url: string | null
+  readonly tenant_id: string
+  readonly message_id: string
+  readonly event: string
+  readonly payload: StoredJson<TellingPayload>
+  readonly tries: number
 }
 
-/** What a partner must be known for before it is owed a receipt. */
-export interface Recipient {
-  readonly partner: string | null
-  readonly registeredDelivery: number
-}
-
-/** The receipt owed for a message that has ended; empty when nobody asked for one. */
-export function owedReceipt(recipient: Recipient, payload: OutboxPayload): OutboxItem[] {
-  const { partner, registeredDelivery } = recipient
-  if (partner === null || !wantsReceipt(registeredDelivery, payload.status)) return []
-  return [{ id: uuidv7(), partner, messageId: payload.messageId, payload }]
-}
-
-/** Adds items to the outbox. */
-export function writeOutbox(pipeline: Pipeline, items: readonly OutboxItem[]): void {
-  if (items.length === 0) return
-  const rows = unnest<OutboxItem>(
-    'v',
-    {
-      id: ['uuid', ({ id }) => id],
-      partner: ['text', ({ partner }) => partner],
-      message_id: ['uuid', ({ messageId }) => messageId],
-      payload: ['jsonb', ({ payload }) => payload],
-    },
-    items,
-  )
-  pipeline.write(sql`
-    insert into outbox (id, partner, message_id, payload, created_at)
-    select v.*, now() from ${rows}`)
-}
-
-/** What a partner has yet to acknowledge, oldest first. */
-export async function readOutbox(
+/**
+ * What a recipient can be told now, oldest first: what is due, and of each message only what nothing
+ * earlier waits before.
+ */
+export async function readDue(
   store: Store,
-  partner: string,
+  recipient: string,
+  now: Date,
   limit: number,
-): Promise<OutboxItem[]> {
-  const rows = await store.db
-    .select()
-    .from(outbox)
-    .where(eq(outbox.partner, partner))
-    .orderBy(asc(outbox.id))
-    .limit(limit)
-  return rows.map((row) => ({
+): Promise<Telling[]> {
+  const rows = await store.query<OutboxRow>(sql`
+    select o.id, o.recipient, o.url, o.tenant_id, o.message_id, o.event, o.payload, o.tries
+    from outbox o
+    where o.recipient = ${recipient} and o.state = 'waiting'
+      and (o.due_at is null or o.due_at <= ${now.toISOString()}::text::timestamptz)
+      and not exists (
+        select 1 from outbox e
+        where e.message_id = o.message_id and e.recipient = o.recipient and e.state = 'waiting'
+          and e.id < o.id)
+    order by o.id
+    limit ${limit}`)
+  const { opened, unreadable } = openAll(rows, (row) => ({
     id: row.id,
-    partner: row.partner,
+    recipient: row.recipient,
+    url: row.url,
+    tenantId: row.tenant_id,
     messageId: row.message_id,
-    payload: row.payload as OutboxPayload,
+    event: row.event as TellingEvent,
+    payload: openJson(store.cipher, row.payload, inOutbox(row.tenant_id, row.id)),
+    tries: row.tries,
   }))
+  // What is damaged would stand before all others for ever.
+  if (unreadable.length > 0) await bury(store, unreadable)
+  return opened
 }
 
-/** Removes what the partner has acknowledged. */
-export async function removeFromOutbox(store: Store, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await store.db.delete(outbox).where(inArray(outbox.id, [...ids]))
+async function bury(store: Store, rows: readonly OutboxRow[]): Promise<void> {
+  const ids = textArray(rows.map(({ id }) => id))
+  await store.query(sql`
+    update outbox set state = 'dead', due_at = null where id = any(${ids}::text::text[])`)
+}
+
+/** When the next of a recipient's tellings falls due; null: none waits for an instant. */
+export async function nextDue(store: Store, recipient: string): Promise<Date | null> {
+  const [row] = await store.query<{ due_at: Date | string | null }>(sql`
+    select min(due_at) as due_at from outbox
+    where recipient = ${recipient} and state = 'waiting'`)
+  return row?.due_at ? new Date(row.due_at) : null
+}
+
+/** Everybody who is still to be told something. */
+export async function waitingRecipients(store: Store): Promise<string[]> {
+  const rows = await store.query<{ recipient: string }>(sql`
+    select distinct recipient from outbox where state = 'waiting'`)
+  return rows.map(({ recipient }) => recipient)
 }

@@ -1,95 +1,165 @@
-import { and, asc, eq, gt, inArray, isNull } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
-import { attempts } from '../store/schema/attempts.ts'
-import { messages } from '../store/schema/messages.ts'
-import type { Dispatcher } from './dispatcher.ts'
-import type { MovedEntry, SegmentAnswer } from './journal.ts'
-import type { Message } from './message.ts'
-import { moveTo, type Routes } from './routes.ts'
-import { type MessageRow, messageFromRow } from './rows.ts'
+import { unchanged } from './endings.ts'
+import type { Effects, MovedEntry } from './journal.ts'
+import { type DecodedEntry, decodeEntries } from './journal-codec.ts'
+import type { LiveMessage, LiveMessages } from './live.ts'
+import { IN_JOURNAL } from './sealing.ts'
+import { type PolicyFor, unknownUntil } from './settle.ts'
 import type { Spool } from './spool.ts'
-import type { MessageStatus } from './states.ts'
+import type { TableWriter } from './table-writer.ts'
+import { findInterrupted, findSubmits, loadMessages, loadOrphans, releaseLeases } from './tables.ts'
+import type { Tracker } from './tracker.ts'
 
-/** Rows read at once. */
-const PAGE = 1_000
+/** Rows of the journal read at once. */
+const JOURNAL_PAGE = 100
+
+/** How long a receipt without a submit is looked at again at a start, and how many are. */
+const ORPHAN_MS = 24 * 3_600_000
+const MAX_ORPHANS = 10_000
 
 /** What {@link recover} works with. */
 export interface RecoveryParts {
   readonly store: Store
+  readonly node: string
   readonly spool: Spool
-  readonly routes: Routes
-  readonly dispatcher: Dispatcher
-  readonly carriers: ReadonlySet<string>
+  readonly live: LiveMessages
+  readonly tracker: Tracker
+  readonly tables: TableWriter
+  readonly policyFor: PolicyFor
+  /** Told what the journal of the last run brings about. */
+  readonly onEffects: (effects: Effects) => void
   readonly logger: Logger
   readonly clock: Clock
 }
 
 /** How many messages a start has found unfinished. */
 export interface Recovered {
-  /** Back in a carrier's queue. */
+  /** Waiting: for a carrier, or for an instant. */
   readonly queued: number
   /** Written to a carrier without an answer when the last run ended: it may be there. */
   readonly uncertain: number
 }
 
 /**
- * Picks up what the last run left unfinished. Call it once, before new messages are taken.
+ * Picks up what the last run left. Call it once, before new messages are taken.
  *
- * What was only queued is queued again. What was journalled as being sent may be with the carrier,
- * so it is not sent again.
+ * The journal is applied again, so that the tables hold all that was committed. What was only queued
+ * stays queued; what was journalled as being sent may be with the carrier, so its class's policy
+ * decides.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
+  const { store, node, live, tables, clock, logger } = parts
+  const now = clock()
+  await registerNode(store, node, now)
+  await releaseLeases(store)
+  // Before the journal: the response that one of them waits for may be there.
+  const orphans = await loadOrphans(store, new Date(now.getTime() - ORPHAN_MS), MAX_ORPHANS)
+  for (const orphan of orphans) live.addOrphan(orphan, true)
+  await replayJournal(parts)
+  await tables.flush()
   const uncertain = await settleInterrupted(parts)
-  const queued = await requeue(parts)
+  // The last run may have ended between writing one down and finding its submit.
+  const unmatched = orphans.filter(({ id }) => live.isOrphan(id))
+  parts.onEffects({ endings: [], tellings: [], unmatched })
+  await tables.flush()
+  const queued = await countWaiting(store)
   if (queued + uncertain > 0) {
-    parts.logger.info({ queued, uncertain }, 'took over the unfinished messages of the last run')
+    logger.info({ queued, uncertain }, 'took over the unfinished messages of the last run')
   }
   return { queued, uncertain }
 }
 
-async function settleInterrupted(parts: RecoveryParts): Promise<number> {
-  const rows = await parts.store.db
-    .select({ message: messages, segment: attempts.segment, state: attempts.state })
-    .from(attempts)
-    .innerJoin(messages, eq(messages.id, attempts.message_id))
-    .where(
-      and(isNull(messages.final_at), eq(messages.status, 'sending'), eq(attempts.state, 'sending')),
+/** The rows of all earlier runs become this node's, in the order in which they were committed. */
+async function registerNode(store: Store, node: string, now: Date): Promise<void> {
+  await store.db.transaction(async (tx) => {
+    await store.query(sql`delete from nodes`, tx)
+    await store.query(
+      sql`insert into nodes (id, started_at) values (${node}, ${now.toISOString()}::text::timestamptz)`,
+      tx,
     )
-    .orderBy(asc(messages.id), asc(attempts.segment))
-  const interrupted = new Map<string, { message: Message; segments: number[] }>()
-  for (const { message, segment } of rows) {
-    const known = interrupted.get(message.id)
-    if (known) known.segments.push(segment)
-    else interrupted.set(message.id, { message: messageFromRow(message), segments: [segment] })
-  }
-  await Promise.all(
-    [...interrupted.values()].map(({ message, segments }) =>
-      parts.spool.write(uncertainEntry(message, segments, parts.clock())),
-    ),
-  )
-  return interrupted.size
+    await store.query(
+      sql`
+        update journal j set node = ${node}, seq = v.place
+        from (
+          select node, seq, row_number() over (order by first_at, node, seq) as place
+          from (
+            select node, seq, min(created_at) over (partition by node) as first_at from journal
+          ) numbered
+        ) v
+        where j.node = v.node and j.seq = v.seq`,
+      tx,
+    )
+  })
 }
 
-function uncertainEntry(message: Message, segments: readonly number[], at: Date): MovedEntry {
-  const detail = `${message.carrier} had not answered when the gateway stopped: it may have the message, so it is not sent again`
+async function replayJournal(parts: RecoveryParts): Promise<void> {
+  const { store, node, live, spool, tracker, logger } = parts
+  let last = 0
+  for (;;) {
+    const rows = await store.query<{ seq: number | string; entries: string }>(sql`
+      select seq, entries from journal where node = ${node} and seq > ${last}
+      order by seq limit ${JOURNAL_PAGE}`)
+    for (const row of rows) {
+      last = Number(row.seq)
+      const decoded = decodeEntries(store.cipher.open(row.entries, IN_JOURNAL))
+      const known = new Set(decoded.flatMap(({ accepts }) => (accepts === null ? [] : [accepts])))
+      const needed = decoded.flatMap(({ messageId }) => (messageId === null ? [] : [messageId]))
+      for (const { messageId } of await submitsOf(decoded, store, live)) needed.push(messageId)
+      const missing = [...new Set(needed)].filter((id) => !known.has(id) && !live.get(id))
+      for (const stored of await loadMessages(store, missing)) {
+        live.adopt(stored.message, stored.attempts)
+      }
+      for (const entry of decoded) {
+        const resolved = entry.resolve((id) => live.get(id)?.message)
+        // Who is still to be told is in the outbox afterwards; the next entry may say that it was done.
+        if (resolved) parts.onEffects({ ...tracker.apply([resolved]), tellings: [] })
+        else logger.error({ messageId: entry.messageId }, 'the journal names an unknown message')
+      }
+    }
+    if (rows.length < JOURNAL_PAGE) break
+  }
+  spool.continueAfter(last)
+}
+
+/** The submits in the tables that receipts belong to: these find them in their turn, as they did then. */
+async function submitsOf(decoded: readonly DecodedEntry[], store: Store, live: LiveMessages) {
+  const receipts = decoded.flatMap((entry) => {
+    const resolved = entry.messageId === null ? entry.resolve(() => undefined) : undefined
+    return resolved?.kind === 'receipt' && !live.findSubmit(resolved) ? [resolved] : []
+  })
+  return (await findSubmits(store, receipts)).values()
+}
+
+/** What was being sent when the last run ended. */
+async function settleInterrupted(parts: RecoveryParts): Promise<number> {
+  const { store, live, spool, policyFor, clock } = parts
+  const interrupted = await findInterrupted(store)
+  const at = clock()
+  await Promise.all(
+    interrupted.map(({ message, attempts }) =>
+      spool.write(uncertainEntry(live.adopt(message, attempts), policyFor, at)),
+    ),
+  )
+  return interrupted.length
+}
+
+function uncertainEntry(live: LiveMessage, policyFor: PolicyFor, at: Date): MovedEntry {
+  const { message, attempts } = live
+  const detail = `${message.carrier} had not answered when the gateway stopped: it may have the message`
   return {
-    kind: 'moved',
-    message,
-    to: 'sending',
-    at,
-    carrier: message.carrier,
-    attempt: message.attempt,
-    answers: segments.map(
-      (segment): SegmentAnswer => ({
+    ...unchanged(message, at),
+    answers: attempts
+      .filter(({ attempt, state }) => attempt === message.attempt && state === 'sending')
+      .map(({ segment }) => ({
         segment,
         state: 'uncertain',
         carrierMessageId: null,
         matchKey: null,
         commandStatus: null,
-      }),
-    ),
+      })),
     events: [
       {
         messageId: message.id,
@@ -103,48 +173,13 @@ function uncertainEntry(message: Message, segments: readonly number[], at: Date)
     ],
     errorCode: 'outcome_unknown',
     errorDetail: detail,
+    deadlineAt: unknownUntil(policyFor(message.trafficClass), at),
   }
 }
 
-async function requeue(parts: RecoveryParts): Promise<number> {
-  const waiting: readonly MessageStatus[] = ['accepted', 'queued']
-  let count = 0
-  let last = '00000000-0000-0000-0000-000000000000'
-  for (;;) {
-    const rows: MessageRow[] = await parts.store.db
-      .select()
-      .from(messages)
-      .where(
-        and(
-          isNull(messages.final_at),
-          inArray(messages.status, [...waiting]),
-          gt(messages.id, last),
-        ),
-      )
-      .orderBy(asc(messages.id))
-      .limit(PAGE)
-    for (const row of rows) await requeueOne(parts, messageFromRow(row))
-    count += rows.length
-    const end = rows.at(-1)
-    if (!end || rows.length < PAGE) return count
-    last = end.id
-  }
-}
-
-/** Queues a message where it was; a carrier that is no longer configured gives way to another. */
-async function requeueOne(parts: RecoveryParts, message: Message): Promise<void> {
-  if (!parts.carriers.has(message.carrier)) {
-    const at = parts.clock()
-    const next = parts.routes.choose(message, new Set(), at)
-    if (!next) {
-      parts.logger.error(
-        { messageId: message.id, carrier: message.carrier },
-        'no configured carrier takes this message any more, it waits',
-      )
-      return
-    }
-    await parts.spool.write(moveTo(message, next, at))
-    message.carrier = next.carrier
-  }
-  parts.dispatcher.enqueue(message)
+async function countWaiting(store: Store): Promise<number> {
+  const [row] = await store.query<{ count: number }>(sql`
+    select count(*)::int4 as count from messages
+    where final_at is null and deadline_at is not null and status in ('queued', 'scheduled')`)
+  return row?.count ?? 0
 }

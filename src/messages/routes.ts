@@ -1,5 +1,6 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
+import type { TrafficClass } from '../core/policy.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import type { PrefixTable } from '../routing/prefix-table.ts'
@@ -11,8 +12,9 @@ import {
   type RouteDecision,
   rank,
 } from '../routing/router.ts'
-import type { MovedEntry, TimelineEvent, Transition } from './journal.ts'
-import type { Message, TrafficClass } from './message.ts'
+import { unchanged } from './endings.ts'
+import type { Ending, MovedEntry, TimelineEvent } from './journal.ts'
+import type { Message } from './message.ts'
 import type { Held, NextCarrier } from './settle.ts'
 
 /** A carrier with what it charges. */
@@ -97,7 +99,7 @@ export class Routes {
   }
 
   /** Counts the end of a message for or against its carrier. */
-  noteEnd({ carrier, status }: Transition): void {
+  noteEnd({ carrier, status }: Ending): void {
     this.quality.record(carrier, status === 'delivered', this.#clock())
   }
 
@@ -126,16 +128,11 @@ export class Routes {
 /** The move of a message that nobody has yet to the queue of another carrier. */
 export function moveTo(message: Message, next: NextCarrier, at: Date): MovedEntry {
   return {
-    kind: 'moved',
-    message,
+    ...unchanged(message, at),
     to: 'queued',
-    at,
     carrier: next.carrier,
-    attempt: message.attempt,
-    answers: [],
     events: [next.event],
-    errorCode: null,
-    errorDetail: null,
+    dueAt: null,
   }
 }
 

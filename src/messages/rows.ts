@@ -1,22 +1,37 @@
-import type { messages } from '../store/schema/messages.ts'
-import type { Message, RequestedEncoding, TrafficClass } from './message.ts'
+import { eq, inArray, or, type SQL } from 'drizzle-orm'
+import type { TrafficClass } from '../core/policy.ts'
+import type { Cipher } from '../store/cipher.ts'
+import { messages } from '../store/schema/messages.ts'
+import type { Message, RequestedEncoding } from './message.ts'
+import { inMessage, isUnreadable, openOctets } from './sealing.ts'
 import type { MessageStatus } from './states.ts'
 
 /** A row of `messages` as drizzle reads it. */
 export type MessageRow = typeof messages.$inferSelect
 
-/** The message that a row holds, as the gateway works on it. */
-export function messageFromRow(row: MessageRow): Message {
+/** A row of `messages` as raw SQL gives it: instants and large numbers depend on the driver. */
+export type RawMessageRow = {
+  readonly [Column in keyof MessageRow]: Date extends MessageRow[Column]
+    ? MessageRow[Column] | string
+    : bigint extends MessageRow[Column]
+      ? MessageRow[Column] | string | number
+      : Buffer extends MessageRow[Column]
+        ? MessageRow[Column] | Uint8Array
+        : MessageRow[Column]
+}
+
+/** The message that a row holds, as the gateway works on it. Throws as {@link Cipher.open}. */
+export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
   return {
     id: row.id,
     tenantId: row.tenant_id,
     source: row.source as Message['source'],
     partner: row.partner,
-    to: row.to_number,
+    to: cipher.open(row.to_number, inMessage('to_number', row.tenant_id, row.id)),
     from: row.from_sender,
-    text: row.body,
+    text: cipher.open(row.body, inMessage('body', row.tenant_id, row.id)),
     raw: row.octets && {
-      octets: Buffer.from(row.octets),
+      octets: openOctets(cipher, row.octets, inMessage('octets', row.tenant_id, row.id)),
       esmClass: row.esm_class,
       dataCoding: row.data_coding ?? 0,
     },
@@ -27,12 +42,54 @@ export function messageFromRow(row: MessageRow): Message {
     maxSegments: row.max_segments,
     trafficClass: row.traffic_class as TrafficClass,
     clientReference: row.client_reference,
+    callbackUrl: row.callback_url,
     country: row.country,
-    priceMicros: row.price_micros,
+    priceMicros: BigInt(row.price_micros),
     priceCurrency: row.price_currency,
-    createdAt: row.created_at,
+    createdAt: new Date(row.created_at),
+    sendAt: instant(row.send_at),
+    expiresAt: new Date(row.expires_at),
+    replayOf: row.replay_of,
     status: row.status as MessageStatus,
     carrier: row.carrier ?? '',
     attempt: row.attempt,
+    failures: row.failures,
+    errorCode: row.error_code,
+    errorDetail: row.error_detail,
+    updatedAt: new Date(row.updated_at),
+    finalAt: instant(row.final_at),
+    dueAt: instant(row.due_at),
+    deadlineAt: instant(row.deadline_at),
+    deadLetter: row.dead_letter,
+    replayedAs: row.replayed_as,
   }
+}
+
+/**
+ * A row with its number and text opened, for a reader; what cannot be opened is empty: one damaged
+ * row must not hide all others of a list.
+ */
+export function openRow(row: MessageRow, cipher: Cipher): MessageRow {
+  const { id, tenant_id } = row
+  const open = (column: 'to_number' | 'body') => {
+    try {
+      return cipher.open(row[column], inMessage(column, tenant_id, id))
+    } catch (error) {
+      if (isUnreadable(error)) return ''
+      throw error
+    }
+  }
+  return { ...row, to_number: open('to_number'), body: open('body') }
+}
+
+/** The condition of rows with a number, in whatever form they hold it. */
+export function isTo(number: string, cipher: Cipher): SQL | undefined {
+  const inTheClear = eq(messages.to_number, number)
+  const sealed = cipher.fingerprints(number).filter((form) => form !== number)
+  if (sealed.length === 0) return inTheClear
+  return or(inTheClear, inArray(messages.to_fingerprint, sealed))
+}
+
+function instant(value: Date | string | null): Date | null {
+  return value === null ? null : new Date(value)
 }

@@ -1,27 +1,47 @@
 import type { SegmentOutcome } from '../carriers/carrier.ts'
+import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
 import { failureCode } from './failure.ts'
 import type { MovedEntry, SegmentAnswer, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
+import { type GiveUpReason, nextRetry } from './retry.ts'
 import type { MessageStatus } from './states.ts'
 
 /** A message the dispatcher works on. */
 export interface Held {
   readonly message: Message
-  /** Carriers that refused it in this round. */
+  /** Carriers that refused it since it last waited. */
   readonly tried: Set<string>
   /** How often every carrier has been asked. */
   rounds: number
+  /** How often a connection closed under it. */
+  lostConnections: number
+  /** Set when it is taken away from the dispatcher: whoever did so moves it on. */
+  isWithdrawn: boolean
+  /** True from its turn until the answer is journalled. */
+  isSubmitting: boolean
 }
+
+/** A message that has just come to the dispatcher. */
+export function newlyHeld(message: Message): Held {
+  return {
+    message,
+    tried: new Set(),
+    rounds: 0,
+    lostConnections: 0,
+    isWithdrawn: false,
+    isSubmitting: false,
+  }
+}
+
+/** The policy of a traffic class. */
+export type PolicyFor = (trafficClass: TrafficClass) => ClassPolicy
 
 /** What follows the answers to a submit. */
 export interface Step {
   readonly entry: MovedEntry
-  /** Milliseconds until the message joins the queue of `entry.carrier`; undefined: never again. */
-  readonly rejoinAfterMs: number | undefined
+  /** True when the message joins the queue of `entry.carrier` again, at `entry.dueAt` if that is set. */
+  readonly rejoins: boolean
 }
-
-/** Rest after a connection closed under a message, so that a bind that flaps causes no storm. */
-const NOT_SENT_WAIT_MS = 500
 
 /** A carrier for a message, with the timeline's line about the choice. */
 export interface NextCarrier {
@@ -36,97 +56,243 @@ export type ChooseNext = (
   at: Date,
 ) => NextCarrier | undefined
 
-/** Rounds over all carriers before a passing refusal counts as final. */
-const MAX_ROUNDS = 3
-
-/** Rest before the second round; doubles with each. */
-const ROUND_WAIT_MS = 2_000
+/** What {@link nextStep} decides by. */
+export interface StepRules {
+  readonly policy: ClassPolicy
+  readonly chooseNext: ChooseNext
+  /** Gives numbers in [0, 1), for the jitter of waits. */
+  readonly random: () => number
+}
 
 /**
- * Decides what follows the answers to one submit: sent, back to the queue, the next carrier, or the
- * end. Changes `held.tried` and `held.rounds`.
+ * Decides what follows the answers to one submit: sent, the next carrier, a wait, or the end.
+ * Changes `held.tried`.
  *
  * A message of which some segments were taken goes nowhere else: the recipient would get those
- * twice. An unanswered one is not sent again: the carrier may have it.
+ * twice. An unanswered one is sent again only where the policy of its class says so.
  */
 export function nextStep(
   held: Held,
   outcomes: readonly SegmentOutcome[],
-  chooseNext: ChooseNext,
+  rules: StepRules,
   at: Date,
 ): Step {
   const { message } = held
-  const answers = outcomes.map(answerOf)
-  const events = [responseEvent(message, outcomes, at)]
-  const base = { kind: 'moved', message, at, carrier: message.carrier, answers } as const
+  const steps = new Steps(message, outcomes, at)
   const refusal = outcomes.find((outcome) => outcome.kind === 'refused')
-  const isTaken = outcomes.some(({ kind }) => kind === 'accepted' || kind === 'uncertain')
-
-  const finish = (
-    to: MessageStatus,
-    rejoinAfterMs: number | undefined,
-    error: { code: string; detail: string } | undefined,
-    carrier: string = message.carrier,
-  ): Step => ({
-    entry: {
-      ...base,
-      to,
-      carrier,
-      attempt: message.attempt,
-      events: events.map((event, index) => (index === 0 ? { ...event, status: to } : event)),
-      errorCode: error?.code ?? null,
-      errorDetail: error?.detail ?? null,
-    },
-    rejoinAfterMs,
-  })
-
-  if (refusal && isTaken) {
-    const detail = `${message.carrier} took some segments and refused others: ${refusal.reason}`
-    events.push(failedEvent(message, at, 'partially_sent', detail))
-    return finish('failed', undefined, { code: 'partially_sent', detail })
-  }
-  if (refusal) {
-    held.tried.add(message.carrier)
-    const error = {
-      code: failureCode(refusal.commandStatus),
-      detail: `${message.carrier} refused: ${refusal.reason}`,
-    }
-    const next = chooseNext(message, held.tried, at)
-    if (next) {
-      events.push(next.event)
-      return finish('queued', 0, error, next.carrier)
-    }
-    held.rounds++
-    const again = refusal.class === 'passing' && held.rounds < MAX_ROUNDS
-    const first = again ? chooseNext(message, new Set(), at) : undefined
-    if (first) {
-      held.tried.clear()
-      events.push(first.event)
-      const waitMs = ROUND_WAIT_MS * 2 ** (held.rounds - 1)
-      return finish('queued', waitMs, error, first.carrier)
-    }
-    events.push(failedEvent(message, at, error.code, error.detail))
-    return finish('failed', undefined, error)
-  }
   const kinds = new Set(outcomes.map(({ kind }) => kind))
+  const isTaken = kinds.has('accepted') || kinds.has('uncertain')
+
+  if (isTaken && refusal) {
+    const reason = `${message.carrier} took some segments and refused others: ${refusal.reason}`
+    return steps.fail('partially_sent', reason)
+  }
+  if (refusal) return afterRefusal(held, refusal, rules, steps, at)
   if (kinds.has('not_sent')) {
+    if (!isTaken) return afterLostConnection(held, rules, steps, at)
     // Some segments may be with the carrier already; then the rest can only be waited for.
-    if (!isTaken) return finish('queued', NOT_SENT_WAIT_MS, undefined)
-    const detail = `${message.carrier} has only some of the segments: the connection closed`
-    events.push(failedEvent(message, at, 'partially_sent', detail))
-    return finish('failed', undefined, { code: 'partially_sent', detail })
+    const reason = `${message.carrier} has only some of the segments: the connection closed`
+    return steps.fail('partially_sent', reason)
   }
   if (kinds.has('uncertain')) {
-    return finish(kinds.has('accepted') ? 'sent' : 'sending', undefined, {
-      code: 'outcome_unknown',
-      detail: `${message.carrier} did not answer: it may have the message, so it is not sent again`,
-    })
+    const to = kinds.has('accepted') ? 'sent' : 'sending'
+    return steps.wait(to, unknownUntil(rules.policy, at))
   }
-  return finish('sent', undefined, undefined)
+  return steps.sent(receiptUntil(rules.policy, at))
 }
 
-function answerOf(outcome: SegmentOutcome, index: number): SegmentAnswer {
-  const segment = index + 1
+type Refusal = Extract<SegmentOutcome, { kind: 'refused' }>
+
+/** The next carrier at once; where all have refused, a wait or the end. */
+function afterRefusal(
+  held: Held,
+  refusal: Refusal,
+  { policy, chooseNext, random }: StepRules,
+  steps: Steps,
+  at: Date,
+): Step {
+  const { message } = held
+  const code = failureCode(refusal.commandStatus)
+  const detail = `${message.carrier} refused: ${refusal.reason}`
+  const failures = message.failures + 1
+  held.tried.add(message.carrier)
+  const other = chooseNext(message, held.tried, at)
+  const next = nextRetry(policy.retry, {
+    errorClass: refusal.class === 'passing' ? 'passing' : 'permanent',
+    failures,
+    waits: held.rounds,
+    hasOtherCarrier: other !== undefined,
+    acceptedAt: message.createdAt,
+    expiresAt: message.expiresAt,
+    now: at,
+    random,
+  })
+  if ('giveUp' in next) return steps.giveUp(next.giveUp, code, detail, failures)
+  if (next.carrier === 'next' && other) return steps.queue({ next: other, failures, code, detail })
+  // Everybody has refused for the moment: after the wait all are asked again, best first.
+  held.tried.clear()
+  held.rounds++
+  const best = next.carrier === 'any' ? chooseNext(message, new Set(), at) : undefined
+  return steps.queue({ ...(best ? { next: best } : {}), dueAt: next.at, failures, code, detail })
+}
+
+/** It surely did not leave: it waits for a connection, and nothing is counted against it. */
+function afterLostConnection(
+  held: Held,
+  { policy, random }: StepRules,
+  steps: Steps,
+  at: Date,
+): Step {
+  const { message } = held
+  held.lostConnections++
+  const next = nextRetry(policy.retry, {
+    errorClass: 'connection',
+    failures: held.lostConnections,
+    hasOtherCarrier: false,
+    acceptedAt: message.createdAt,
+    expiresAt: message.expiresAt,
+    now: at,
+    random,
+  })
+  const detail = `the connection to ${message.carrier} closed`
+  if (!('giveUp' in next)) return steps.queue({ dueAt: next.at })
+  return steps.giveUp(next.giveUp, 'carrier_unreachable', detail, message.failures)
+}
+
+/** When the policy of its class decides about a submit without an answer. */
+export function unknownUntil(policy: ClassPolicy, at: Date): Date {
+  const decidesSoon = policy.uncertain === 'resend' || policy.uncertain === 'query'
+  const seconds = decidesSoon ? policy.uncertainSeconds : policy.receiptDeadlineSeconds
+  return new Date(at.getTime() + seconds * 1_000)
+}
+
+/** When a message that its carrier has taken is looked at again if no receipt has ended it. */
+export function receiptUntil(policy: ClassPolicy, at: Date): Date {
+  const asks = policy.uncertain === 'query'
+  const seconds = asks
+    ? Math.min(policy.uncertainSeconds, policy.receiptDeadlineSeconds)
+    : policy.receiptDeadlineSeconds
+  return new Date(at.getTime() + seconds * 1_000)
+}
+
+/** The steps that may follow, each with its entry for the journal. */
+class Steps {
+  readonly #message: Message
+  readonly #answers: readonly SegmentAnswer[]
+  readonly #response: TimelineEvent
+  readonly #at: Date
+
+  constructor(message: Message, outcomes: readonly SegmentOutcome[], at: Date) {
+    this.#message = message
+    this.#answers = outcomes.map((outcome, index) => answerOf(outcome, index + 1))
+    this.#response = responseEvent(message, outcomes, at)
+    this.#at = at
+  }
+
+  sent(deadlineAt: Date): Step {
+    return { entry: this.#entry('sent', { deadlineAt }), rejoins: false }
+  }
+
+  /** It is with the carrier, or may be: nothing is done before a receipt or the deadline. */
+  wait(to: 'sent' | 'sending', deadlineAt: Date): Step {
+    const { carrier } = this.#message
+    const entry = this.#entry(to, {
+      deadlineAt,
+      errorCode: 'outcome_unknown',
+      errorDetail: `${carrier} did not answer: it may have the message`,
+    })
+    return { entry, rejoins: false }
+  }
+
+  queue(step: {
+    readonly next?: NextCarrier
+    readonly dueAt?: Date
+    readonly failures?: number
+    readonly code?: string
+    readonly detail?: string
+  }): Step {
+    const { next, dueAt = null, failures, code = null, detail = null } = step
+    const carrier = next?.carrier ?? this.#message.carrier
+    const events = next ? [next.event] : []
+    if (dueAt && code) events.push(this.#event('retry', 'queued', code, { retry_at: dueAt }))
+    const entry = this.#entry(
+      'queued',
+      {
+        carrier,
+        dueAt,
+        failures: failures ?? this.#message.failures,
+        deadlineAt: this.#message.expiresAt,
+        errorCode: code,
+        errorDetail: detail,
+      },
+      events,
+    )
+    return { entry, rejoins: true }
+  }
+
+  /** Nothing is tried any more. */
+  giveUp(why: GiveUpReason, code: string, detail: string, failures: number): Step {
+    if (why !== 'expired') return this.fail(code, detail, { failures, deadLetter: why })
+    const entry = this.#entry(
+      'expired',
+      { failures, deadlineAt: null, deadLetter: why, errorCode: code, errorDetail: detail },
+      [this.#event('expired', 'expired', code, { reason: detail })],
+    )
+    return { entry, rejoins: false }
+  }
+
+  fail(
+    code: string,
+    detail: string,
+    more: { readonly failures?: number; readonly deadLetter?: string } = {},
+  ): Step {
+    const { failures = this.#message.failures + 1, deadLetter = code } = more
+    const entry = this.#entry(
+      'failed',
+      { failures, deadlineAt: null, deadLetter, errorCode: code, errorDetail: detail },
+      [this.#event('failed', 'failed', code, { reason: detail })],
+    )
+    return { entry, rejoins: false }
+  }
+
+  #entry(
+    to: MessageStatus,
+    more: Partial<MovedEntry>,
+    events: readonly TimelineEvent[] = [],
+  ): MovedEntry {
+    const message = this.#message
+    return {
+      kind: 'moved',
+      message,
+      to,
+      at: this.#at,
+      carrier: message.carrier,
+      attempt: message.attempt,
+      answers: this.#answers,
+      errorCode: null,
+      errorDetail: null,
+      failures: message.failures,
+      dueAt: null,
+      deadlineAt: message.deadlineAt,
+      deadLetter: null,
+      ...more,
+      events: [{ ...this.#response, status: to }, ...events],
+    }
+  }
+
+  #event(
+    type: 'failed' | 'expired' | 'retry',
+    status: MessageStatus,
+    code: string,
+    detail: object,
+  ): TimelineEvent {
+    const { id, carrier, attempt } = this.#message
+    return { messageId: id, at: this.#at, type, status, carrier, attempt, code, detail }
+  }
+}
+
+/** What the journal keeps of the outcome of one segment, counted from 1. */
+export function answerOf(outcome: SegmentOutcome, segment: number): SegmentAnswer {
   const none = { segment, carrierMessageId: null, matchKey: null, commandStatus: null }
   switch (outcome.kind) {
     case 'accepted':
@@ -164,17 +330,18 @@ function responseEvent(
     attempt: message.attempt,
     code: refusal && failureCode(refusal.commandStatus),
     rawCode: rawCodeOf(refusal?.commandStatus),
-    detail: { segments: outcomes.map(describe) },
+    detail: { segments: outcomes.map(describeOutcome) },
   }
 }
 
 /** A `command_status` as the specification writes it. */
-function rawCodeOf(commandStatus: number | null | undefined): string | undefined {
+export function rawCodeOf(commandStatus: number | null | undefined): string | undefined {
   if (commandStatus === null || commandStatus === undefined) return undefined
   return `0x${commandStatus.toString(16).padStart(8, '0')}`
 }
 
-function describe(outcome: SegmentOutcome): object {
+/** An outcome as timelines show it. */
+export function describeOutcome(outcome: SegmentOutcome): object {
   switch (outcome.kind) {
     case 'accepted':
       return { result: 'accepted', carrier_message_id: outcome.carrierMessageId }
@@ -182,18 +349,5 @@ function describe(outcome: SegmentOutcome): object {
       return { result: 'throttled' }
     default:
       return { result: outcome.kind, reason: outcome.reason }
-  }
-}
-
-function failedEvent(message: Message, at: Date, code: string, reason: string): TimelineEvent {
-  return {
-    messageId: message.id,
-    at,
-    type: 'failed',
-    status: 'failed',
-    carrier: message.carrier,
-    attempt: message.attempt,
-    code,
-    detail: { reason },
   }
 }

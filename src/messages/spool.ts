@@ -1,11 +1,13 @@
+import { sql } from 'drizzle-orm'
 import { GatewayError, messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { textArray } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
-import { isRefusedByDatabase } from '../store/refusal.ts'
-import type { CommitEffects, JournalEntry } from './journal.ts'
-import { writeJournal } from './journal-writer.ts'
+import type { JournalEntry } from './journal.ts'
+import { encodeEntries } from './journal-codec.ts'
+import { IN_JOURNAL } from './sealing.ts'
 
-/** Entries in one transaction at most: about 10 ms of work for PostgreSQL. */
+/** Entries in one commit, unless one call brings more: about half a megabyte. */
 const MAX_BATCH = 1_000
 
 /** First and longest wait before a batch is tried again while the database is away. */
@@ -22,31 +24,41 @@ const CLOSE_PATIENCE_MS = 10_000
 export interface SpoolOptions {
   readonly store: Store
   readonly logger: Logger
+  /** The name under which this process writes; no other process uses it. */
+  readonly node: string
   /** Entries that may wait; beyond that acceptances are refused. Default 20,000. */
   readonly maxPending?: number
-  /** Told after every commit, before the entries' promises resolve. */
-  readonly onCommit?: (effects: CommitEffects, batch: readonly JournalEntry[]) => void
+  /** Told after every commit, in the order of the journal, before the entries' promises resolve. */
+  readonly onCommit?: (batch: readonly JournalEntry[]) => void
 }
 
 interface Pending {
-  readonly entry: JournalEntry
+  readonly entries: readonly JournalEntry[]
   readonly since: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
 /**
- * The durable journal: gathers concurrent entries and commits them together.
+ * The durable journal: gathers concurrent entries and commits them together, as one row.
  *
- * While one transaction runs, the next batch gathers; so one commit serves one message when the
- * gateway is idle and hundreds when it is busy. Entries commit in the order in which they came.
+ * While one commit runs, the next batch gathers; so one commit serves one message when the gateway
+ * is idle and hundreds when it is busy. Entries commit in the order in which they came. The tables
+ * follow later, see `table-writer.ts`.
  */
 export class Spool {
   readonly #store: Store
   readonly #logger: Logger
   readonly #maxPending: number
   readonly #onCommit: NonNullable<SpoolOptions['onCommit']>
+  readonly #node: string
+  /** Number of the latest try to commit, and of the latest commit. */
+  #lastSeq = 0
+  #seq = 0
+  /** Tries without an answer since the latest commit. */
+  #doubtful: number[] = []
   #waiting: Pending[] = []
+  #waitingEntries = 0
   #running: Promise<void> | undefined
   #retryDelayMs = 0
   #closedAt: number | undefined
@@ -54,22 +66,28 @@ export class Spool {
   constructor(options: SpoolOptions) {
     this.#store = options.store
     this.#logger = options.logger
+    this.#node = options.node
     this.#maxPending = options.maxPending ?? 20_000
     this.#onCommit = options.onCommit ?? (() => {})
   }
 
   /** Entries not yet committed. */
   get pending(): number {
-    return this.#waiting.length
+    return this.#waitingEntries
+  }
+
+  /** Number of the latest commit; 0 before the first. */
+  get committedSeq(): number {
+    return this.#seq
   }
 
   /** True when {@link write} would refuse an acceptance now. */
   get isFull(): boolean {
-    return this.#waiting.length >= this.#maxPending
+    return this.#waitingEntries >= this.#maxPending
   }
 
   /**
-   * Makes an entry durable; resolves after its commit.
+   * Makes entries durable, all or none of them; resolves after their commit.
    *
    * Acceptances are refused when too many entries wait or the database stays away; everything else
    * describes what has already happened at a carrier and is tried until it is written.
@@ -77,9 +95,9 @@ export class Spool {
    * @throws {GatewayError} `busy` or `storage_unavailable` (both retryable) for acceptances,
    *   `closed` when the gateway shuts down
    */
-  write(entry: JournalEntry): Promise<void> {
+  write(...entries: readonly JournalEntry[]): Promise<void> {
     if (this.#closedAt !== undefined) return Promise.reject(closedError())
-    if (entry.kind === 'accepted' && this.isFull) {
+    if (this.isFull && entries.some(isAcceptance)) {
       return Promise.reject(
         new GatewayError('busy', 'too many messages wait to be stored: try again in a second', {
           retryable: true,
@@ -87,14 +105,21 @@ export class Spool {
       )
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entry, since: Date.now(), resolve, reject })
+      this.#waiting.push({ entries, since: performance.now(), resolve, reject })
+      this.#waitingEntries += entries.length
       this.#running ??= this.#run()
     })
   }
 
+  /** Goes on after a commit of an earlier run. Call it before the first {@link write}. */
+  continueAfter(seq: number): void {
+    this.#seq = seq
+    this.#lastSeq = seq
+  }
+
   /** Commits what waits, then refuses everything. */
   async close(): Promise<void> {
-    this.#closedAt ??= Date.now()
+    this.#closedAt ??= performance.now()
     await this.#running
   }
 
@@ -102,61 +127,63 @@ export class Spool {
     // Lets the other callers of this turn of the event loop join the first batch.
     await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, MAX_BATCH)
-      this.#waiting = this.#waiting.slice(MAX_BATCH)
-      await this.#commit(batch)
+      await this.#commit(this.#takeBatch())
       if (this.#retryDelayMs > 0) await this.#pause()
     }
     this.#running = undefined
   }
 
+  #takeBatch(): Pending[] {
+    let entries = 0
+    let end = 0
+    for (const pending of this.#waiting) {
+      if (end > 0 && entries + pending.entries.length > MAX_BATCH) break
+      entries += pending.entries.length
+      end++
+    }
+    this.#waitingEntries -= entries
+    const batch = this.#waiting.slice(0, end)
+    this.#waiting = this.#waiting.slice(end)
+    return batch
+  }
+
   async #commit(batch: readonly Pending[]): Promise<void> {
-    const entries = batch.map(({ entry }) => entry)
-    let effects: CommitEffects
+    const entries = batch.flatMap((pending) => pending.entries)
+    const text = this.#store.cipher.seal(encodeEntries(entries), IN_JOURNAL)
+    const seq = ++this.#lastSeq
     try {
-      effects = await this.#store.db.transaction((tx) => writeJournal(this.#store, tx, entries))
+      await this.#store.query(sql`
+        with doubtful as (
+          delete from journal
+          where node = ${this.#node} and seq = any(${textArray(this.#doubtful.map(String))}::text::int8[])
+        )
+        insert into journal (node, seq, entries)
+        values (${this.#node}, ${seq}, ${text})`)
     } catch (error) {
-      if (isRefusedByDatabase(error)) await this.#isolate(batch, error)
-      else this.#retryLater(batch, error)
+      // It may be there all the same: the next commit takes its place.
+      this.#doubtful.push(seq)
+      this.#retryLater(batch, error)
       return
     }
+    this.#doubtful = []
     this.#retryDelayMs = 0
-    this.#tell(effects, entries)
+    this.#seq = seq
+    this.#tell(entries)
     for (const { resolve } of batch) resolve()
   }
 
   /** What is committed stays so, whatever its listener makes of it. */
-  #tell(effects: CommitEffects, entries: readonly JournalEntry[]): void {
+  #tell(entries: readonly JournalEntry[]): void {
     try {
-      this.#onCommit(effects, entries)
+      this.#onCommit(entries)
     } catch (error) {
       this.#logger.error({ error: messageOf(error) }, 'the listener of the journal failed')
     }
   }
 
-  /** One entry that the database refuses must not take the others of its batch with it. */
-  async #isolate(batch: readonly Pending[], error: unknown): Promise<void> {
-    const [only] = batch
-    if (batch.length === 1 && only) {
-      this.#logger.error(
-        { kind: only.entry.kind, error: messageOf(error) },
-        'the database refused a journal entry',
-      )
-      only.reject(
-        new GatewayError('storage_refused', `the database refused the entry: ${messageOf(error)}`, {
-          cause: error,
-        }),
-      )
-      return
-    }
-    const middle = Math.ceil(batch.length / 2)
-    await this.#commit(batch.slice(0, middle))
-    await this.#commit(batch.slice(middle))
-  }
-
   #retryLater(batch: readonly Pending[], error: unknown): void {
     this.#logger.error(
-      { entries: batch.length, error: messageOf(error) },
+      { calls: batch.length, error: messageOf(error) },
       'cannot commit the journal, will try again',
     )
     const kept: Pending[] = []
@@ -173,17 +200,23 @@ export class Spool {
       }
     }
     this.#waiting = [...kept, ...this.#waiting]
+    this.#waitingEntries += kept.reduce((sum, { entries }) => sum + entries.length, 0)
     this.#retryDelayMs = Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, this.#retryDelayMs * 2))
   }
 
-  #isHopeless({ entry, since }: Pending): boolean {
-    if (this.#closedAt !== undefined) return Date.now() - this.#closedAt > CLOSE_PATIENCE_MS
-    return entry.kind === 'accepted' && Date.now() - since > ACCEPT_PATIENCE_MS
+  #isHopeless({ entries, since }: Pending): boolean {
+    if (this.#closedAt !== undefined) return performance.now() - this.#closedAt > CLOSE_PATIENCE_MS
+    return entries.some(isAcceptance) && performance.now() - since > ACCEPT_PATIENCE_MS
   }
 
   async #pause(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, this.#retryDelayMs))
   }
+}
+
+function isAcceptance({ kind }: JournalEntry): boolean {
+  // Whoever waits for an answer can be refused, and comes again.
+  return kind === 'accepted' || kind === 'kept'
 }
 
 function closedError(): GatewayError {

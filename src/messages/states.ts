@@ -31,8 +31,8 @@ export type SegmentState =
 /** The states a message may go to from each state; a final state leads nowhere. */
 export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[]>> = {
   accepted: ['scheduled', 'queued', 'sending', 'failed', 'expired', 'canceled'],
-  scheduled: ['queued', 'expired', 'canceled'],
-  queued: ['queued', 'sending', 'failed', 'expired', 'canceled'],
+  scheduled: ['scheduled', 'queued', 'expired', 'canceled'],
+  queued: ['scheduled', 'queued', 'sending', 'failed', 'expired', 'canceled'],
   sending: [
     'queued',
     'sending',
@@ -44,7 +44,7 @@ export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[
     'canceled',
     'unconfirmed',
   ],
-  sent: ['delivered', 'undelivered', 'failed', 'expired', 'canceled', 'unconfirmed'],
+  sent: ['sent', 'delivered', 'undelivered', 'failed', 'expired', 'canceled', 'unconfirmed'],
   delivered: [],
   undelivered: [],
   failed: [],

@@ -1,262 +1,487 @@
-import { sql } from 'drizzle-orm'
-import { textArray, unnest } from '../store/batch.ts'
-import type { Pipeline } from '../store/pipeline.ts'
+import { receiptFailureCode } from './failure.ts'
 import type {
-  CommitEffects,
+  AcceptedEntry,
+  Effects,
+  Ending,
+  JournalEntry,
+  LateEntry,
   MovedEntry,
-  OutboxItem,
   ReceiptEntry,
+  ReplacedEntry,
+  ReplayedEntry,
+  SubmittingEntry,
   TimelineEvent,
+  ToldEntry,
 } from './journal.ts'
-import { owedReceipt, writeOutbox } from './outbox.ts'
+import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
+import type { Message } from './message.ts'
 import {
-  type Candidate,
-  findOrphans,
-  type Match,
-  matchReceipts,
-  storeReceipts,
-} from './receipts.ts'
-import {
+  isFinal,
   isSettled,
   type MessageStatus,
   mayMove,
   type SegmentState,
-  statesBefore,
   statusOfSegments,
 } from './states.ts'
+import type { Telling, TellingPayload, TellingRecipient } from './telling.ts'
 
-/** What came of the receipts of a batch; the events are still to be written. */
-export interface Settlement extends CommitEffects {
-  readonly events: readonly TimelineEvent[]
-}
+/** Says whose queues an event of a message goes to. */
+export type RecipientsFor = (message: Message, status: MessageStatus) => readonly TellingRecipient[]
 
-interface TrackedRow {
-  readonly message_id: string
-  readonly attempt: number
-  readonly segment: number
-  readonly state: SegmentState
-  readonly status: MessageStatus
-  readonly current_attempt: number
-  readonly carrier: string
-  readonly partner: string | null
-  readonly registered_delivery: number
-  readonly to_number: string
-  readonly from_sender: string
-  readonly created_at: Date | string
-}
-
-/** One attempt of a message that receipts touch. */
-interface Tracked {
-  readonly row: TrackedRow
-  readonly segments: Map<number, SegmentState>
-  /** Segments that this batch settles, with the receipt that does. */
-  readonly settled: Map<number, Candidate>
-}
-
-/** A message that the receipts of the batch bring to its end. */
-interface End {
-  readonly message: Tracked
-  readonly receipt: Candidate
-  readonly status: 'delivered' | 'undelivered' | 'expired'
+/** What a {@link Tracker} is built with. */
+export interface TrackerOptions {
+  readonly live: LiveMessages
+  readonly recipientsFor: RecipientsFor
+  /** Milliseconds that a message with a carrier may wait for its final receipt. */
+  readonly receiptDeadlineMs: (message: Message) => number
 }
 
 /**
- * Stores receipts and applies them, together with those that came before their response.
+ * Turns journal entries into the state of messages.
  *
- * A receipt is found by carrier and id, never by the connection it came on, so it may arrive before
- * its response, on another bind, after a restart, twice, or never. State moves only forward.
- *
- * @param moved - the moves of the same batch, already written: their answers may be what waiting
- *   receipts look for
+ * Entries come in the order of the journal, after their commit; a start feeds it the journal again.
+ * So nothing here may depend on anything but the entries and what they have made before. State
+ * moves only along `states.ts`: an entry that comes too late changes nothing.
  */
-export async function settleReceipts(
-  pipeline: Pipeline,
-  receipts: readonly ReceiptEntry[],
-  moved: readonly MovedEntry[],
-): Promise<Settlement> {
-  const fresh = receipts.map((receipt): Candidate => ({ ...receipt, isNew: true }))
-  const [orphans, matches] = await Promise.all([
-    findOrphans(pipeline, moved),
-    matchReceipts(pipeline, fresh),
-  ])
-  const candidates = [...orphans, ...fresh]
-  if (candidates.length === 0) {
-    return { events: [], transitions: [], outbox: [], unmatchedReceipts: 0 }
-  }
-  for (const [id, match] of await matchReceipts(pipeline, orphans)) matches.set(id, match)
-  storeReceipts(pipeline, candidates, matches)
-  const tracked = await loadTracked(pipeline, [...matches.values()])
+export class Tracker {
+  readonly #live: LiveMessages
+  readonly #recipientsFor: RecipientsFor
+  readonly #receiptDeadlineMs: (message: Message) => number
+  #endings: Ending[] = []
+  #tellings: Telling[] = []
+  #unmatched: ReceiptEntry[] = []
 
-  const events: TimelineEvent[] = []
-  const ends = new Map<string, End>()
-  for (const candidate of candidates) {
-    const match = matches.get(candidate.id)
-    const message = match && tracked.get(keyOf(match))
-    if (!match || !message) continue
-    const event = applyReceipt(message, match, candidate)
-    if (!ends.has(match.message_id)) {
-      const end = endOf(message, candidate)
-      if (end) ends.set(match.message_id, end)
+  constructor(options: TrackerOptions) {
+    this.#live = options.live
+    this.#recipientsFor = options.recipientsFor
+    this.#receiptDeadlineMs = options.receiptDeadlineMs
+  }
+
+  /** Applies committed entries, oldest first. */
+  apply(entries: readonly JournalEntry[]): Effects {
+    for (const entry of entries) this.#applyOne(entry)
+    const effects = {
+      endings: this.#endings,
+      tellings: this.#tellings,
+      unmatched: this.#unmatched,
     }
-    events.push({ ...event, status: ends.get(match.message_id)?.status ?? event.status })
+    this.#endings = []
+    this.#tellings = []
+    this.#unmatched = []
+    return effects
   }
-  writeSegments(pipeline, [...tracked.values()])
-  writeEnds(pipeline, [...ends.values()])
-  const outbox = [...ends.values()].flatMap(owedFor)
-  writeOutbox(pipeline, outbox)
-  return {
-    events,
-    transitions: [...ends.values()].map(({ message, status }) => ({
-      messageId: message.row.message_id,
-      carrier: message.row.carrier,
-      status,
-    })),
-    outbox,
-    unmatchedReceipts: candidates.length - matches.size,
+
+  #applyOne(entry: JournalEntry): void {
+    if (entry.kind === 'accepted') this.#accept(entry)
+    else if (entry.kind === 'submitting') this.#submit(entry)
+    else if (entry.kind === 'moved') this.#move(entry)
+    else if (entry.kind === 'late') this.#answerLate(entry)
+    else if (entry.kind === 'receipt') this.#receive(entry)
+    else if (entry.kind === 'told') this.#tell(entry)
+    else if (entry.kind === 'kept') this.#live.addAnswer(entry)
+    else if (entry.kind === 'replaced') this.#replace(entry)
+    else this.#replay(entry)
+  }
+
+  #accept({ message, events }: AcceptedEntry): void {
+    if (this.#live.get(message.id)) return
+    const live = this.#live.add(message)
+    this.#live.touch(live).events.push(...events)
+  }
+
+  #submit(entry: SubmittingEntry): void {
+    const live = this.#live.get(entry.message.id)
+    // A commit whose answer was lost can be in the journal twice.
+    if (!live || entry.attempt <= live.message.attempt) return
+    if (!this.#advance(live.message, 'sending', entry.at)) return
+    const { message } = live
+    message.carrier = entry.carrier
+    message.attempt = entry.attempt
+    message.dueAt = null
+    message.deadlineAt = entry.deadlineAt
+    const { events, attempts } = this.#live.touch(live)
+    for (let segment = 1; segment <= entry.segmentCount; segment++) {
+      const attempt: Attempt = {
+        messageId: message.id,
+        attempt: entry.attempt,
+        segment,
+        carrier: entry.carrier,
+        submittedAt: entry.at,
+        state: 'sending',
+        carrierMessageId: null,
+        matchKey: null,
+        commandStatus: null,
+        answeredAt: null,
+        receiptAt: null,
+        isStored: false,
+      }
+      live.attempts.push(attempt)
+      attempts.add(attempt)
+    }
+    events.push(submittedEvent(entry))
+  }
+
+  #move(entry: MovedEntry): void {
+    const live = this.#live.get(entry.message.id)
+    if (!live) return
+    const arrived = this.#answer(live, entry)
+    const { message } = live
+    const isMove = this.#advance(message, entry.to, entry.at)
+    // A message that a receipt has ended before its response stays ended; the line is kept.
+    if (isMove || (entry.answers.length > 0 && entry.events.length > 0)) {
+      const events = isMove
+        ? entry.events
+        : entry.events.slice(0, 1).map((event) => ({ ...event, status: message.status }))
+      this.#live.touch(live).events.push(...events)
+    }
+    if (isMove) {
+      message.carrier = entry.carrier
+      message.errorCode = entry.errorCode
+      message.errorDetail = entry.errorDetail
+      message.failures = entry.failures
+      message.dueAt = entry.dueAt
+      message.deadlineAt = isFinal(entry.to) ? null : entry.deadlineAt
+      message.deadLetter = entry.deadLetter
+      if (isFinal(entry.to)) {
+        this.#endings.push({ message, carrier: entry.carrier, status: entry.to, byReceipt: false })
+      }
+      this.#announce(live, entry.to, entry.at, null)
+    }
+    for (const { attempt, receipt } of arrived) this.#settle(live, attempt, receipt, true)
+  }
+
+  /** A carrier has answered after all. A message that has gone on meanwhile stays where it is. */
+  #answerLate(entry: LateEntry): void {
+    const live = this.#live.get(entry.message.id)
+    if (!live) return
+    const { message } = live
+    const of = live.attempts.filter(({ attempt }) => attempt === entry.attempt)
+    const isNews = entry.answers.some(({ segment }) =>
+      of.some((one) => one.segment === segment && isOpen(one.state)),
+    )
+    if (!isNews) return
+    const arrived = this.#answer(live, entry)
+    const isTaken = entry.answers.some(({ state }) => state === 'sent')
+    const wasSending = message.status === 'sending'
+    const isMove =
+      isTaken &&
+      entry.attempt === message.attempt &&
+      (wasSending || message.status === 'sent') &&
+      this.#advance(message, 'sent', entry.at)
+    const { carrier } = of[0] ?? message
+    this.#live.touch(live).events.push({ ...entry.event, carrier, status: message.status })
+    if (isMove) {
+      message.deadlineAt = entry.deadlineAt
+      if (!of.some(({ state }) => isOpen(state))) {
+        message.errorCode = null
+        message.errorDetail = null
+      }
+      if (wasSending) this.#announce(live, 'sent', entry.at, null)
+    } else if (
+      wasSending &&
+      entry.attempt === message.attempt &&
+      !of.some(({ state }) => isOpen(state))
+    ) {
+      // No carrier has it. Should whoever moves it on now be stopped, the sweeper does so.
+      message.deadlineAt = entry.at
+    }
+    for (const { attempt, receipt } of arrived) this.#settle(live, attempt, receipt, true)
+  }
+
+  /** Writes the answers down; gives the receipts that have come before them. */
+  #answer(
+    live: LiveMessage,
+    entry: Pick<MovedEntry, 'attempt' | 'answers' | 'at'>,
+  ): { readonly attempt: Attempt; readonly receipt: ReceiptEntry }[] {
+    const arrived: { attempt: Attempt; receipt: ReceiptEntry }[] = []
+    for (const answer of entry.answers) {
+      const attempt = live.attempts.find(
+        (one) => one.attempt === entry.attempt && one.segment === answer.segment,
+      )
+      // An answer that comes after the outcome counted as unknown still tells the id.
+      if (!attempt || !isOpen(attempt.state)) continue
+      if (attempt.state === 'uncertain') this.#live.forgetUncertain(attempt, live.message)
+      attempt.state = answer.state
+      attempt.carrierMessageId = answer.carrierMessageId
+      attempt.matchKey = answer.matchKey
+      attempt.commandStatus = answer.commandStatus
+      attempt.answeredAt = entry.at
+      this.#live.touch(live).attempts.add(attempt)
+      if (answer.state === 'uncertain') {
+        this.#live.noteUncertain(attempt, live.message)
+        // Its receipt may have come already, with an id that nobody knows.
+        this.#unmatched.push(...this.#live.orphansFor(attempt.carrier, live.message.to))
+      }
+      if (answer.matchKey === null) continue
+      this.#live.index(attempt)
+      for (const receipt of this.#live.takeOrphans(attempt.carrier, answer.matchKey)) {
+        arrived.push({ attempt, receipt })
+      }
+    }
+    return arrived
+  }
+
+  #receive(receipt: ReceiptEntry): void {
+    const attempt = this.#live.findSubmit(receipt)
+    const live = attempt && this.#live.get(attempt.messageId)
+    if (attempt && live) {
+      this.#settle(live, attempt, receipt, false)
+      return
+    }
+    this.#live.addOrphan(receipt)
+    this.#unmatched.push(receipt)
+  }
+
+  /** Applies a receipt that has waited, its submit now being in memory. */
+  match(receipt: ReceiptEntry, attempt: Attempt): Effects {
+    const live = this.#live.get(attempt.messageId)
+    if (live && this.#live.takeOrphan(receipt)) this.#settle(live, attempt, receipt, false)
+    return this.apply([])
+  }
+
+  /**
+   * Applies a receipt that has waited to an attempt whose outcome is unknown, and takes over its id.
+   *
+   * @param matchedBy - what has told that the receipt belongs there
+   */
+  matchUnknown(
+    receipt: ReceiptEntry,
+    attempt: Attempt,
+    matchedBy: 'address' | 'reference',
+  ): Effects {
+    const live = this.#live.get(attempt.messageId)
+    if (!live || attempt.state !== 'uncertain' || !this.#live.takeOrphan(receipt)) {
+      return this.apply([])
+    }
+    const { message } = live
+    this.#live.forgetUncertain(attempt, message)
+    attempt.state = 'sent'
+    attempt.carrierMessageId = receipt.carrierMessageId || null
+    attempt.matchKey = receipt.matchKeys[0] ?? null
+    attempt.answeredAt = receipt.receivedAt
+    this.#live.touch(live).attempts.add(attempt)
+    this.#live.index(attempt)
+    this.#settle(live, attempt, receipt, false, matchedBy)
+    if (message.status === 'sending' && message.attempt === attempt.attempt) {
+      const { deadlineAt } = message
+      this.#advance(message, 'sent', receipt.receivedAt)
+      message.deadlineAt = deadlineAt
+      this.#announce(live, 'sent', receipt.receivedAt, null)
+    }
+    if (attempt.matchKey !== null) {
+      for (const other of this.#live.takeOrphans(attempt.carrier, attempt.matchKey)) {
+        this.#settle(live, attempt, other, false)
+      }
+    }
+    return this.apply([])
+  }
+
+  /** Moves the receipt's segment forward, never back, and with it the message. */
+  #settle(
+    live: LiveMessage,
+    attempt: Attempt,
+    receipt: ReceiptEntry,
+    cameBeforeResponse: boolean,
+    matchedBy?: 'address' | 'reference',
+  ): void {
+    const { message } = live
+    const isDuplicate = isSettled(attempt.state)
+    const unsaved = this.#live.touch(live)
+    if (receipt.settles !== null && !isDuplicate) {
+      attempt.state = receipt.settles
+      attempt.receiptAt = receipt.receivedAt
+      unsaved.attempts.add(attempt)
+    }
+    const end = this.#endByReceipts(live, attempt)
+    const isEnd = end !== undefined && this.#advance(message, end, receipt.receivedAt)
+    unsaved.events.push(
+      receiptEvent(message, attempt, receipt, {
+        ...(isDuplicate ? { after_final: true } : {}),
+        ...(cameBeforeResponse ? { came_before_response: true } : {}),
+        ...(matchedBy ? { matched_by: matchedBy } : {}),
+      }),
+    )
+    if (!isEnd || !end) return
+    message.carrier = attempt.carrier
+    message.errorCode =
+      end === 'delivered' ? null : receiptFailureCode(receipt.state, receipt.rawError)
+    message.errorDetail = end === 'delivered' ? null : reasonOf(receipt)
+    message.dueAt = null
+    message.deadlineAt = null
+    message.deadLetter = null
+    this.#endings.push({ message, carrier: attempt.carrier, status: end, byReceipt: true })
+    this.#announce(live, end, receipt.receivedAt, receipt.rawError)
+  }
+
+  /** The end that the segments of the receipt's attempt now give the message, if any. */
+  #endByReceipts(
+    { message, attempts }: LiveMessage,
+    { attempt: number }: Attempt,
+  ): 'delivered' | 'undelivered' | 'expired' | undefined {
+    const states = attempts.filter(({ attempt }) => attempt === number).map(({ state }) => state)
+    const status = statusOfSegments(states)
+    // An earlier attempt can still turn out delivered; its failure is no news once another one runs.
+    return number === message.attempt || status === 'delivered' ? status : undefined
+  }
+
+  #advance(message: Message, to: MessageStatus, at: Date): boolean {
+    if (!mayMove(message.status, to)) return false
+    message.status = to
+    // A receipt may come before the response that it follows.
+    message.updatedAt = at < message.updatedAt ? message.updatedAt : at
+    if (isFinal(to)) message.finalAt = message.updatedAt
+    else if (to === 'sent') message.deadlineAt = later(at, this.#receiptDeadlineMs(message))
+    return true
+  }
+
+  #announce(live: LiveMessage, status: MessageStatus, at: Date, rawError: string | null): void {
+    const { message } = live
+    for (const { recipient, url } of this.#recipientsFor(message, status)) {
+      const telling: Telling = {
+        id: `${message.id}_${isFinal(status) ? 2 : 1}_${suffixOf(recipient)}`,
+        recipient,
+        url,
+        tenantId: message.tenantId,
+        messageId: message.id,
+        event: `message.${status}`,
+        payload: payloadOf(message, at, rawError),
+        tries: 0,
+      }
+      this.#live.addTelling(telling, at)
+      this.#tellings.push(telling)
+    }
+  }
+
+  #tell({ telling, outcome }: ToldEntry): void {
+    const { fate } = outcome
+    const record = this.#live.tellingRecord(telling)
+    record.tries++
+    record.log.push(outcome.try)
+    record.state = fate.kind === 'later' ? 'waiting' : fate.kind
+    record.dueAt = fate.kind === 'later' ? fate.at : null
+    if (fate.kind === 'done' && isForPartner(telling.recipient) && record.fresh) {
+      this.#live.dropTelling(telling.id)
+    }
+  }
+
+  #replace(entry: ReplacedEntry): void {
+    const live = this.#live.get(entry.message.id)
+    if (!live || !this.#advance(live.message, entry.to, entry.at)) return
+    const { message } = live
+    message.text = entry.text
+    message.encoding = entry.encoding
+    message.segments = entry.segments
+    message.priceMicros = entry.priceMicros
+    message.priceCurrency = entry.priceCurrency
+    message.carrier = entry.carrier
+    message.sendAt = entry.sendAt
+    message.expiresAt = entry.expiresAt
+    message.dueAt = entry.dueAt
+    message.deadlineAt = entry.expiresAt
+    const unsaved = this.#live.touch(live)
+    unsaved.isReplaced = true
+    unsaved.events.push(...entry.events)
+  }
+
+  #replay({ message, replayedAs, at }: ReplayedEntry): void {
+    const live = this.#live.get(message.id)
+    if (!live || live.message.deadLetter === null) return
+    live.message.deadLetter = null
+    live.message.replayedAs = replayedAs
+    this.#live.touch(live).events.push({
+      messageId: message.id,
+      at,
+      type: 'replayed',
+      status: live.message.status,
+      detail: { replayed_as: replayedAs },
+    })
   }
 }
 
-/** The attempts that receipts touch, with all their segments, locked until the commit. */
-async function loadTracked(
-  pipeline: Pipeline,
-  matches: readonly Match[],
-): Promise<Map<string, Tracked>> {
-  const tracked = new Map<string, Tracked>()
-  const wanted = [...new Map(matches.map((match) => [keyOf(match), match])).values()]
-  if (wanted.length === 0) return tracked
-  const keys = unnest<Match>(
-    'v',
-    { message_id: ['uuid', (key) => key.message_id], attempt: ['int2', (key) => key.attempt] },
-    wanted,
-  )
-  const rows = await pipeline.read<TrackedRow>(
-    sql`
-      select a.message_id, a.attempt, a.segment, a.state, m.status, m.attempt as current_attempt,
-        a.carrier, m.partner, m.registered_delivery, m.to_number, m.from_sender, m.created_at
-      from ${keys}
-      join messages m on m.id = v.message_id
-      join attempts a on a.message_id = v.message_id and a.attempt = v.attempt
-      for update of m`,
-  )
-  for (const row of rows) {
-    const key = keyOf(row)
-    const message = tracked.get(key) ?? { row, segments: new Map(), settled: new Map() }
-    message.segments.set(row.segment, row.state)
-    tracked.set(key, message)
-  }
-  return tracked
+/** True for the queue of a partner, which has no log to keep. */
+export function isForPartner(recipient: string): boolean {
+  return recipient.startsWith('partner:')
 }
 
-/** Moves the receipt's segment forward, never back, and gives the line for the timeline. */
-function applyReceipt(message: Tracked, match: Match, receipt: Candidate): TimelineEvent {
-  const isDuplicate = isSettled(message.segments.get(match.segment) ?? match.state)
-  if (receipt.settles !== null && !isDuplicate) {
-    message.segments.set(match.segment, receipt.settles)
-    message.settled.set(match.segment, receipt)
-  }
+/** Tells recipients of one event apart: there is one partner and one callback at most. */
+function suffixOf(recipient: string): string {
+  return recipient.startsWith('endpoint:')
+    ? recipient.slice('endpoint:'.length)
+    : (recipient[0] ?? '')
+}
+
+function payloadOf(message: Message, at: Date, rawError: string | null): TellingPayload {
   return {
-    messageId: match.message_id,
+    messageId: message.id,
+    from: message.from,
+    to: message.to,
+    status: message.status,
+    errorCode: message.errorCode,
+    errorDetail: message.errorDetail,
+    rawError,
+    clientReference: message.clientReference,
+    segments: message.segments,
+    carrier: message.carrier,
+    submittedAt: message.createdAt.toISOString(),
+    doneAt: at.toISOString(),
+  }
+}
+
+function submittedEvent(entry: SubmittingEntry): TimelineEvent {
+  return {
+    messageId: entry.message.id,
+    at: entry.at,
+    type: 'submitted',
+    status: 'sending',
+    carrier: entry.carrier,
+    attempt: entry.attempt,
+    detail: {
+      pdus: entry.segmentCount,
+      ...(entry.replacements.length > 0 ? { replaced: entry.replacements } : {}),
+    },
+  }
+}
+
+function receiptEvent(
+  message: Message,
+  attempt: Attempt,
+  receipt: ReceiptEntry,
+  more: object,
+): TimelineEvent {
+  return {
+    messageId: message.id,
     at: receipt.receivedAt,
-    type: 'receipt',
-    status: message.row.status,
+    type: receipt.isQuery ? 'query' : 'receipt',
+    status: message.status,
     carrier: receipt.carrier,
-    attempt: match.attempt,
-    segment: match.segment,
+    attempt: attempt.attempt,
+    segment: attempt.segment,
     code: receipt.state.toLowerCase(),
     rawCode: receipt.rawError ?? undefined,
     detail: {
       carrier_message_id: receipt.carrierMessageId,
-      ...(isDuplicate ? { after_final: true } : {}),
-      ...(receipt.isNew ? {} : { came_before_response: true }),
+      raw: withoutText(receipt.rawText),
+      ...more,
     },
   }
 }
 
-/** The end that the segments now give the message, if it may still go there. */
-function endOf(message: Tracked, receipt: Candidate): End | undefined {
-  const status = statusOfSegments([...message.segments.values()])
-  if (status === undefined || !mayMove(message.row.status, status)) return undefined
-  // An earlier attempt can still turn out delivered; its failure is no news once another one runs.
-  const isPresent = message.row.attempt === message.row.current_attempt
-  return isPresent || status === 'delivered' ? { message, receipt, status } : undefined
+/** True for a segment of which the carrier has said nothing yet. */
+function isOpen(state: SegmentState): boolean {
+  return state === 'sending' || state === 'uncertain'
 }
 
-function writeSegments(pipeline: Pipeline, tracked: readonly Tracked[]): void {
-  const settled = tracked.flatMap(({ row, settled }) =>
-    [...settled].map(([segment, receipt]) => ({ row, segment, receipt })),
-  )
-  if (settled.length === 0) return
-  const rows = unnest<(typeof settled)[number]>(
-    'v',
-    {
-      message_id: ['uuid', ({ row }) => row.message_id],
-      attempt: ['int2', ({ row }) => row.attempt],
-      segment: ['int2', ({ segment }) => segment],
-      state: ['text', ({ receipt }) => receipt.settles],
-      at: ['timestamptz', ({ receipt }) => receipt.receivedAt],
-    },
-    settled,
-  )
-  pipeline.write(
-    sql`
-      update attempts a set state = v.state, receipt_at = v.at
-      from ${rows}
-      where a.message_id = v.message_id and a.attempt = v.attempt and a.segment = v.segment`,
-  )
+/** A receipt repeats the beginning of the message, which is no part of the record. */
+function withoutText(rawText: string): string {
+  const start = rawText.search(/\btext:/i)
+  return start < 0 ? rawText : rawText.slice(0, start).trimEnd()
 }
 
-function writeEnds(pipeline: Pipeline, ends: readonly End[]): void {
-  for (const status of ['delivered', 'undelivered', 'expired'] as const) {
-    const group = ends.filter((end) => end.status === status)
-    if (group.length === 0) continue
-    const rows = unnest<End>(
-      'v',
-      {
-        id: ['uuid', ({ message }) => message.row.message_id],
-        at: ['timestamptz', ({ receipt }) => receipt.receivedAt],
-        error_code: ['text', errorCodeOf],
-        error_detail: ['text', errorDetailOf],
-      },
-      group,
-    )
-    pipeline.write(
-      sql`
-        update messages m
-        set status = ${status}, updated_at = v.at, final_at = v.at, error_code = v.error_code,
-          error_detail = v.error_detail
-        from ${rows}
-        where m.id = v.id and m.status = any(${textArray(statesBefore(status))}::text[])`,
-    )
-  }
-}
-
-function errorCodeOf({ status, receipt }: End): string | null {
-  return status === 'delivered' ? null : receipt.state.toLowerCase()
-}
-
-function errorDetailOf({ status, receipt }: End): string | null {
-  if (status === 'delivered') return null
+function reasonOf(receipt: ReceiptEntry): string {
   const raw = receipt.rawError ? `, error ${receipt.rawError}` : ''
   return `${receipt.carrier} reported ${receipt.state}${raw}`
 }
 
-function owedFor(end: End): OutboxItem[] {
-  const { row } = end.message
-  return owedReceipt(
-    { partner: row.partner, registeredDelivery: row.registered_delivery },
-    {
-      messageId: row.message_id,
-      from: row.from_sender,
-      to: row.to_number,
-      status: end.status,
-      errorCode: errorCodeOf(end),
-      rawError: end.receipt.rawError,
-      submittedAt: new Date(row.created_at).toISOString(),
-      doneAt: end.receipt.receivedAt.toISOString(),
-    },
-  )
-}
-
-function keyOf(key: { readonly message_id: string; readonly attempt: number }): string {
-  return `${key.message_id}/${key.attempt}`
+function later(at: Date, ms: number): Date {
+  return new Date(at.getTime() + ms)
 }

@@ -3,11 +3,12 @@ import { decodeText } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
 import { buildUdh, concatElement } from '../encoding/udh.ts'
 import type { MessageRequest } from '../messages/intake.ts'
-import type { OutboxPayload } from '../messages/journal.ts'
 import type { RawContent } from '../messages/message.ts'
+import type { TellingPayload } from '../messages/telling.ts'
 import type { PduInput, SubmitSm } from '../smpp/pdu.ts'
 import { formatReceipt } from '../smpp/receipt-format.ts'
 import type { MessageState } from '../smpp/receipt-state.ts'
+import { parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
 
 /** data_coding values whose octets are nothing but text; anything else passes through as it is. */
@@ -18,6 +19,9 @@ const TON_INTERNATIONAL = 1
 const TON_ALPHANUMERIC = 5
 const MAX_RAW_OCTETS = 254
 
+/** Longer validities are cut, as SMSCs do: 30 days, the most that the HTTP API takes. */
+const MAX_VALIDITY_SECONDS = 2_592_000
+
 /**
  * The request that a partner's submit_sm makes.
  *
@@ -25,12 +29,11 @@ const MAX_RAW_OCTETS = 254
  * header, binary and flash messages pass through octet by octet; SAR segments get the header that
  * says the same.
  *
- * @throws {GatewayError} `schedule_unsupported`, `text_too_long`
+ * @param now - what relative times count from
+ * @throws {GatewayError} `send_at_invalid`, `validity_invalid`, `text_too_long`
  */
-export function requestOf(pdu: SubmitSm, systemId: string): MessageRequest {
-  if (pdu.schedule_delivery_time !== '') {
-    throw new GatewayError('schedule_unsupported', 'schedule_delivery_time must be empty')
-  }
+export function requestOf(pdu: SubmitSm, systemId: string, now: Date): MessageRequest {
+  const sendAt = readSchedule(pdu.schedule_delivery_time, now)
   const { text, raw } = contentOf(pdu)
   return {
     source: 'smpp',
@@ -44,7 +47,32 @@ export function requestOf(pdu: SubmitSm, systemId: string): MessageRequest {
     trafficClass: 'transactional',
     maxSegments: null,
     clientReference: null,
+    callbackUrl: null,
+    sendAt,
+    validitySeconds: readValidity(pdu.validity_period, now, sendAt ?? now),
   }
+}
+
+/** @see SMPP v3.4, section 5.2.15 (schedule_delivery_time) */
+function readSchedule(text: string, now: Date): Date | null {
+  if (text === '') return null
+  const time = parseSmppTime(text)
+  if (time) return resolveSmppTime(time, now)
+  throw new GatewayError('send_at_invalid', `schedule_delivery_time "${text}" is no time`)
+}
+
+/**
+ * Seconds from the instant of sending to the end of the validity, which the PDU counts from now.
+ *
+ * @see SMPP v3.4, section 5.2.16 (validity_period)
+ */
+function readValidity(text: string, now: Date, startAt: Date): number | null {
+  if (text === '') return null
+  const time = parseSmppTime(text)
+  if (!time) throw new GatewayError('validity_invalid', `validity_period "${text}" is no time`)
+  const seconds = Math.round((resolveSmppTime(time, now).getTime() - startAt.getTime()) / 1_000)
+  if (seconds > 0) return Math.min(seconds, MAX_VALIDITY_SECONDS)
+  throw new GatewayError('validity_invalid', `validity_period "${text}" ends before it begins`)
 }
 
 function contentOf(pdu: SubmitSm): { text: string; raw: RawContent | null } {
@@ -94,7 +122,7 @@ const STATE_BY_STATUS: Readonly<Record<string, MessageState>> = {
 }
 
 /** The deliver_sm that carries a receipt to a partner. */
-export function receiptPdu(payload: OutboxPayload, interfaceVersion: number): PduInput {
+export function receiptPdu(payload: TellingPayload, interfaceVersion: number): PduInput {
   const receipt = formatReceipt(
     {
       id: payload.messageId,

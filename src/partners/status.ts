@@ -10,7 +10,11 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   text_too_long: CommandStatus.ESME_RINVMSGLEN,
   text_not_encodable: CommandStatus.ESME_RSUBMITFAIL,
   no_route: CommandStatus.ESME_RINVDSTADR,
-  schedule_unsupported: CommandStatus.ESME_RINVSCHED,
+  send_at_invalid: CommandStatus.ESME_RINVSCHED,
+  validity_invalid: CommandStatus.ESME_RINVEXPIRY,
+  not_found: CommandStatus.ESME_RINVMSGID,
+  not_cancelable: CommandStatus.ESME_RCANCELFAIL,
+  already_final: CommandStatus.ESME_RCANCELFAIL,
   busy: CommandStatus.ESME_RTHROTTLED,
   queue_full: CommandStatus.ESME_RMSGQFUL,
 }

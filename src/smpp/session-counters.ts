@@ -21,7 +21,9 @@ export interface SessionCounters {
   /** Requests of ours that were put on the wire, `enquire_link` and `unbind` included. */
   readonly requestsSent: number
   readonly responsesMatched: number
-  /** Responses nobody waited for, for example those that came after their timeout. */
+  /** Responses after their timeout that somebody still wanted. */
+  readonly responsesLate: number
+  /** Responses nobody waited for, other ones after their timeout included. */
   readonly responsesUnmatched: number
   readonly requestsTimedOut: number
   /** Requests on the wire when the session ended, or answered by something unreadable. */
@@ -55,6 +57,7 @@ export function zeroCounters(): MutableCounters {
     sentByCommand: {},
     requestsSent: 0,
     responsesMatched: 0,
+    responsesLate: 0,
     responsesUnmatched: 0,
     requestsTimedOut: 0,
     requestsFailed: 0,

@@ -5,6 +5,7 @@ import { commandName, describeCommand, isResponse, responseNameOf } from './comm
 import { PduError, RequestError, SmppError } from './errors.ts'
 import { Fifo } from './fifo.ts'
 import { Inbound } from './inbound.ts'
+import { LateRequests } from './late-requests.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import { Output } from './output.ts'
 import type { CommandName, Pdu, PduInput } from './pdu.ts'
@@ -50,7 +51,18 @@ interface PendingRequest extends WindowEntry {
   readonly octets: Buffer
   /** The output batch it was written in. */
   batch: number
+  /** Wants the response even after the request has timed out. */
+  readonly onLateResponse: ((response: Pdu) => void) | undefined
   resolve(response: Pdu): void
+}
+
+/** How a request is to be treated. */
+export interface RequestOptions {
+  /**
+   * Told of a response that comes after the request was rejected with `response_timeout`, on the
+   * same connection. Kept for ten minutes, and for the latest 10,000 such requests of the session.
+   */
+  readonly onLateResponse?: ((response: Pdu) => void) | undefined
 }
 
 const DEFAULT_UNBIND_DRAIN_MS = 5000
@@ -80,6 +92,7 @@ export class Session {
   readonly #limits: Required<SessionLimits>
   readonly #window: Window<PendingRequest>
   readonly #queue = new Fifo<PendingRequest>()
+  readonly #late = new LateRequests()
   readonly #timers: SessionTimers
   readonly #output: Output
   readonly #inbound: Inbound
@@ -203,9 +216,9 @@ export class Session {
    * @throws {SmppError} `pdu_unencodable` when a field does not fit, `no_response_expected` for a
    *   command that is not a request with a response
    */
-  request(pdu: PduInput): Promise<Pdu> {
+  request(pdu: PduInput, options: RequestOptions = {}): Promise<Pdu> {
     return new Promise((resolve, reject) => {
-      this.#enqueue(pdu, resolve, reject)
+      this.#enqueue(pdu, options, resolve, reject)
     })
   }
 
@@ -271,7 +284,12 @@ export class Session {
     return this.#closed
   }
 
-  #enqueue(pdu: PduInput, resolve: (response: Pdu) => void, reject: (error: Error) => void): void {
+  #enqueue(
+    pdu: PduInput,
+    { onLateResponse }: RequestOptions,
+    resolve: (response: Pdu) => void,
+    reject: (error: Error) => void,
+  ): void {
     const command = pdu.command
     if (responseNameOf(command) === undefined) {
       const message = `${command} is not a request with a response`
@@ -300,6 +318,7 @@ export class Session {
       takesPlace: true,
       command,
       octets,
+      onLateResponse,
       resolve,
       reject,
     }
@@ -339,6 +358,7 @@ export class Session {
       takesPlace: false,
       command,
       octets: encodePdu({ command }),
+      onLateResponse: undefined,
       resolve: onResponse ?? ignore,
       // The timers judge whether the peer is alive; a late answer to this one PDU does not.
       reject: ignore,
@@ -360,7 +380,9 @@ export class Session {
     } else {
       this.#pausedAt = undefined
     }
-    const expired = this.#window.expire(now)
+    const expired = this.#window.expire(now, ({ sequence_number, onLateResponse }) => {
+      if (onLateResponse) this.#late.add(sequence_number, onLateResponse, now)
+    })
     if (expired === 0) return
     this.#counters.requestsTimedOut += expired
     this.#placesFreed = true
@@ -403,19 +425,30 @@ export class Session {
       this.#reply({ command: 'enquire_link_resp', sequence_number: pdu.sequence_number })
       return
     }
-    const entry = this.#window.take(pdu.sequence_number)
-    if (entry === undefined) {
-      this.#counters.responsesUnmatched++
-      return
-    }
-    this.#counters.responsesMatched++
-    this.#placesFreed = true
     if (pdu.command === 'generic_nack' && pdu.command_status === CommandStatus.ESME_ROK) {
       // Whoever looks at the status alone must not take a refusal for a success.
       pdu.command_status = CommandStatus.ESME_RUNKNOWNERR
     }
+    const entry = this.#window.take(pdu.sequence_number)
+    if (entry === undefined) {
+      this.#onUnexpectedResponse(pdu)
+      return
+    }
+    this.#counters.responsesMatched++
+    this.#placesFreed = true
     if (isBind(entry.command)) this.#onBindResponse(entry.command, pdu)
     entry.resolve(pdu)
+  }
+
+  /** Nobody waits for it in the window; its request may have timed out. */
+  #onUnexpectedResponse(response: Pdu): void {
+    const tell = this.#late.take(response.sequence_number, this.#now())
+    if (tell === undefined) {
+      this.#counters.responsesUnmatched++
+      return
+    }
+    this.#counters.responsesLate++
+    this.#guard('onLateResponse', () => tell(response))
   }
 
   #onBindResponse(command: CommandName, response: Pdu): void {
@@ -662,6 +695,7 @@ export class Session {
     const message = `the session ended: ${reason}`
     // First, because it may still write what is gathered.
     this.#shutDown(reason)
+    this.#late.clear()
     this.#failQueue(code, message, error)
     const batch = this.#output.batch
     this.#counters.requestsFailed += this.#window.failAll(

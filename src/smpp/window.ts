@@ -105,12 +105,17 @@ export class Window<Entry extends WindowEntry> {
     return entry
   }
 
-  /** Rejects the requests whose deadline has come with `response_timeout`; returns how many. */
-  expire(now: number): number {
+  /**
+   * Rejects the requests whose deadline has come with `response_timeout`; returns how many.
+   *
+   * @param onExpired - told of each before it is rejected
+   */
+  expire(now: number, onExpired?: (entry: Entry) => void): number {
     if (this.#open === 0) return 0
     const expired = this.#entries().filter((entry) => entry.deadline <= now)
     for (const entry of expired) {
       this.take(entry.sequence_number)
+      onExpired?.(entry)
       entry.reject(new RequestError('response_timeout', 'no response in time', true))
     }
     return expired.length

@@ -8,10 +8,11 @@ export type ColumnType =
   | 'int2'
   | 'int8'
   | 'timestamptz'
+  | 'json'
   | 'jsonb'
   | 'bytea'
 
-/** What a column of a batch may hold; `jsonb` takes any object. */
+/** What a column of a batch may hold; `json` and `jsonb` take any object. */
 export type ColumnValue = string | number | bigint | Date | Buffer | object | null | undefined
 
 /** Columns of a batch: the name in SQL, its type, and how to read it from a row. */
@@ -44,26 +45,50 @@ function arrayLiteral<Row>(
   read: (row: Row) => ColumnValue,
   rows: readonly Row[],
 ): string {
-  const items: string[] = []
+  const write = ELEMENT[type]
+  let literal = ''
   for (const row of rows) {
     const value = read(row)
-    items.push(value === null || value === undefined ? 'NULL' : element(type, value))
+    literal += value === null || value === undefined ? ',NULL' : `,${write(value)}`
   }
-  return `{${items.join(',')}}`
+  return `{${literal.slice(1)}}`
 }
 
-function element(type: ColumnType, value: NonNullable<ColumnValue>): string {
-  if (typeof value === 'number' || typeof value === 'bigint') return value.toString()
-  if (typeof value === 'string') return quote(value)
-  if (value instanceof Date) return `"${value.toISOString()}"`
-  if (Buffer.isBuffer(value)) return `"\\\\x${value.toString('hex')}"`
-  if (type === 'text[]') return quote(textArray(value as string[]))
-  return quote(json(value))
+type Value = NonNullable<ColumnValue>
+
+/** Writes a value as an element of an array literal; only texts can hold what needs quotes. */
+const ELEMENT: Readonly<Record<ColumnType, (value: Value) => string>> = {
+  uuid: String,
+  int2: String,
+  int8: String,
+  text: (value) => quote(String(value)),
+  'text[]': (value) => quote(textArray(value as string[])),
+  timestamptz: (value) => instant(value as Date),
+  bytea: (value) => `"\\\\x${(value as Buffer).toString('hex')}"`,
+  // JSON twice: its escapes of a text without control characters are those of an array literal.
+  json: (value) => JSON.stringify(json(value)),
+  jsonb: (value) => JSON.stringify(json(value)),
+}
+
+let latestMs = Number.NaN
+let latestText = ''
+
+/** An instant in ISO 8601; the instants of a batch are mostly the same few. */
+function instant(at: Date): string {
+  const ms = at.getTime()
+  if (ms !== latestMs) {
+    latestText = at.toISOString()
+    latestMs = ms
+  }
+  return latestText
 }
 
 /** PostgreSQL's jsonb refuses U+0000 and halves of surrogate pairs, which JSON writes as escapes. */
 function json(value: unknown): string {
-  return JSON.stringify(value).replace(/\\(u[0-9a-f]{4}|.)/g, (sequence) =>
+  const text = JSON.stringify(value)
+  // Hardly any text has an escape that needs a look.
+  if (!text.includes('\\u')) return text
+  return text.replace(/\\(u[0-9a-f]{4}|.)/g, (sequence) =>
     /^\\u(0000|d[89a-f])/.test(sequence) ? '\uFFFD' : sequence,
   )
 }

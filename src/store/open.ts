@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { PGlite } from '@electric-sql/pglite'
-import { type SQL, sql } from 'drizzle-orm'
+import { DrizzleQueryError, type SQL, sql } from 'drizzle-orm'
 import { type PgDatabase, PgDialect, type PgQueryResultHKT } from 'drizzle-orm/pg-core'
 import { drizzle as drizzlePglite } from 'drizzle-orm/pglite'
 import { migrate as migratePglite } from 'drizzle-orm/pglite/migrator'
@@ -9,6 +9,7 @@ import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
 import { GatewayError, messageOf } from '../core/errors.ts'
+import { type Cipher, NO_CIPHER } from './cipher.ts'
 import { takeFileLock } from './lock.ts'
 import { MIGRATIONS, readTemplate } from './template.ts'
 
@@ -19,6 +20,8 @@ export type Database = PgDatabase<PgQueryResultHKT, Record<string, never>>
 export interface Store {
   readonly kind: 'pglite' | 'postgres'
   readonly db: Database
+  /** Seals what is written and opens what is read; `messages/sealing.ts` says what. */
+  readonly cipher: Cipher
   /**
    * Runs raw SQL and gives its rows; `on` is a transaction, the whole database by default.
    *
@@ -39,6 +42,8 @@ const LOCK_WAIT_MS = 5_000
 export interface StoreOptions {
   readonly databaseUrl: string | undefined
   readonly dataDir: string
+  /** Without it everything is in the clear. */
+  readonly cipher?: Cipher
 }
 
 /**
@@ -48,17 +53,16 @@ export interface StoreOptions {
  *   `data_dir_unusable` or `migration_failed`, each naming the address or the folder
  */
 export function openStore(options: StoreOptions): Promise<Store> {
-  return options.databaseUrl === undefined
-    ? openPglite(options.dataDir)
-    : openPostgres(options.databaseUrl)
+  const { databaseUrl, dataDir, cipher } = options
+  return databaseUrl === undefined ? openPglite(dataDir, cipher) : openPostgres(databaseUrl, cipher)
 }
 
 /** PGlite in a folder, which nobody else may use meanwhile. */
-export async function openPglite(dataDir: string): Promise<Store> {
+export async function openPglite(dataDir: string, cipher?: Cipher): Promise<Store> {
   const lock = takeFileLock(`${dataDir}/linehaul.lock`)
   try {
     const client = await createPglite(dataDir)
-    const store = storeOnPglite(client)
+    const store = storeOnPglite(client, cipher)
     await migrated(() => migratePglite(drizzlePglite(client), { migrationsFolder: MIGRATIONS }))
     return {
       ...store,
@@ -101,20 +105,25 @@ async function layDown(dataDir: string): Promise<void> {
 }
 
 /** The store on a PGlite that is already migrated; closing it closes the client. */
-export function storeOnPglite(client: PGlite): Store {
+export function storeOnPglite(client: PGlite, cipher: Cipher = NO_CIPHER): Store {
   const db = drizzlePglite(client) as unknown as Database
   return {
     kind: 'pglite',
     db,
+    cipher,
     async query<Row extends object>(statement: SQL, on: Database = db) {
-      const result = (await on.execute(statement)) as unknown as { rows: Row[] }
-      return result.rows
+      try {
+        const result = (await on.execute(statement)) as unknown as { rows: Row[] }
+        return result.rows
+      } catch (error) {
+        throw withoutParameters(error)
+      }
     },
     close: () => client.close(),
   }
 }
 
-async function openPostgres(url: string): Promise<Store> {
+async function openPostgres(url: string, cipher: Cipher = NO_CIPHER): Promise<Store> {
   const client = createClient(url)
   try {
     await reached(client, url)
@@ -131,10 +140,15 @@ async function openPostgres(url: string): Promise<Store> {
     return {
       kind: 'postgres',
       db,
+      cipher,
       async query<Row extends object>(statement: SQL, on: Database = db) {
         const query = dialect.sqlToQuery(statement)
         const prepared = on._.session.prepareQuery(query, undefined, 'prepared', false)
-        return [...((await prepared.execute()) as Row[])]
+        try {
+          return [...((await prepared.execute()) as Row[])]
+        } catch (error) {
+          throw withoutParameters(error)
+        }
       },
       async close() {
         await client.end({ timeout: 10 })
@@ -145,6 +159,11 @@ async function openPostgres(url: string): Promise<Store> {
     await client.end({ timeout: 0 })
     throw error
   }
+}
+
+/** Drizzle tells the parameters in its message, and with them texts and numbers, to any log. */
+function withoutParameters(error: unknown): unknown {
+  return error instanceof DrizzleQueryError ? (error.cause ?? error) : error
 }
 
 function createClient(url: string): postgres.Sql {

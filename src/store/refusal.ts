@@ -1,11 +1,12 @@
 /**
  * SQLSTATE classes that pass: connection, transaction state (a standby that only reads), account,
- * missing database, serialization, resources, locks, shutdown, system, bug.
+ * missing database, serialization, statement (a schema that is not ours), resources, locks, shutdown,
+ * system, bug.
  */
-const PASSING_CLASSES = new Set(['08', '25', '28', '3D', '40', '53', '55', '57', '58', 'XX'])
+const PASSING_CLASSES = new Set(['08', '25', '28', '3D', '40', '42', '53', '55', '57', '58', 'XX'])
 
 /**
- * True when the database has judged the data or the statement, so that trying again cannot help;
+ * True when the database has judged the data, so that trying again cannot help;
  * false when it could not be reached or could not work now.
  *
  * @see PostgreSQL documentation, appendix A (error codes)

@@ -15,6 +15,7 @@ export class Metrics {
   readonly #segments: Counter
   readonly #ended: Counter
   readonly #receipts: Counter
+  readonly #erased: Counter
   readonly #commitEntries: Histogram
   readonly #acceptToSubmit: Histogram
 
@@ -49,6 +50,12 @@ export class Metrics {
       name: 'linehaul_receipts_total',
       help: 'Receipts from carriers, by normalised state.',
       labelNames: ['carrier', 'state'],
+      registers,
+    })
+    this.#erased = new Counter({
+      name: 'linehaul_erased_total',
+      help: 'What was erased because it had been kept long enough, by kind.',
+      labelNames: ['what'],
       registers,
     })
     this.#commitEntries = new Histogram({
@@ -124,6 +131,10 @@ export class Metrics {
 
   receipt(carrier: string, state: string): void {
     this.#receipts.inc({ carrier, state })
+  }
+
+  erased(what: string, count: number): void {
+    this.#erased.inc({ what }, count)
   }
 
   committed(entries: number): void {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { CarrierReceipt, OutboundMessage } from '../../src/carriers/carrier.ts'
+import type { CarrierReceipt, OutboundMessage, SegmentOutcome } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import type { CarrierConfig } from '../../src/config/schema.ts'
@@ -156,6 +156,36 @@ describe('SmppCarrier', () => {
     const throttled = carrier.prepare(message('Hi', '+447700999005'))
     expect((await throttled.send(1)).kind).toBe('throttled')
     expect((await throttled.send(1)).kind).toBe('accepted')
+  })
+
+  it('tells the answer of a segment that came too late for its request', async () => {
+    const { carrier, smsc } = await connected({ submitDelayMs: 1_500 })
+    const late = new Reports<SegmentOutcome>()
+    const submission = carrier.prepare(message('Hi'))
+    const outcome = await submission.send(1, (each) => late.add(each))
+    expect(outcome).toMatchObject({ kind: 'uncertain', reason: 'no response in time' })
+    await late.until(() => late.all.length > 0)
+    expect(late.all).toMatchObject([
+      { kind: 'accepted', carrierMessageId: smsc.submits()[0]?.messageId },
+    ])
+  })
+
+  it('asks what became of a segment', async () => {
+    const { carrier } = await connected({ receiptDelayMs: [60_000, 60_000] })
+    const { sender, to } = message('Hi')
+    const outcome = await carrier.prepare(message('Hi')).send(1)
+    const { carrierMessageId } = outcome as { carrierMessageId: string }
+    expect(await carrier.query?.({ sender, to, carrierMessageId })).toMatchObject({
+      kind: 'state',
+      settles: null,
+    })
+    expect(await carrier.query?.({ sender, to, carrierMessageId: 'nobody' })).toMatchObject({
+      kind: 'refused',
+    })
+    await carrier.close(0)
+    expect(await carrier.query?.({ sender, to, carrierMessageId })).toMatchObject({
+      kind: 'no_answer',
+    })
   })
 
   it('does not know what became of a segment without an answer', async () => {

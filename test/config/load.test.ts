@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeSettings, documentationRow } from '../../src/config/describe.ts'
 import { completeCarrier, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
+import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 
 const CONTRACT = `
@@ -62,6 +63,10 @@ describe('a good configuration', () => {
       tenants: [],
       carriers: [],
       partners: [],
+      policies: DEFAULT_POLICIES,
+      webhooks: { allowPrivateAddresses: false },
+      retention: { days: undefined, bodyDays: undefined },
+      encryption: { keys: [], active: undefined },
       sandbox: true,
       file: undefined,
     })
@@ -71,8 +76,17 @@ describe('a good configuration', () => {
     const config = load(CONTRACT)
     expect(config.sandbox).toBe(false)
     expect(config.file).toBe(join(cwd, 'linehaul.yaml'))
-    expect(config.tenants).toEqual([{ name: 'demo', apiKeys: ['test-key-1'] }])
-    expect(config.partners).toEqual([{ systemId: 'partner1', password: 'pw1', tenant: 'demo' }])
+    const retention = { days: undefined, bodyDays: undefined }
+    expect(config.tenants).toEqual([{ name: 'demo', apiKeys: ['test-key-1'], retention }])
+    expect(config.partners).toEqual([
+      {
+        systemId: 'partner1',
+        password: 'pw1',
+        tenant: 'demo',
+        duplicateWindowSeconds: 0,
+        duplicateKey: 'user_message_reference',
+      },
+    ])
     expect(config.carriers).toEqual([
       {
         name: 'alpha',
@@ -103,6 +117,7 @@ describe('a good configuration', () => {
         destinationTon: undefined,
         destinationNpi: undefined,
         destinationPlus: false,
+        userMessageReference: false,
         rates: [
           { prefix: '44', priceMicros: 35_000n, currency: 'EUR' },
           { prefix: '86', priceMicros: 21_000n, currency: 'USD' },
@@ -142,7 +157,7 @@ carriers:
 tenants: [{ name: "x-\${WINDOW}", api_keys: ["$\${PW}"] }]`
     const config = load(yaml, { PW: '0123', WINDOW: '25', YES: 'true' })
     expect(config.carriers[0]).toMatchObject({ password: '0123', window: 25, transliterate: true })
-    expect(config.tenants[0]).toEqual({ name: 'x-25', apiKeys: [`\${PW}`] })
+    expect(config.tenants[0]).toMatchObject({ name: 'x-25', apiKeys: [`\${PW}`] })
   })
 
   it('fills in a mapping that is used twice only once', () => {
@@ -413,8 +428,15 @@ describe('docs/configuration.md', () => {
     expect(rows).toHaveLength(describeSettings().length)
   })
 
-  it('shows an example that is accepted', () => {
-    const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? []
-    expect(load(example, { ALPHA_PASSWORD: 'secret' }).carriers).toHaveLength(1)
+  it('shows examples that are accepted', () => {
+    const key = Buffer.alloc(32, 1).toString('base64')
+    const old = Buffer.alloc(32, 2).toString('base64')
+    const env = { ALPHA_PASSWORD: 'secret', LINEHAUL_KEY_2026: key, LINEHAUL_KEY_2025: old }
+    const examples = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, each = '']) => each)
+    expect(examples).toHaveLength(3)
+    const [whole, policies, encryption] = examples.map((each) => load(each, env))
+    expect(whole?.carriers).toHaveLength(1)
+    expect(policies?.policies.otp.validitySeconds).toBe(300)
+    expect(encryption?.encryption.active).toBe('2026')
   })
 })

@@ -147,6 +147,7 @@ describe('GET /v1/messages', () => {
       })
       ids.push(((await response.json()) as ShownMessage).id)
     }
+    await own.settled()
     const set = (status: string, carrier: string, from: number, to: number) =>
       own.store.query(sql`
         update messages set status = ${status}, carrier = ${carrier}

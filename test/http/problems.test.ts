@@ -3,6 +3,11 @@ import { openTestApp, problemIn, type TestApp } from './test-app.ts'
 
 const GOOD = { to: '+447700900123', from: 'Linehaul', text: 'hello' }
 
+/** An instant so many days from now. */
+function fromNow(days: number): string {
+  return new Date(Date.now() + days * 86_400_000).toISOString()
+}
+
 let api: TestApp
 
 beforeAll(async () => {
@@ -24,12 +29,25 @@ describe('one field is wrong', () => {
     ['text_too_long', { ...GOOD, text: 'x'.repeat(400), max_segments: 2 }, '/text'],
     ['text_not_encodable', { ...GOOD, text: 'ğ', encoding: 'gsm7' }, '/text'],
     ['no_route', { ...GOOD, to: '+14155552671' }, '/to'],
+    ['send_at_invalid', { ...GOOD, send_at: '2020-01-01T00:00:00Z' }, '/send_at'],
+    ['send_at_invalid', { ...GOOD, send_at: fromNow(401) }, '/send_at'],
+    ['validation_failed', { ...GOOD, send_at: 'tomorrow' }, '/send_at'],
+    ['validation_failed', { ...GOOD, validity_seconds: 0 }, '/validity_seconds'],
+    ['validation_failed', { ...GOOD, validity_seconds: 2_592_001 }, '/validity_seconds'],
+    ['webhook_url_invalid', { ...GOOD, callback_url: 'example.com/told' }, '/callback_url'],
+    ['webhook_url_invalid', { ...GOOD, callback_url: 'ftp://example.com/' }, '/callback_url'],
+    ['webhook_url_invalid', { ...GOOD, callback_url: 'https://a:b@example.com/' }, '/callback_url'],
+    ['webhook_address_refused', { ...GOOD, callback_url: 'http://127.0.0.1/' }, '/callback_url'],
+    ['webhook_address_refused', { ...GOOD, callback_url: 'http://[::1]:80/' }, '/callback_url'],
   ])('%s: %j', async (code, body, pointer) => {
     const before = await api.rowCount()
-    const response = await api.post(body)
-    expect(response.status).toBe(422)
-    const problem = await problemIn(response)
-    expect(problem).toMatchObject({ code, errors: [{ pointer, detail: problem.detail }] })
+    for (const more of [{}, { dry_run: true }]) {
+      const response = await api.post({ ...body, ...more })
+      expect(response.status).toBe(422)
+      const problem = await problemIn(response)
+      expect(problem).toMatchObject({ code, errors: [{ pointer }] })
+      expect(problem.detail).toContain(problem.errors?.[0]?.detail)
+    }
     expect(await api.rowCount()).toBe(before)
   })
 

@@ -10,13 +10,29 @@ import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { AppEnv } from '../../src/http/env.ts'
 import { Archive } from '../../src/messages/archive.ts'
+import { Cancellation } from '../../src/messages/cancellation.ts'
+import { DeadLetters } from '../../src/messages/dead-letters.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import { endEntry } from '../../src/messages/endings.ts'
+import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
+import { LiveMessages } from '../../src/messages/live.ts'
+import { OutboxLog } from '../../src/messages/outbox-log.ts'
+import { Replacement } from '../../src/messages/replacement.ts'
+import { Resolution } from '../../src/messages/resolution.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { Spool } from '../../src/messages/spool.ts'
+import { TableWriter } from '../../src/messages/table-writer.ts'
+import { Teller } from '../../src/messages/teller.ts'
+import { Tracker } from '../../src/messages/tracker.ts'
+import { Withdrawal } from '../../src/messages/withdrawal.ts'
 import { PrefixTable } from '../../src/routing/prefix-table.ts'
 import type { Rate } from '../../src/routing/router.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
+import { AddressGuard } from '../../src/webhooks/address-guard.ts'
+import { Endpoints } from '../../src/webhooks/endpoints.ts'
+import { WebhookSender } from '../../src/webhooks/sender.ts'
+import { testPolicies } from '../messages/harness.ts'
 import { openTestPglite } from '../support/database.ts'
 
 /** Limits to test the gateway at. */
@@ -30,11 +46,17 @@ export interface TestApp {
   readonly app: OpenAPIHono<AppEnv>
   readonly store: Store
   readonly intake: Intake
+  readonly spool: Spool
+  readonly keys: IdempotencyKeys
   /** Codes of the refusals that were counted. */
   readonly refused: string[]
   /** A request of the tenant `demo`, unless the headers say otherwise. */
   request(path: string, init?: RequestInit): Promise<Response>
   post(body: unknown, headers?: Record<string, string>): Promise<Response>
+  /** Resolves when the tables hold everything. */
+  settled(): Promise<void>
+  /** Ends a waiting message as the sweeper does after its validity: then it is a dead letter. */
+  bury(id: string): Promise<void>
   /** Rows in the tables that a message is written to. */
   rowCount(): Promise<number>
   close(): Promise<void>
@@ -75,20 +97,78 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const clock = systemClock
   const routes = new Routes(carriers, clock)
   const { maxPending, maxQueued } = options
-  const spool = new Spool({ store, logger, ...(maxPending === undefined ? {} : { maxPending }) })
+  const node = 'test'
+  await store.query(sql`insert into nodes (id, started_at) values (${node}, now())`)
+  const live = new LiveMessages()
+  const tracker = new Tracker({
+    live,
+    recipientsFor: () => [],
+    receiptDeadlineMs: () => 72 * 3_600_000,
+  })
+  const spool = new Spool({
+    store,
+    logger,
+    node,
+    onCommit: (batch) => {
+      tracker.apply(batch)
+      tables.wake()
+    },
+    ...(maxPending === undefined ? {} : { maxPending }),
+  })
+  const tables = new TableWriter({
+    store,
+    live,
+    node,
+    logger,
+    committedSeq: () => spool.committedSeq,
+  })
+  const work = { store, spool, live, tables, node, policyFor: testPolicies(), logger, clock }
   const dispatcher = new Dispatcher({
+    ...work,
     carriers: new Map(carriers.map(({ carrier }) => [carrier.name, carrier])),
     routes,
-    spool,
-    logger,
-    clock,
     ...(maxQueued === undefined ? {} : { maxQueued }),
   })
-  const intake = new Intake({ routes, spool, dispatcher, clock })
+  const guard = new AddressGuard({ allowPrivateAddresses: false })
+  const endpoints = await Endpoints.open(store, guard, clock)
+  const webhooks = new WebhookSender({
+    endpoints,
+    guard,
+    logger,
+    version: '0.0.0',
+    onReady: () => {},
+  })
+  const teller = new Teller({
+    store,
+    spool,
+    tables,
+    transportFor: () => webhooks,
+    logger,
+    clock,
+  })
+  const intake = new Intake({
+    routes,
+    spool,
+    dispatcher,
+    policyFor: work.policyFor,
+    isBehind: () => false,
+    checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    clock,
+  })
+  const withdrawal = new Withdrawal({ ...work, dispatcher })
+  const keys = new IdempotencyKeys(work)
   const refused: string[] = []
   const app = createApp({
     intake,
-    archive: new Archive(store),
+    archive: new Archive(store, live, tables),
+    keys,
+    cancellation: new Cancellation({ ...work, withdrawal, carriers: new Map() }),
+    replacement: new Replacement({ ...work, withdrawal, intake, dispatcher }),
+    deadLetters: new DeadLetters({ ...work, intake }),
+    resolution: new Resolution({ ...work, dispatcher }),
+    endpoints,
+    webhookSender: webhooks,
+    webhookEvents: new OutboxLog(store, tables, teller),
     access,
     logger,
     version: '0.0.0',
@@ -103,6 +183,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     app,
     store,
     intake,
+    spool,
+    keys,
     refused,
     request,
     post: (body, headers = {}) =>
@@ -111,7 +193,21 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
         headers: { 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
+    settled: () => tables.flush(),
+    async bury(id) {
+      const [found] = await store.query<{ tenant_id: string }>(
+        sql`select tenant_id from messages where id = ${id}`,
+      )
+      const taken = await withdrawal.take(
+        found?.tenant_id ?? live.get(id)?.message.tenantId ?? '',
+        id,
+      )
+      if (!taken.isTaken) throw new Error(`${id} does not wait`)
+      await spool.write(endEntry(taken.message, 'expired', new Date()))
+      live.letGo(taken.live)
+    },
     async rowCount() {
+      await tables.flush()
       const [row] = await store.query<{ rows: number }>(
         sql`select ((select count(*) from messages) + (select count(*) from events))::int as rows`,
       )
@@ -120,6 +216,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     async close() {
       await dispatcher.stop(0)
       await spool.close()
+      await tables.close()
+      await webhooks.close()
       await store.close()
     },
   }

@@ -2,16 +2,10 @@ import { afterEach, expect, test } from 'vitest'
 import { openAccess } from '../../src/accounts/access.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
-import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { Archive } from '../../src/messages/archive.ts'
-import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import { Intake } from '../../src/messages/intake.ts'
-import { Routes } from '../../src/messages/routes.ts'
-import { Spool } from '../../src/messages/spool.ts'
-import { PrefixTable } from '../../src/routing/prefix-table.ts'
-import type { Rate } from '../../src/routing/router.ts'
+import { Harness, request } from '../messages/harness.ts'
 import { openTestPglite } from '../support/database.ts'
 import { SmppPeer } from '../support/smpp-peer.ts'
 
@@ -28,9 +22,6 @@ test('a half-sent message does not keep a stopping gateway from stopping', async
   const store = await openTestPglite()
   cleanUps.push(() => store.close())
   const tenant = (await openAccess(store, [{ name: 'demo', apiKeys: [] }])).tenantNamed('demo')
-  const rates = new PrefixTable<Rate>()
-  rates.set('44', { priceMicros: 35_000n, currency: 'EUR' })
-  const clock = systemClock
   const logger = silentLogger
   const carrier = new SmppCarrier({
     config: completeCarrier({
@@ -49,33 +40,19 @@ test('a half-sent message does not keep a stopping gateway from stopping', async
       onCapacityChange: (name) => dispatcher.onCapacityChange(name),
     },
   })
-  const routes = new Routes([{ carrier, rates }], clock)
-  const spool = new Spool({ store, logger })
-  const carriers = new Map([[carrier.name, carrier]])
-  const dispatcher = new Dispatcher({ carriers, routes, spool, logger, clock })
-  const intake = new Intake({ routes, spool, dispatcher, clock })
+  const harness = await Harness.open(store, [carrier])
+  const { dispatcher, intake } = harness
   carrier.start()
   const tenantId = tenant?.id ?? ''
-  const message = await intake.accept(tenantId, {
-    source: 'rest',
-    partner: null,
-    to: '+447700900123',
-    from: 'Linehaul',
-    text: 'x'.repeat(600),
-    raw: null,
-    registeredDelivery: 0,
-    encoding: 'auto',
-    trafficClass: 'transactional',
-    maxSegments: null,
-    clientReference: null,
-  })
+  const message = await intake.accept(tenantId, request({ text: 'x'.repeat(600) }))
   await peer.until(() => peer.submits.length === 2)
   // As main does it; nothing here may wait for a bind that will not come back.
   await dispatcher.stop(10)
   await carrier.close(10)
   await dispatcher.drained()
-  await spool.close()
-  const found = await new Archive(store).find(tenantId, message.id)
+  await harness.close()
+  const { live, tables } = harness.journal
+  const found = await new Archive(store, live, tables).find(tenantId, message.id)
   expect(found?.message.error_code).toBe('partially_sent')
   expect(peer.submits).toHaveLength(2)
 }, 15_000)

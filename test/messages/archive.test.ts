@@ -1,39 +1,34 @@
+import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Archive } from '../../src/messages/archive.ts'
-import type { OutboxItem } from '../../src/messages/journal.ts'
 import type { Message } from '../../src/messages/message.ts'
-import { readOutbox, removeFromOutbox } from '../../src/messages/outbox.ts'
 import { loadQuality, registerCarriers, saveQuality } from '../../src/messages/quality-store.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases } from '../support/database.ts'
-import {
-  accepted,
-  moved,
-  partnerMessage,
-  sent,
-  submitting,
-  TENANT,
-  testMessage,
-  write,
-} from './builders.ts'
+import { accepted, ids, Journal, moved, submitting, TENANT, testMessage } from './builders.ts'
 
 const OTHER_TENANT = '01890000-0000-7000-8000-000000000002'
 
 describe.each(testDatabases())('what is stored on $name', ({ open }) => {
   let store: Store
+  let journal: Journal
 
   beforeAll(async () => {
     store = await open()
+    journal = await Journal.open(store)
   })
-  afterAll(() => store.close())
+  afterAll(async () => {
+    await journal.close()
+    await store.close()
+  })
 
   describe('Archive', () => {
     const messages: Message[] = []
     let archive: Archive
 
     beforeAll(async () => {
-      archive = new Archive(store)
+      archive = new Archive(store, journal.live, journal.tables)
       for (let n = 0; n < 10; n++) {
         const message = testMessage({
           to: n % 2 ? '+447700900001' : '+447700900002',
@@ -43,11 +38,10 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
           createdAt: new Date(Date.UTC(2026, 0, n + 1)),
         })
         messages.push(message)
-        await write(store, accepted(message))
+        await journal.write(accepted(message))
       }
-      await write(store, accepted(testMessage({ tenantId: OTHER_TENANT })))
-      await write(
-        store,
+      await journal.write(accepted(testMessage({ tenantId: OTHER_TENANT })))
+      await journal.write(
         submitting(messages[0] as Message),
         moved(messages[1] as Message, 'failed'),
       )
@@ -94,7 +88,7 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
 
     it('finds a message with its timeline, oldest line first', async () => {
       const message = testMessage()
-      await sent(store, message, 'x')
+      await journal.sent(message, 'x')
       const found = await archive.find(TENANT, message.id)
       expect(found?.message).toMatchObject({
         id: message.id,
@@ -103,6 +97,19 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
         created_at: message.createdAt,
       })
       expect(found?.timeline.map(({ type }) => type)).toEqual(['accepted', 'submitted', 'response'])
+    })
+
+    it('sees what is committed, although the tables lag behind', async () => {
+      const message = testMessage({ clientReference: 'fresh' })
+      await journal.spool.write(accepted(message))
+      await journal.spool.write(submitting(message))
+      expect(await store.query(sql`select id from messages where id = ${message.id}`)).toEqual([])
+      const found = await archive.find(TENANT, message.id)
+      expect(found?.message).toMatchObject({ status: 'sending' })
+      expect(found?.timeline.map(({ type }) => type)).toEqual(['accepted', 'submitted'])
+      await journal.spool.write(moved(message, 'sent', { answers: ids('y') }))
+      const listed = await archive.list(TENANT, { clientReference: 'fresh', limit: 1 })
+      expect(listed).toMatchObject([{ status: 'sent' }])
     })
 
     it("does not find another tenant's message", async () => {
@@ -136,29 +143,6 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
       const before = await loadQuality(store)
       await registerCarriers(store, [{ name: 'alpha', type: 'http' }], new Date())
       expect(await loadQuality(store)).toEqual(expect.arrayContaining(before))
-    })
-  })
-
-  describe('the outbox', () => {
-    it('gives a partner its items oldest first, until they are removed', async () => {
-      const messages = ['acme', 'other', 'acme', 'acme'].map((partner) =>
-        partnerMessage({ partner, from: 'A"\\' }),
-      )
-      await write(store, ...messages.map(accepted))
-      const { outbox } = await write(store, ...messages.map((message) => moved(message, 'failed')))
-      const [first, other, second, third] = outbox as [
-        OutboxItem,
-        OutboxItem,
-        OutboxItem,
-        OutboxItem,
-      ]
-      expect(outbox).toHaveLength(4)
-      expect(await readOutbox(store, 'acme', 2)).toEqual([first, second])
-      await removeFromOutbox(store, [first.id, second.id])
-      await removeFromOutbox(store, [])
-      expect(await readOutbox(store, 'acme', 10)).toEqual([third])
-      expect(await readOutbox(store, 'other', 10)).toEqual([other])
-      expect(await readOutbox(store, 'nobody', 10)).toEqual([])
     })
   })
 })

@@ -2,26 +2,37 @@ import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import type {
   AcceptedEntry,
-  CommitEffects,
+  Effects,
+  Ending,
   JournalEntry,
   MovedEntry,
   ReceiptEntry,
   SegmentAnswer,
   SubmittingEntry,
 } from '../../src/messages/journal.ts'
-import { writeJournal } from '../../src/messages/journal-writer.ts'
+import { LiveMessages } from '../../src/messages/live.ts'
 import type { Message } from '../../src/messages/message.ts'
+import { ReceiptMatcher } from '../../src/messages/receipt-matcher.ts'
+import { owesReceipt } from '../../src/messages/recipients.ts'
+import { Spool } from '../../src/messages/spool.ts'
+import { TableWriter } from '../../src/messages/table-writer.ts'
+import { loadMessages } from '../../src/messages/tables.ts'
+import type { Telling } from '../../src/messages/telling.ts'
+import { type RecipientsFor, Tracker } from '../../src/messages/tracker.ts'
 import type { Store } from '../../src/store/open.ts'
 import type { attempts } from '../../src/store/schema/attempts.ts'
 import type { events } from '../../src/store/schema/events.ts'
 import type { messages } from '../../src/store/schema/messages.ts'
 import type { outbox } from '../../src/store/schema/outbox.ts'
 import type { receipts } from '../../src/store/schema/receipts.ts'
+import { keepingLogger } from './keeping-logger.ts'
 
 export const TENANT = '01890000-0000-7000-8000-000000000001'
 
 /** A message of one segment that waits for carrier `alpha`. */
 export function testMessage(more: Partial<Message> = {}): Message {
+  const createdAt = more.createdAt ?? new Date()
+  const expiresAt = new Date(createdAt.getTime() + 72 * 3_600_000)
   return {
     id: uuidv7(),
     tenantId: TENANT,
@@ -38,13 +49,26 @@ export function testMessage(more: Partial<Message> = {}): Message {
     maxSegments: null,
     trafficClass: 'transactional',
     clientReference: null,
+    callbackUrl: null,
     country: 'GB',
     priceMicros: 35_000n,
     priceCurrency: 'EUR',
-    createdAt: new Date(),
+    createdAt,
+    sendAt: null,
+    expiresAt,
+    replayOf: null,
     status: 'queued',
     carrier: 'alpha',
     attempt: 0,
+    failures: 0,
+    errorCode: null,
+    errorDetail: null,
+    updatedAt: createdAt,
+    finalAt: null,
+    dueAt: null,
+    deadlineAt: expiresAt,
+    deadLetter: null,
+    replayedAs: null,
     ...more,
   }
 }
@@ -75,6 +99,7 @@ export function submitting(
     segmentCount: message.segments,
     replacements: [],
     at: new Date(),
+    deadlineAt: new Date(Date.now() + 72 * 3_600_000),
     ...more,
   }
 }
@@ -108,6 +133,10 @@ export function moved(
     events: [{ messageId: message.id, at, type: 'response', status: to, attempt }],
     errorCode: null,
     errorDetail: null,
+    failures: message.failures,
+    dueAt: null,
+    deadlineAt: message.deadlineAt,
+    deadLetter: null,
     ...more,
   }
 }
@@ -140,20 +169,146 @@ export function receipt(
   }
 }
 
-/** Writes entries in one transaction, as the spool does. */
-export function write(store: Store, ...entries: readonly JournalEntry[]): Promise<CommitEffects> {
-  return store.db.transaction((tx) => writeJournal(store, tx, entries))
+/** How a {@link Journal} is made. */
+export interface JournalOptions {
+  readonly node?: string
+  readonly maxKept?: number
+  readonly gatherMs?: number
+  /** Who is told of an event; partners of what they are owed, by default. */
+  readonly recipientsFor?: RecipientsFor
 }
 
-/** Accepts a message and writes its first submit with the carrier's answer. */
-export async function sent(
-  store: Store,
-  message: Message,
-  ...carrierMessageIds: readonly string[]
-): Promise<void> {
-  await write(store, accepted(message))
-  await write(store, submitting(message))
-  await write(store, moved(message, 'sent', { answers: ids(...carrierMessageIds) }))
+const partnersOnly: RecipientsFor = (message, status) =>
+  owesReceipt(message, status) ? [{ recipient: `partner:${message.partner}`, url: null }] : []
+
+/** What entries have brought about. */
+export interface Came {
+  readonly endings: readonly Ending[]
+  readonly tellings: readonly Telling[]
+}
+
+/** The life of messages from the journal to the tables, with nothing in front or behind. */
+export class Journal {
+  readonly node: string
+  readonly logger = keepingLogger()
+  readonly store: Store
+  readonly live: LiveMessages
+  readonly tracker: Tracker
+  readonly spool: Spool
+  readonly tables: TableWriter
+  readonly matcher: ReceiptMatcher
+  /** All that entries have brought about. */
+  readonly effects: { endings: Ending[]; tellings: Telling[] } = { endings: [], tellings: [] }
+
+  /** Told after every commit. */
+  onWritten: () => void = () => {}
+
+  /** @param node - the process; another one for a start after a crash */
+  constructor(store: Store, options: JournalOptions = {}) {
+    const { node = 'test', gatherMs, recipientsFor = partnersOnly, ...more } = options
+    const { logger } = this
+    this.store = store
+    this.node = node
+    this.live = new LiveMessages(more)
+    const { live } = this
+    this.tracker = new Tracker({
+      live,
+      recipientsFor,
+      receiptDeadlineMs: () => 72 * 3_600_000,
+    })
+    this.spool = new Spool({ store, logger, node, onCommit: (batch) => this.#onCommit(batch) })
+    this.tables = new TableWriter({
+      store,
+      live,
+      node,
+      logger,
+      committedSeq: () => this.spool.committedSeq,
+      ...(gatherMs === undefined ? {} : { gatherMs }),
+    })
+    this.matcher = new ReceiptMatcher({
+      store,
+      live,
+      tracker: this.tracker,
+      onEffects: (effects) => this.onEffects(effects),
+      logger,
+    })
+  }
+
+  /** Opens it on a database without an earlier run. */
+  static async open(store: Store, options: JournalOptions = {}): Promise<Journal> {
+    const journal = new Journal(store, options)
+    await store.query(sql`delete from nodes`)
+    await store.query(sql`insert into nodes (id, started_at) values (${journal.node}, now())`)
+    await store.query(sql`delete from journal`)
+    return journal
+  }
+
+  /** Writes entries, one commit each, brings them into the tables, and gives what came of it. */
+  write(...entries: readonly JournalEntry[]): Promise<Came> {
+    return this.#noting(async () => {
+      for (const entry of entries) await this.#commit(entry)
+    })
+  }
+
+  /** As {@link write}, with one commit for all. */
+  batch(...entries: readonly JournalEntry[]): Promise<Came> {
+    return this.#noting(() => this.#commit(...entries))
+  }
+
+  /** What the tables alone know is brought into memory, as those do who work on a message. */
+  async #commit(...entries: readonly JournalEntry[]): Promise<void> {
+    const needed = entries.flatMap((entry) => ('message' in entry ? [entry.message.id] : []))
+    for (const { message, attempts } of await loadMessages(this.store, needed)) {
+      this.live.adopt(message, attempts)
+    }
+    // As the dispatcher does: what somebody works on stays in memory.
+    const free = needed.flatMap((id) => this.live.get(id) ?? []).filter(({ isHeld }) => !isHeld)
+    for (const live of free) this.live.hold(live)
+    await this.spool.write(...entries)
+    for (const live of free) this.live.letGo(live)
+  }
+
+  async #noting(write: () => Promise<void>): Promise<Came> {
+    const { endings, tellings } = this.effects
+    const [endingsBefore, tellingsBefore] = [endings.length, tellings.length]
+    await write()
+    await this.settled()
+    return { endings: endings.slice(endingsBefore), tellings: tellings.slice(tellingsBefore) }
+  }
+
+  /** Resolves when receipts are matched and the tables hold everything. */
+  async settled(): Promise<void> {
+    await this.matcher.settled()
+    await this.tables.flush()
+  }
+
+  /** Accepts a message and writes its first submit with the carrier's answer. */
+  sent(message: Message, ...carrierMessageIds: readonly string[]): Promise<Came> {
+    return this.write(
+      accepted(message),
+      submitting(message),
+      moved(message, 'sent', { answers: ids(...carrierMessageIds) }),
+    )
+  }
+
+  /** Writes what there is and stops. */
+  async close(): Promise<void> {
+    await this.matcher.close()
+    await this.spool.close()
+    await this.tables.close()
+  }
+
+  onEffects(effects: Effects): void {
+    this.effects.endings.push(...effects.endings)
+    this.effects.tellings.push(...effects.tellings)
+    this.matcher.offer(effects.unmatched)
+  }
+
+  #onCommit(batch: readonly JournalEntry[]): void {
+    this.onEffects(this.tracker.apply(batch))
+    this.tables.wake()
+    this.onWritten()
+  }
 }
 
 type MessageRow = typeof messages.$inferSelect

@@ -1,10 +1,12 @@
 import type {
+  CancelOutcome,
   Carrier,
   Content,
   ContentLayout,
   OutboundMessage,
   SegmentOutcome,
   Submission,
+  SubmittedSegment,
 } from '../../src/carriers/carrier.ts'
 import { planText } from '../../src/encoding/segment.ts'
 
@@ -38,6 +40,8 @@ export class FakeCarrier implements Carrier {
     })
     return { encoding, segments: segmentCount }
   }
+  /** Set by tests of carriers that have such a request. */
+  cancel?: (segment: SubmittedSegment) => Promise<CancelOutcome>
   #lastId = 0
 
   constructor(name: string, answer?: (segment: SentSegment) => Answer) {

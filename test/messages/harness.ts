@@ -1,34 +1,22 @@
+import type { Carrier } from '../../src/carriers/carrier.ts'
+import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import type { LogCall, Logger } from '../../src/core/logger.ts'
+import type { ClassPolicy } from '../../src/core/policy.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { Intake, type MessageRequest } from '../../src/messages/intake.ts'
 import { type PricedCarrier, Routes } from '../../src/messages/routes.ts'
-import { Spool } from '../../src/messages/spool.ts'
+import type { PolicyFor } from '../../src/messages/settle.ts'
+import type { Spool } from '../../src/messages/spool.ts'
+import { Sweeper } from '../../src/messages/sweeper.ts'
 import { PrefixTable } from '../../src/routing/prefix-table.ts'
 import type { Rate } from '../../src/routing/router.ts'
 import type { Store } from '../../src/store/open.ts'
-import type { FakeCarrier } from './fake-carrier.ts'
-
-/** A logger that keeps its lines: level, message and fields. */
-export function keepingLogger(): Logger & { readonly lines: [string, string, object][] } {
-  const lines: [string, string, object][] = []
-  const log =
-    (level: string): LogCall =>
-    (fields, message) => {
-      lines.push([level, message, fields])
-    }
-  return {
-    lines,
-    debug: log('debug'),
-    info: log('info'),
-    warn: log('warn'),
-    error: log('error'),
-  }
-}
+import { Journal } from './builders.ts'
+import { keepingLogger } from './keeping-logger.ts'
 
 /** A carrier that charges the same everywhere. */
 export function priced(
-  carrier: FakeCarrier,
+  carrier: Carrier,
   priceMicros: bigint,
   prefixes: readonly string[] = [''],
 ): PricedCarrier {
@@ -37,46 +25,82 @@ export function priced(
   return { carrier, rates }
 }
 
+/** The default policies, with a resend where a test asks for it. */
+export function testPolicies(more: Partial<ClassPolicy> = {}): PolicyFor {
+  return (trafficClass) => ({ ...DEFAULT_POLICIES[trafficClass], ...more })
+}
+
+/** What differs from a gateway's defaults. */
+export interface HarnessOptions {
+  readonly maxQueued?: number
+  readonly laneCapacity?: number
+  readonly policy?: Partial<ClassPolicy>
+}
+
 /** Everything between a front door and the carriers; the first carrier is the cheapest. */
 export class Harness {
+  readonly journal: Journal
   readonly spool: Spool
   readonly routes: Routes
   readonly dispatcher: Dispatcher
   readonly intake: Intake
+  readonly sweeper: Sweeper
   readonly logger = keepingLogger()
   readonly clock: Clock
   now: Date | undefined
   readonly #waiters = new Set<() => void>()
 
-  constructor(
-    store: Store,
-    carriers: readonly FakeCarrier[],
-    options: { readonly maxQueued?: number } = {},
-  ) {
+  constructor(journal: Journal, carriers: readonly Carrier[], options: HarnessOptions = {}) {
+    const { policy, ...more } = options
+    this.journal = journal
     this.clock = () => this.now ?? new Date()
-    this.spool = new Spool({
-      store,
-      logger: this.logger,
-      onCommit: () => {
-        // The entries' promises come first, then what they set going.
-        setImmediate(() => this.check())
-      },
-    })
-    const { spool, logger, clock } = this
+    // The entries' promises come first, then what they set going.
+    journal.onWritten = () => setImmediate(() => this.check())
+    const { store, live, tables, spool } = journal
+    this.spool = spool
+    const { logger, clock } = this
     this.routes = new Routes(
       carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)),
       clock,
     )
     const { routes } = this
+    const policyFor = testPolicies(policy)
+    const work = { store, spool, live, tables, node: journal.node, policyFor, logger, clock }
     this.dispatcher = new Dispatcher({
+      ...work,
       carriers: new Map(carriers.map((carrier) => [carrier.name, carrier])),
       routes,
-      spool,
-      logger,
-      clock,
-      ...options,
+      // No jitter: a wait is as long as the policy's bound.
+      random: () => 0.999,
+      ...more,
     })
-    this.intake = new Intake({ routes, spool, dispatcher: this.dispatcher, clock })
+    const { dispatcher } = this
+    this.intake = new Intake({
+      routes,
+      spool,
+      dispatcher,
+      policyFor,
+      isBehind: () => false,
+      checkCallbackUrl: () => {},
+      clock,
+    })
+    this.sweeper = new Sweeper({ ...work, dispatcher })
+  }
+
+  /** A harness on a database without an earlier run. */
+  static async open(
+    store: Store,
+    carriers: readonly Carrier[],
+    options: HarnessOptions & { readonly gatherMs?: number } = {},
+  ): Promise<Harness> {
+    const { gatherMs = 20, ...more } = options
+    return new Harness(await Journal.open(store, { gatherMs }), carriers, more)
+  }
+
+  /** Resolves when the dispatcher holds nothing any more, and the tables say so. */
+  async idle(): Promise<void> {
+    await this.until(() => this.dispatcher.heldCount === 0)
+    await this.journal.settled()
   }
 
   /** Resolves when the condition holds; it is looked at after every commit and {@link check}. */
@@ -99,7 +123,8 @@ export class Harness {
   async close(): Promise<void> {
     await this.dispatcher.stop(0)
     await this.dispatcher.drained()
-    await this.spool.close()
+    await this.sweeper.close()
+    await this.journal.close()
   }
 }
 
@@ -117,6 +142,9 @@ export function request(more: Partial<MessageRequest> = {}): MessageRequest {
     trafficClass: 'transactional',
     maxSegments: null,
     clientReference: null,
+    callbackUrl: null,
+    sendAt: null,
+    validitySeconds: null,
     ...more,
   }
 }

@@ -13,9 +13,9 @@ let harness: Harness
 beforeAll(async () => {
   store = await openTestPglite()
 })
-beforeEach(() => {
+beforeEach(async () => {
   alpha = new FakeCarrier('alpha')
-  harness = new Harness(store, [alpha])
+  harness = await Harness.open(store, [alpha])
 })
 afterEach(async () => {
   await harness.close()
@@ -87,7 +87,7 @@ describe('quote', () => {
         message: expect.stringMatching(/GB \(\+44\)\. alpha: /),
       }),
     )
-    const empty = new Harness(store, [])
+    const empty = new Harness(harness.journal, [])
     expect(() => empty.intake.quote(request())).toThrow('No carrier is configured')
   })
 
@@ -109,6 +109,7 @@ describe('accept', () => {
       TENANT,
       request({ clientReference: 'ref', trafficClass: 'otp', text: 'Grüße' }),
     )
+    await harness.journal.settled()
     expect(await messageRow(store, message)).toMatchObject({
       tenant_id: TENANT,
       source: 'rest',
@@ -128,7 +129,7 @@ describe('accept', () => {
     })
     expect(second).toMatchObject({ type: 'routed', status: 'queued', carrier: 'alpha' })
     expect(others).toEqual([])
-    expect(harness.dispatcher.holds(message.id)).toBe(true)
+    expect(harness.dispatcher.heldCount).toBe(1)
   })
 
   it('stores nothing of what it refuses', async () => {

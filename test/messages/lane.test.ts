@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Lane } from '../../src/messages/lane.ts'
-import type { Held } from '../../src/messages/settle.ts'
+import { type Held, newlyHeld } from '../../src/messages/settle.ts'
 import { testMessage } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
 
 const NOW = 1_000_000
 
 function held(text: string, segments = 1): Held {
-  return { message: testMessage({ text, segments }), tried: new Set(), rounds: 0 }
+  return newlyHeld(testMessage({ text, segments }))
 }
 
 function laneOf(
@@ -89,7 +89,7 @@ describe('waits', () => {
   it('for the end of a pause', async () => {
     vi.useFakeTimers({ now: NOW })
     const { lane } = laneOf()
-    lane.pacer.pause(500, Date.now())
+    lane.pacer.pause(500, performance.now())
     let isOver = false
     const waiting = lane.pauseOver().then(() => {
       isOver = true
@@ -121,7 +121,7 @@ describe('waits', () => {
   it('until woken, every one of them, and leaves no timer', async () => {
     vi.useFakeTimers({ now: NOW })
     const { lane, carrier } = laneOf({ isUp: false })
-    lane.pacer.pause(500, Date.now())
+    lane.pacer.pause(500, performance.now())
     const waits = Promise.all([lane.isUpWithin(30_000), lane.isUpWithin(10), lane.pauseOver()])
     carrier.isUp = true
     lane.wake()

@@ -1,34 +1,36 @@
+import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { SegmentOutcome } from '../../src/carriers/carrier.ts'
-import { DeadlineSweeper } from '../../src/messages/deadline.ts'
+import type { ClassPolicy } from '../../src/core/policy.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { type Recovered, recover } from '../../src/messages/recovery.ts'
-import { messageFromRow } from '../../src/messages/rows.ts'
+import { loadMessages } from '../../src/messages/tables.ts'
+import type { Telling } from '../../src/messages/telling.ts'
 import type { Store } from '../../src/store/open.ts'
-import { messages as messagesTable } from '../../src/store/schema/messages.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import {
   accepted,
   attemptRows,
   eventRows,
   ids,
+  Journal,
   messageRow,
   moved,
   outboxRows,
   partnerMessage,
   receipt,
-  sent,
+  receiptRows,
   submitting,
   testMessage,
-  write,
 } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness } from './harness.ts'
+import { Harness, testPolicies } from './harness.ts'
 
-const HOUR_MS = 3_600_000
+const NEVER_MS = 3_600_000
+const SECOND_MS = 1_000
 
 describe.each(testDatabases())('after a start on $name', ({ open }) => {
   let store: Store
+  const journals: Journal[] = []
   const harnesses: Harness[] = []
 
   beforeAll(async () => {
@@ -36,82 +38,131 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
   })
   afterEach(async () => {
     for (const harness of harnesses.splice(0)) await harness.close()
+    // Those that have "crashed" as well: what a dead run still holds changes nothing.
+    for (const journal of journals.splice(0)) await journal.close()
     await truncate(store)
   })
   afterAll(() => store.close())
 
-  function gateway(...carriers: readonly FakeCarrier[]): Harness {
-    const harness = new Harness(store, carriers)
+  /** A run that is left as it is: only `flush` brings anything into the tables. */
+  async function firstRun(): Promise<Journal> {
+    const journal = await Journal.open(store, { node: 'first', gatherMs: NEVER_MS })
+    journals.push(journal)
+    return journal
+  }
+
+  /** The next run, before it recovers. */
+  function nextRun(carriers: readonly FakeCarrier[], policy: Partial<ClassPolicy> = {}): Harness {
+    const journal = new Journal(store, { node: `run ${harnesses.length}`, gatherMs: 20 })
+    const harness = new Harness(journal, carriers, { policy })
     harnesses.push(harness)
     return harness
   }
 
-  function recovered(harness: Harness, ...carriers: readonly FakeCarrier[]): Promise<Recovered> {
-    return recover({
+  async function recovered(
+    harness: Harness,
+    policy: Partial<ClassPolicy> = {},
+  ): Promise<Recovered> {
+    const { journal, logger, clock } = harness
+    const found = await recover({
       store,
-      spool: harness.spool,
-      routes: harness.routes,
-      dispatcher: harness.dispatcher,
-      carriers: new Set(carriers.map(({ name }) => name)),
-      logger: harness.logger,
-      clock: harness.clock,
+      node: journal.node,
+      spool: journal.spool,
+      live: journal.live,
+      tracker: journal.tracker,
+      tables: journal.tables,
+      policyFor: testPolicies(policy),
+      onEffects: (effects) => journal.onEffects(effects),
+      logger,
+      clock,
     })
+    await journal.settled()
+    return found
   }
 
   it('has nothing to do on an empty database', async () => {
-    const alpha = new FakeCarrier('alpha')
-    const harness = gateway(alpha)
-    expect(await recovered(harness, alpha)).toEqual({ queued: 0, uncertain: 0 })
+    const harness = nextRun([new FakeCarrier('alpha')])
+    expect(await recovered(harness)).toEqual({ queued: 0, uncertain: 0 })
     expect(harness.logger.lines).toEqual([])
   })
 
   it('sends what was queued, oldest first, as it was accepted', async () => {
+    const first = await firstRun()
     const texts = ['one', 'NULL', '"three\\', '👩‍👩‍👧‍👦']
     const queued = texts.map((text) => testMessage({ text }))
-    await write(store, ...queued.map(accepted))
+    for (const message of queued.slice(0, 2)) await first.spool.write(accepted(message))
+    await first.tables.flush()
+    for (const message of queued.slice(2)) await first.spool.write(accepted(message))
+
     const alpha = new FakeCarrier('alpha')
-    const harness = gateway(alpha)
-    expect(await recovered(harness, alpha)).toEqual({ queued: 4, uncertain: 0 })
-    await harness.until(() => harness.dispatcher.heldCount === 0)
+    const harness = nextRun([alpha])
+    expect(await recovered(harness)).toEqual({ queued: 4, uncertain: 0 })
+    await harness.dispatcher.loadBacklogs()
+    await harness.until(() => alpha.sent.length === texts.length)
+    await harness.idle()
     expect(alpha.sent.map(({ text }) => text)).toEqual(texts)
     expect(await messageRow(store, queued[3] as Message)).toMatchObject({ status: 'sent' })
   })
 
-  it('reads more than a page', async () => {
-    const queued = Array.from({ length: 1_001 }, () => testMessage())
-    await write(store, ...queued.map(accepted))
-    const alpha = new FakeCarrier('alpha')
-    alpha.isUp = false
-    const harness = gateway(alpha)
-    expect(await recovered(harness, alpha)).toMatchObject({ queued: 1_001 })
-    expect(harness.dispatcher.heldCount).toBe(1_001)
+  it('reads more than a page of the journal, in the order of its commits', async () => {
+    const first = await firstRun()
+    const message = testMessage()
+    const others: Message[] = []
+    await first.spool.write(accepted(message))
+    for (let n = 0; n < 120; n++) {
+      const other = testMessage()
+      others.push(other)
+      await first.spool.write(accepted(other))
+    }
+    await first.spool.write(submitting(message))
+    await first.spool.write(moved(message, 'sent', { answers: ids('x') }))
+    // The clock of the database has been set back meanwhile.
+    await store.query(sql`update journal set created_at = now() - seq * interval '1 second'`)
+    const harness = nextRun([])
+    expect(await recovered(harness)).toEqual({ queued: 120, uncertain: 0 })
+    expect(harness.logger.lines.filter(([level]) => level === 'error')).toEqual([])
+    expect(await messageRow(store, message)).toMatchObject({ status: 'sent' })
+    expect(await store.query(sql`select * from journal`)).toEqual([])
   })
 
-  it('gives a message back to the dispatcher with every field', async () => {
+  it('gives a message back with every field', async () => {
     const message = partnerMessage({
       text: '',
       raw: { octets: Buffer.from([0, 255]), esmClass: 0x40, dataCoding: 4 },
       maxSegments: 2,
       clientReference: 'ref',
+      callbackUrl: 'https://example.com/hook',
       priceMicros: 2n ** 60n,
       trafficClass: 'otp',
+      sendAt: new Date(Date.now() + 60_000),
     })
-    await write(store, accepted(message))
-    const [row] = await store.db.select().from(messagesTable)
-    expect(row && messageFromRow(row)).toEqual(message)
+    const as = { ...message }
+    const first = await firstRun()
+    await first.write(accepted(message))
+    const [stored] = await loadMessages(store, [message.id])
+    expect(stored).toEqual({ message: as, attempts: [] })
   })
 
   it('does not send again what may be with the carrier', async () => {
+    const first = await firstRun()
     const unanswered = partnerMessage({ segments: 2 })
-    await write(store, accepted(unanswered))
-    await write(store, submitting(unanswered))
     const done = testMessage()
-    await sent(store, done, 'x')
+    for (const entry of [
+      accepted(unanswered),
+      submitting(unanswered),
+      accepted(done),
+      submitting(done),
+      moved(done, 'sent', { answers: ids('x') }),
+    ]) {
+      await first.spool.write(entry)
+    }
     const alpha = new FakeCarrier('alpha')
-    const harness = gateway(alpha)
-    expect(await recovered(harness, alpha)).toEqual({ queued: 0, uncertain: 1 })
+    const harness = nextRun([alpha])
+    expect(await recovered(harness)).toEqual({ queued: 0, uncertain: 1 })
+    await harness.dispatcher.loadBacklogs()
+    await harness.sweeper.sweep()
+    await harness.idle()
     expect(alpha.sent).toEqual([])
-    expect(harness.dispatcher.heldCount).toBe(0)
     expect(await messageRow(store, unanswered)).toMatchObject({
       status: 'sending',
       error_code: 'outcome_unknown',
@@ -126,162 +177,137 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
     expect(await outboxRows(store)).toEqual([])
   })
 
-  it('settles an interrupted submit once, however often it starts', async () => {
+  it('sends it again where its policy says so, once the silence is over', async () => {
+    const policy = { uncertain: 'resend', uncertainSeconds: 30 } as const
+    const first = await firstRun()
     const message = testMessage()
-    await write(store, accepted(message))
-    await write(store, submitting(message))
+    await first.spool.write(accepted(message))
+    await first.spool.write(submitting(message))
     const alpha = new FakeCarrier('alpha')
-    const harness = gateway(alpha)
-    expect(await recovered(harness, alpha)).toMatchObject({ uncertain: 1 })
-    expect(await recovered(harness, alpha)).toMatchObject({ uncertain: 0 })
+    const harness = nextRun([alpha], policy)
+    harness.now = new Date()
+    const start = harness.now.getTime()
+    expect(await recovered(harness, policy)).toMatchObject({ uncertain: 1 })
+    harness.now = new Date(start + 29 * SECOND_MS)
+    await harness.sweeper.sweep()
+    expect(alpha.sent).toEqual([])
+    harness.now = new Date(start + 31 * SECOND_MS)
+    await harness.sweeper.sweep()
+    await harness.until(() => alpha.sent.length === 1)
+    await harness.idle()
+    expect(alpha.sent).toHaveLength(1)
+    expect(await messageRow(store, message)).toMatchObject({ status: 'sent', attempt: 2 })
+    const retry = (await eventRows(store, message)).find(({ type }) => type === 'retry')
+    expect(retry).toMatchObject({ detail: { may_be_a_duplicate: true } })
+  })
+
+  it('settles an interrupted submit once, however often it starts', async () => {
+    const first = await firstRun()
+    const message = testMessage()
+    await first.spool.write(accepted(message))
+    await first.spool.write(submitting(message))
+    expect(await recovered(nextRun([]))).toMatchObject({ uncertain: 1 })
+    expect(await recovered(nextRun([]))).toMatchObject({ uncertain: 0 })
+    const lines = await eventRows(store, message)
+    expect(lines.filter(({ type }) => type === 'uncertain')).toHaveLength(1)
   })
 
   it('leaves finished messages alone', async () => {
+    const first = await firstRun()
     for (const end of ['failed', 'canceled', 'unconfirmed'] as const) {
       const message = testMessage()
-      await sent(store, message, end)
-      await write(store, moved(message, end))
+      await first.sent(message, end)
+      await first.write(moved(message, end))
     }
-    const alpha = new FakeCarrier('alpha')
-    expect(await recovered(gateway(alpha), alpha)).toEqual({ queued: 0, uncertain: 0 })
+    expect(await recovered(nextRun([]))).toEqual({ queued: 0, uncertain: 0 })
   })
 
   it('takes messages of a carrier that is gone to another', async () => {
+    const first = await firstRun()
     const message = testMessage({ carrier: 'gone' })
-    await write(store, accepted(message))
+    await first.spool.write(accepted(message))
     const alpha = new FakeCarrier('alpha')
-    const harness = gateway(alpha)
-    expect(await recovered(harness, alpha)).toMatchObject({ queued: 1 })
-    await harness.until(() => harness.dispatcher.heldCount === 0)
+    const harness = nextRun([alpha])
+    expect(await recovered(harness)).toMatchObject({ queued: 1 })
+    await harness.dispatcher.loadBacklogs()
+    await harness.until(() => alpha.sent.length === 1)
+    await harness.idle()
     expect(await messageRow(store, message)).toMatchObject({ status: 'sent', carrier: 'alpha' })
     expect((await eventRows(store, message)).map(({ type }) => type)).toContain('routed')
   })
 
-  it('says which message nobody takes any more', async () => {
+  it('says which message nobody takes any more, and looks again later', async () => {
+    const first = await firstRun()
     const message = testMessage({ carrier: 'gone' })
-    await write(store, accepted(message))
-    const harness = gateway()
+    await first.spool.write(accepted(message))
+    const harness = nextRun([])
     await recovered(harness)
-    expect(harness.logger.lines[0]).toEqual([
+    await harness.dispatcher.loadBacklogs()
+    await harness.dispatcher.drained()
+    await harness.journal.settled()
+    expect(harness.logger.lines.at(-1)).toEqual([
       'error',
       'no configured carrier takes this message any more, it waits',
       { messageId: message.id, carrier: 'gone' },
     ])
-    expect(await messageRow(store, message)).toMatchObject({ status: 'queued' })
+    const row = await messageRow(store, message)
+    expect(row).toMatchObject({ status: 'queued', lease_node: null })
+    expect(row.due_at).not.toBeNull()
   })
 
-  describe('the deadline', () => {
-    const accept = new Date('2026-01-01T00:00:00Z')
+  it('matches a receipt of which only the row was written, not what it has brought about', async () => {
+    const first = await firstRun()
+    const message = partnerMessage()
+    await first.sent(message, 'x')
+    // As a run leaves it that ends between writing the receipt down and finding its submit.
+    const orphan = receipt('x', 'DELIVERED')
+    const other = await Journal.open(store, { node: 'other', gatherMs: NEVER_MS })
+    journals.push(other)
+    other.live.addOrphan(orphan)
+    await other.tables.flush()
+    expect(await receiptRows(store)).toHaveLength(1)
+    await recovered(nextRun([]))
+    expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
+    expect(await receiptRows(store)).toEqual([])
+    expect(await outboxRows(store)).toHaveLength(1)
+  })
 
-    async function sentAt(at: Date, more: Partial<Message> = {}): Promise<Message> {
-      const message = partnerMessage({ createdAt: at, ...more })
-      await write(store, accepted(message))
-      await write(store, submitting(message, { at }))
-      await write(store, moved(message, 'sent', { at, answers: ids(message.id) }))
-      return message
+  it('matches a receipt in the tables with the response that is only in the journal', async () => {
+    const first = await firstRun()
+    const message = partnerMessage()
+    await first.write(accepted(message), submitting(message), receipt('x', 'DELIVERED'))
+    expect(await receiptRows(store)).toHaveLength(1)
+    await first.spool.write(moved(message, 'sent', { answers: ids('x') }))
+    await recovered(nextRun([]))
+    expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
+    expect(await receiptRows(store)).toEqual([])
+    expect((await eventRows(store, message)).at(-1)).toMatchObject({
+      detail: { came_before_response: true },
+    })
+  })
+
+  it('owes a partner after the crash what it was owed before, and nothing that it has got', async () => {
+    const first = await firstRun()
+    const told = partnerMessage()
+    const untold = partnerMessage()
+    for (const message of [told, untold]) {
+      await first.spool.write(accepted(message))
+      await first.spool.write(moved(message, 'failed', { attempt: 0 }))
     }
-
-    function sweeperOf(harness: Harness): DeadlineSweeper {
-      const { spool, dispatcher, logger, clock } = harness
-      return new DeadlineSweeper({ store, spool, dispatcher, logger, clock })
-    }
-
-    it('ends what has no receipt after 72 hours, not before', async () => {
-      const harness = gateway(new FakeCarrier('alpha'))
-      const message = await sentAt(accept)
-      const sweeper = sweeperOf(harness)
-      harness.now = new Date(accept.getTime() + 72 * HOUR_MS)
-      expect(await sweeper.sweep()).toBe(0)
-      harness.now = new Date(accept.getTime() + 72 * HOUR_MS + 1)
-      expect(await sweeper.sweep()).toBe(1)
-      expect(await messageRow(store, message)).toMatchObject({
-        status: 'unconfirmed',
-        error_code: 'receipt_missing',
-      })
-      expect(await outboxRows(store)).toMatchObject([{ payload: { status: 'unconfirmed' } }])
-      expect((await eventRows(store, message)).at(-1)).toMatchObject({
-        type: 'unconfirmed',
-        status: 'unconfirmed',
-      })
-      expect(await sweeper.sweep()).toBe(0)
+    const at = new Date()
+    const [telling] = first.effects.tellings as [Telling, Telling]
+    await first.spool.write({
+      kind: 'told',
+      telling,
+      outcome: {
+        try: { at, statusCode: null, durationMs: 1, error: null },
+        fate: { kind: 'done' },
+      },
     })
-
-    it('ends an interrupted submit too', async () => {
-      const harness = gateway(new FakeCarrier('alpha'))
-      const message = testMessage({ createdAt: accept })
-      await write(store, accepted(message))
-      await write(store, submitting(message, { at: accept }))
-      harness.now = new Date(accept.getTime() + 100 * HOUR_MS)
-      expect(await sweeperOf(harness).sweep()).toBe(1)
-      expect(await messageRow(store, message)).toMatchObject({ status: 'unconfirmed' })
-    })
-
-    it('expires what no carrier has taken, whether it waits in a lane or nowhere', async () => {
-      const down = new FakeCarrier('alpha')
-      down.isUp = false
-      const harness = gateway(down)
-      const waiting = partnerMessage({ createdAt: accept })
-      const forgotten = testMessage({ createdAt: accept, carrier: 'gone' })
-      const young = testMessage({ createdAt: new Date(accept.getTime() + HOUR_MS) })
-      await write(store, accepted(waiting), accepted(forgotten), accepted(young))
-      harness.dispatcher.enqueue(waiting)
-      harness.dispatcher.enqueue(young)
-      harness.now = new Date(accept.getTime() + 72 * HOUR_MS + 1)
-      expect(await sweeperOf(harness).sweep()).toBe(2)
-      expect(await messageRow(store, waiting)).toMatchObject({
-        status: 'expired',
-        error_code: 'expired',
-      })
-      expect(await messageRow(store, forgotten)).toMatchObject({ status: 'expired' })
-      expect(await messageRow(store, young)).toMatchObject({ status: 'queued' })
-      expect(harness.dispatcher.heldCount).toBe(1)
-      expect(await outboxRows(store)).toMatchObject([{ payload: { status: 'expired' } }])
-      down.isUp = true
-      harness.dispatcher.onCapacityChange('alpha')
-      await harness.until(() => harness.dispatcher.heldCount === 0)
-      expect(down.sent.map(({ messageId }) => messageId)).toEqual([young.id])
-    })
-
-    it('leaves alone what has ended, and what is being sent', async () => {
-      let release: (outcome: SegmentOutcome) => void = () => {}
-      const alpha = new FakeCarrier(
-        'alpha',
-        () =>
-          new Promise<SegmentOutcome>((resolve) => {
-            release = resolve
-          }),
-      )
-      const harness = gateway(alpha)
-      const ended = await sentAt(accept)
-      await write(store, receipt(ended.id, 'DELIVERED'))
-      const sending = testMessage({ createdAt: accept })
-      await write(store, accepted(sending))
-      harness.dispatcher.enqueue(sending)
-      await harness.until(() => alpha.sent.length === 1)
-      harness.now = new Date(accept.getTime() + 100 * HOUR_MS)
-      expect(await sweeperOf(harness).sweep()).toBe(0)
-      expect(await messageRow(store, ended)).toMatchObject({ status: 'delivered' })
-      expect(await messageRow(store, sending)).toMatchObject({ status: 'sending' })
-      release(alpha.accept())
-      await harness.until(() => harness.dispatcher.heldCount === 0)
-    })
-
-    it('does not undo a receipt that comes while it sweeps', async () => {
-      const harness = gateway(new FakeCarrier('alpha'))
-      const message = await sentAt(accept)
-      harness.now = new Date(accept.getTime() + 100 * HOUR_MS)
-      const sweeping = sweeperOf(harness).sweep()
-      await harness.spool.write(receipt(message.id, 'DELIVERED'))
-      await sweeping
-      const { status } = await messageRow(store, message)
-      expect(await outboxRows(store)).toMatchObject([{ payload: { status } }])
-    })
-
-    it('can be closed without having started', async () => {
-      const sweeper = sweeperOf(gateway(new FakeCarrier('alpha')))
-      await sweeper.close()
-      sweeper.start()
-      await sweeper.close()
-    })
+    const harness = nextRun([])
+    await recovered(harness)
+    expect(await outboxRows(store)).toMatchObject([{ message_id: untold.id, state: 'waiting' }])
+    // They are read from the outbox: what is offered here would be told a second time.
+    expect(harness.journal.effects.tellings).toEqual([])
   })
 })

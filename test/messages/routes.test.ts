@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EncodingError } from '../../src/encoding/errors.ts'
 import { describeDecision, Routes } from '../../src/messages/routes.ts'
-import type { Held } from '../../src/messages/settle.ts'
+import { type Held, newlyHeld } from '../../src/messages/settle.ts'
 import { parseNumber } from '../../src/routing/number.ts'
 import { testMessage } from './builders.ts'
 import { FakeCarrier, REFUSED } from './fake-carrier.ts'
@@ -38,9 +38,10 @@ describe('decide', () => {
 
   it('turns away from a carrier that loses messages or refuses in passing', () => {
     const routes = routesOf(new FakeCarrier('alpha'), new FakeCarrier('beta'))
+    const message = testMessage()
     for (let n = 0; n < 50; n++) {
-      routes.noteEnd({ messageId: '', carrier: 'alpha', status: 'undelivered' })
-      routes.noteEnd({ messageId: '', carrier: 'beta', status: 'delivered' })
+      routes.noteEnd({ message, carrier: 'alpha', status: 'undelivered', byReceipt: true })
+      routes.noteEnd({ message, carrier: 'beta', status: 'delivered', byReceipt: true })
     }
     expect(names(routes)).toEqual(['beta', 'alpha'])
     const busy = routesOf(new FakeCarrier('alpha'), new FakeCarrier('beta'))
@@ -91,9 +92,8 @@ describe('choose', () => {
 
 describe('reroute', () => {
   const held = (tried: readonly string[] = []): Held => ({
-    message: testMessage(),
+    ...newlyHeld(testMessage()),
     tried: new Set(tried),
-    rounds: 0,
   })
 
   it('moves a message to a carrier that is up', () => {

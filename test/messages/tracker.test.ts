@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ReceiptEntry } from '../../src/messages/journal.ts'
-import { receiptEntry } from '../../src/messages/receipts.ts'
+import { decodeEntries, encodeEntries } from '../../src/messages/journal-codec.ts'
+import { receiptEntry } from '../../src/messages/receipt-matcher.ts'
 import { isFinal, type MessageStatus } from '../../src/messages/states.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
@@ -10,50 +11,55 @@ import {
   attemptRows,
   eventRows,
   ids,
+  Journal,
   messageRow,
   moved,
   outboxRows,
   partnerMessage,
   receipt,
   receiptRows,
-  sent,
   submitting,
   testMessage,
-  write,
 } from './builders.ts'
 
 describe.each(testDatabases())('the journal on $name', ({ open }) => {
   let store: Store
+  let journal: Journal
 
   beforeAll(async () => {
     store = await open()
   })
-  afterEach(() => truncate(store))
+  beforeEach(async () => {
+    journal = await Journal.open(store)
+  })
+  afterEach(async () => {
+    await journal.close()
+    await truncate(store)
+  })
   afterAll(() => store.close())
 
   describe('a message on its way', () => {
     it('is followed from acceptance to delivery', async () => {
       const message = testMessage()
-      await write(store, accepted(message))
+      await journal.write(accepted(message))
       expect(await messageRow(store, message)).toMatchObject({ status: 'queued', attempt: 0 })
 
-      await write(store, submitting(message))
+      await journal.write(submitting(message))
       expect(await messageRow(store, message)).toMatchObject({ status: 'sending', attempt: 1 })
       expect(await attemptRows(store, message)).toMatchObject([
         { attempt: 1, segment: 1, carrier: 'alpha', state: 'sending', carrier_message_id: null },
       ])
 
-      await write(store, moved(message, 'sent', { answers: ids('ID1') }))
+      await journal.write(moved(message, 'sent', { answers: ids('ID1') }))
       expect(await messageRow(store, message)).toMatchObject({ status: 'sent', final_at: null })
       expect(await attemptRows(store, message)).toMatchObject([
         { state: 'sent', carrier_message_id: 'ID1', match_key: 'id1' },
       ])
 
-      const effects = await write(store, receipt('ID1', 'DELIVERED'))
+      const effects = await journal.write(receipt('ID1', 'DELIVERED'))
       expect(effects).toMatchObject({
-        transitions: [{ messageId: message.id, carrier: 'alpha', status: 'delivered' }],
-        outbox: [],
-        unmatchedReceipts: 0,
+        endings: [{ message: { id: message.id }, carrier: 'alpha', status: 'delivered' }],
+        tellings: [],
       })
       const row = await messageRow(store, message)
       expect(row).toMatchObject({ status: 'delivered', error_code: null, error_detail: null })
@@ -76,7 +82,7 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
         priceMicros: 9_007_199_254_740_993n,
         raw: { octets: Buffer.from([0, 1, 0x5c, 0xff]), esmClass: 0x40, dataCoding: 0xf5 },
       })
-      await write(store, accepted(message))
+      await journal.write(accepted(message))
       const row = await messageRow(store, message)
       expect(row).toMatchObject({
         from_sender: 'Ω"\\',
@@ -93,25 +99,38 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
     })
 
     it.each([
-      ['UNDELIVERABLE', 'undelivered', '001', 'alpha reported UNDELIVERABLE, error 001'],
-      ['REJECTED', 'undelivered', null, 'alpha reported REJECTED'],
-      ['EXPIRED', 'expired', '21', 'alpha reported EXPIRED, error 21'],
-    ])('ends after %s as %s', async (state, status, rawError, detail) => {
+      [
+        'UNDELIVERABLE',
+        'undelivered',
+        '001',
+        'recipient_unknown',
+        'alpha reported UNDELIVERABLE, error 001',
+      ],
+      [
+        'UNDELIVERABLE',
+        'undelivered',
+        '7A',
+        'carrier_specific',
+        'alpha reported UNDELIVERABLE, error 7A',
+      ],
+      ['REJECTED', 'undelivered', null, 'rejected', 'alpha reported REJECTED'],
+      ['EXPIRED', 'expired', '27', 'recipient_absent', 'alpha reported EXPIRED, error 27'],
+    ])('ends after %s as %s, error %s is %s', async (state, status, rawError, code, detail) => {
       const message = testMessage()
-      await sent(store, message, 'x')
-      await write(store, receipt('x', state, { rawError }))
+      await journal.sent(message, 'x')
+      await journal.write(receipt('x', state, { rawError }))
       expect(await messageRow(store, message)).toMatchObject({
         status,
-        error_code: state.toLowerCase(),
+        error_code: code,
         error_detail: detail,
       })
     })
 
     it('stands where it stood after an intermediate receipt', async () => {
       const message = testMessage()
-      await sent(store, message, 'x')
-      const effects = await write(store, receipt('x', 'ENROUTE'))
-      expect(effects.transitions).toEqual([])
+      await journal.sent(message, 'x')
+      const effects = await journal.write(receipt('x', 'ENROUTE'))
+      expect(effects.endings).toEqual([])
       expect(await messageRow(store, message)).toMatchObject({ status: 'sent', final_at: null })
       expect((await eventRows(store, message)).at(-1)).toMatchObject({
         type: 'receipt',
@@ -122,11 +141,11 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
 
     it('is not undone by an ENROUTE or another end after DELIVRD', async () => {
       const message = testMessage()
-      await sent(store, message, 'x')
-      await write(store, receipt('x', 'DELIVERED'))
+      await journal.sent(message, 'x')
+      await journal.write(receipt('x', 'DELIVERED'))
       const before = await messageRow(store, message)
       for (const state of ['ENROUTE', 'UNDELIVERABLE', 'EXPIRED', 'DELIVERED']) {
-        expect((await write(store, receipt('x', state))).transitions).toEqual([])
+        expect((await journal.write(receipt('x', state))).endings).toEqual([])
       }
       expect(await messageRow(store, message)).toEqual(before)
       expect(await attemptRows(store, message)).toMatchObject([{ state: 'delivered' }])
@@ -136,19 +155,17 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
       })
     })
 
-    it('goes through many at once with one statement each', async () => {
+    it('goes through many at once', async () => {
       const messages = Array.from({ length: 300 }, () => testMessage())
-      await write(store, ...messages.map(accepted))
-      await write(store, ...messages.map((message) => submitting(message)))
-      await write(
-        store,
+      await journal.batch(...messages.map(accepted))
+      await journal.batch(...messages.map((message) => submitting(message)))
+      await journal.batch(
         ...messages.map((message) => moved(message, 'sent', { answers: ids(message.id) })),
       )
-      const { transitions } = await write(
-        store,
+      const { endings } = await journal.batch(
         ...messages.map(({ id }, n) => receipt(id, n % 2 ? 'DELIVERED' : 'EXPIRED')),
       )
-      expect(transitions).toHaveLength(300)
+      expect(endings).toHaveLength(300)
       for (const [n, message] of messages.entries()) {
         if (n % 50 > 1) continue
         const status = n % 2 ? 'delivered' : 'expired'
@@ -160,31 +177,30 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
   describe('a receipt', () => {
     it('may come before its response', async () => {
       const message = partnerMessage()
-      await write(store, accepted(message))
-      await write(store, submitting(message))
-      expect((await write(store, receipt('early', 'DELIVERED'))).unmatchedReceipts).toBe(1)
-      expect(await receiptRows(store)).toMatchObject([{ message_id: null }])
+      await journal.write(accepted(message), submitting(message))
+      await journal.write(receipt('early', 'DELIVERED'))
+      expect(await receiptRows(store)).toMatchObject([{ carrier_message_id: 'early' }])
+      expect(journal.live.orphanCount).toBe(1)
 
-      const effects = await write(store, moved(message, 'sent', { answers: ids('early') }))
-      expect(effects.transitions).toMatchObject([{ status: 'delivered' }])
-      expect(effects.outbox).toHaveLength(1)
+      const came = await journal.write(moved(message, 'sent', { answers: ids('early') }))
+      expect(came.endings).toMatchObject([{ status: 'delivered', byReceipt: true }])
+      expect(came.tellings).toHaveLength(1)
       expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
-      expect(await receiptRows(store)).toMatchObject([
-        { message_id: message.id, attempt: 1, segment: 1 },
-      ])
+      expect(await receiptRows(store)).toEqual([])
+      expect(journal.live.orphanCount).toBe(0)
       expect((await eventRows(store, message)).at(-1)).toMatchObject({
         type: 'receipt',
         status: 'delivered',
+        attempt: 1,
+        segment: 1,
         detail: { came_before_response: true },
       })
     })
 
     it('may come in the same batch as its response', async () => {
       const message = partnerMessage()
-      await write(store, accepted(message))
-      await write(store, submitting(message))
-      await write(
-        store,
+      await journal.write(accepted(message), submitting(message))
+      await journal.batch(
         receipt('same', 'DELIVERED'),
         moved(message, 'sent', { answers: ids('same') }),
       )
@@ -194,43 +210,80 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
 
     it('may come twice, in one batch or in two', async () => {
       const message = partnerMessage()
-      await sent(store, message, 'x')
-      await write(store, receipt('x', 'DELIVERED'), receipt('x', 'DELIVERED'))
-      await write(store, receipt('x', 'DELIVERED'))
+      await journal.sent(message, 'x')
+      await journal.batch(receipt('x', 'DELIVERED'), receipt('x', 'DELIVERED'))
+      await journal.write(receipt('x', 'DELIVERED'))
       expect(await outboxRows(store)).toHaveLength(1)
-      expect(await receiptRows(store)).toHaveLength(3)
-      expect((await receiptRows(store)).every((row) => row.message_id === message.id)).toBe(true)
+      expect(await receiptRows(store)).toEqual([])
+      const lines = (await eventRows(store, message)).filter(({ type }) => type === 'receipt')
+      expect(lines).toHaveLength(3)
+      expect(lines.slice(1)).toMatchObject([
+        { detail: { after_final: true } },
+        { detail: { after_final: true } },
+      ])
     })
 
     it('with an unknown id is kept and changes nothing', async () => {
       const message = testMessage()
-      await sent(store, message, 'x')
-      const effects = await write(
-        store,
+      await journal.sent(message, 'x')
+      const { endings } = await journal.write(
         receipt('y', 'DELIVERED'),
         receipt('x', 'DELIVERED', { carrier: 'beta' }),
         receipt('', 'DELIVERED', { matchKeys: [] }),
       )
-      expect(effects).toMatchObject({ unmatchedReceipts: 3, transitions: [] })
+      expect(endings).toEqual([])
       expect(await messageRow(store, message)).toMatchObject({ status: 'sent' })
       expect(await receiptRows(store)).toMatchObject([
-        { message_id: null, carrier_message_id: 'y', match_keys: ['y'] },
-        { message_id: null },
-        { message_id: null, match_keys: [] },
+        { carrier_message_id: 'y', match_keys: ['y'] },
+        { carrier: 'beta', carrier_message_id: 'x' },
+        { match_keys: [] },
       ])
+    })
+
+    it('finds its submit in the tables, long after the message has left memory', async () => {
+      const message = partnerMessage({ segments: 2 })
+      await journal.sent(message, 'a', 'b')
+      const later = await Journal.open(store, { node: 'later' })
+      await later.write(receipt('a', 'DELIVERED'))
+      const { endings, tellings } = await later.write(receipt('b', 'DELIVERED'))
+      expect(endings).toMatchObject([{ status: 'delivered', message: { id: message.id } }])
+      expect(tellings).toHaveLength(1)
+      expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
+      expect((await attemptRows(store, message)).map(({ state }) => state)).toEqual([
+        'delivered',
+        'delivered',
+      ])
+      expect(await receiptRows(store)).toEqual([])
+      await later.close()
+    })
+
+    it('is written down for a message that has ended long ago, and changes nothing else', async () => {
+      const message = partnerMessage()
+      await journal.sent(message, 'x')
+      await journal.write(receipt('x', 'DELIVERED'))
+      const before = await messageRow(store, message)
+      expect(journal.live.get(message.id)).toBeUndefined()
+      await journal.write(receipt('x', 'EXPIRED'))
+      expect(await messageRow(store, message)).toEqual(before)
+      expect(await outboxRows(store)).toHaveLength(1)
+      expect((await eventRows(store, message)).at(-1)).toMatchObject({
+        type: 'receipt',
+        status: 'delivered',
+        detail: { after_final: true },
+      })
     })
 
     it('is found under any of its keys, the most likely first', async () => {
       const hex = testMessage()
       const literal = testMessage()
-      await sent(store, hex, 'ff')
-      await write(store, receipt('255', 'DELIVERED', { matchKeys: ['255', 'ff'] }))
+      await journal.sent(hex, 'ff')
+      await journal.write(receipt('255', 'DELIVERED', { matchKeys: ['255', 'ff'] }))
       expect(await messageRow(store, hex)).toMatchObject({ status: 'delivered' })
 
       const other = testMessage()
-      await sent(store, other, '10')
-      await sent(store, literal, '16')
-      await write(store, receipt('16', 'DELIVERED', { matchKeys: ['16', '10'] }))
+      await journal.sent(other, '10')
+      await journal.sent(literal, '16')
+      await journal.write(receipt('16', 'DELIVERED', { matchKeys: ['16', '10'] }))
       expect(await messageRow(store, literal)).toMatchObject({ status: 'delivered' })
       expect(await messageRow(store, other)).toMatchObject({ status: 'sent' })
     })
@@ -239,14 +292,13 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
       const older = testMessage()
       const newer = testMessage()
       const hourAgo = new Date(Date.now() - 3_600_000)
-      await write(store, accepted(older), accepted(newer))
-      await write(store, submitting(newer), submitting(older, { at: hourAgo }))
-      await write(
-        store,
+      await journal.write(accepted(older), accepted(newer))
+      await journal.write(submitting(newer), submitting(older, { at: hourAgo }))
+      await journal.write(
         moved(newer, 'sent', { answers: ids('7') }),
         moved(older, 'sent', { answers: ids('7') }),
       )
-      await write(store, receipt('7', 'DELIVERED'))
+      await journal.write(receipt('7', 'DELIVERED'))
       expect(await messageRow(store, newer)).toMatchObject({ status: 'delivered' })
       expect(await messageRow(store, older)).toMatchObject({ status: 'sent' })
     })
@@ -264,7 +316,7 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
         },
         new Date(),
       )
-      await write(store, entry)
+      await journal.write(entry)
       expect(await receiptRows(store)).toMatchObject([
         {
           id: entry.id,
@@ -282,8 +334,8 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
 
     it('stays open when only one part is delivered', async () => {
       const message = three()
-      await sent(store, message, 'a', 'b', 'c')
-      await write(store, receipt('b', 'DELIVERED'))
+      await journal.sent(message, 'a', 'b', 'c')
+      await journal.write(receipt('b', 'DELIVERED'))
       expect(await messageRow(store, message)).toMatchObject({ status: 'sent', final_at: null })
       expect((await attemptRows(store, message)).map(({ state }) => state)).toEqual([
         'sent',
@@ -297,12 +349,12 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
       'is delivered with the last part, in the order %s',
       async (order) => {
         const message = three()
-        await sent(store, message, 'a', 'b', 'c')
+        await journal.sent(message, 'a', 'b', 'c')
         const [first = '', second = '', last = ''] = order
-        await write(store, receipt(first, 'DELIVERED'))
-        await write(store, receipt(second, 'DELIVERED'))
+        await journal.write(receipt(first, 'DELIVERED'))
+        await journal.write(receipt(second, 'DELIVERED'))
         expect(await messageRow(store, message)).toMatchObject({ status: 'sent' })
-        await write(store, receipt(last, 'DELIVERED'))
+        await journal.write(receipt(last, 'DELIVERED'))
         expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
         expect(await outboxRows(store)).toHaveLength(1)
       },
@@ -310,21 +362,21 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
 
     it('is delivered by one batch with all parts', async () => {
       const message = three()
-      await sent(store, message, 'a', 'b', 'c')
-      await write(store, ...['c', 'a', 'b'].map((id) => receipt(id, 'DELIVERED')))
+      await journal.sent(message, 'a', 'b', 'c')
+      await journal.write(...['c', 'a', 'b'].map((id) => receipt(id, 'DELIVERED')))
       expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
       expect(await outboxRows(store)).toHaveLength(1)
     })
 
     it('is lost with the first part that is', async () => {
       const message = three()
-      await sent(store, message, 'a', 'b', 'c')
-      await write(store, receipt('a', 'DELIVERED'))
-      await write(store, receipt('b', 'UNDELIVERABLE', { rawError: '5' }))
-      await write(store, receipt('c', 'DELIVERED'))
+      await journal.sent(message, 'a', 'b', 'c')
+      await journal.write(receipt('a', 'DELIVERED'))
+      await journal.write(receipt('b', 'UNDELIVERABLE', { rawError: '5' }))
+      await journal.write(receipt('c', 'DELIVERED'))
       expect(await messageRow(store, message)).toMatchObject({
         status: 'undelivered',
-        error_code: 'undeliverable',
+        error_code: 'recipient_unknown',
       })
       expect(await outboxRows(store)).toMatchObject([
         { payload: { status: 'undelivered', rawError: '5' } },
@@ -335,12 +387,11 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
   describe('a message that was sent again elsewhere', () => {
     async function failedOver() {
       const message = partnerMessage()
-      await write(store, accepted(message))
-      await write(store, submitting(message))
-      await write(store, moved(message, 'queued', { answers: ids('first'), carrier: 'beta' }))
-      await write(store, submitting(message, { carrier: 'beta', attempt: 2 }))
-      await write(
-        store,
+      await journal.write(accepted(message))
+      await journal.write(submitting(message))
+      await journal.write(moved(message, 'queued', { answers: ids('first'), carrier: 'beta' }))
+      await journal.write(submitting(message, { carrier: 'beta', attempt: 2 }))
+      await journal.write(
         moved(message, 'sent', { carrier: 'beta', attempt: 2, answers: ids('second') }),
       )
       return message
@@ -356,24 +407,23 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
 
     it('is delivered when the earlier attempt turns out delivered', async () => {
       const message = await failedOver()
-      const { transitions } = await write(store, receipt('first', 'DELIVERED'))
-      expect(transitions).toMatchObject([{ carrier: 'alpha', status: 'delivered' }])
+      const { endings } = await journal.write(receipt('first', 'DELIVERED'))
+      expect(endings).toMatchObject([{ carrier: 'alpha', status: 'delivered' }])
       expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
     })
 
     it('is not lost when the earlier attempt fails', async () => {
       const message = await failedOver()
-      await write(store, receipt('first', 'UNDELIVERABLE'))
+      await journal.write(receipt('first', 'UNDELIVERABLE'))
       expect(await messageRow(store, message)).toMatchObject({ status: 'sent' })
-      await write(store, receipt('second', 'DELIVERED', { carrier: 'beta' }))
+      await journal.write(receipt('second', 'DELIVERED', { carrier: 'beta' }))
       expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
       expect(await outboxRows(store)).toMatchObject([{ payload: { status: 'delivered' } }])
     })
 
     it('ends once when both attempts report in one batch', async () => {
       const message = await failedOver()
-      await write(
-        store,
+      await journal.write(
         receipt('first', 'DELIVERED'),
         receipt('second', 'UNDELIVERABLE', { carrier: 'beta' }),
       )
@@ -397,14 +447,17 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
       [0x1d, 'EXPIRED', true],
     ])('registered_delivery %i and %s: %s', async (registeredDelivery, state, isOwed) => {
       const message = partnerMessage({ registeredDelivery, from: 'ACME', to: '+447700900123' })
-      await sent(store, message, 'x')
-      const effects = await write(store, receipt('x', state))
+      await journal.sent(message, 'x')
+      const { tellings } = await journal.write(receipt('x', state))
       const rows = await outboxRows(store)
       expect(rows).toHaveLength(isOwed ? 1 : 0)
-      expect(effects.outbox).toHaveLength(rows.length)
+      expect(tellings).toHaveLength(rows.length)
       for (const row of rows) {
         expect(row).toMatchObject({
-          partner: 'acme',
+          recipient: 'partner:acme',
+          event: `message.${(await messageRow(store, message)).status}`,
+          state: 'waiting',
+          tries: 0,
           message_id: message.id,
           payload: {
             messageId: message.id,
@@ -418,8 +471,8 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
 
     it('is a receipt when the message ends without a carrier', async () => {
       const message = partnerMessage()
-      await write(store, accepted(message))
-      await write(store, moved(message, 'failed', { errorCode: 'no_route', attempt: 0 }))
+      await journal.write(accepted(message))
+      await journal.write(moved(message, 'failed', { errorCode: 'no_route', attempt: 0 }))
       expect(await outboxRows(store)).toMatchObject([
         { payload: { status: 'failed', errorCode: 'no_route' } },
       ])
@@ -427,25 +480,25 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
 
     it('is nothing when a tenant sent it over HTTP', async () => {
       const message = testMessage({ registeredDelivery: 1 })
-      await write(store, accepted(message))
-      await write(store, moved(message, 'failed', { attempt: 0 }))
+      await journal.write(accepted(message))
+      await journal.write(moved(message, 'failed', { attempt: 0 }))
       expect(await outboxRows(store)).toEqual([])
     })
 
     it('is one receipt when a deadline passes just after the receipt came', async () => {
       const message = partnerMessage()
-      await sent(store, message, 'x')
-      await write(store, receipt('x', 'DELIVERED'))
-      const effects = await write(store, moved(message, 'unconfirmed'))
-      expect(effects.outbox).toEqual([])
+      await journal.sent(message, 'x')
+      await journal.write(receipt('x', 'DELIVERED'))
+      const { tellings } = await journal.write(moved(message, 'unconfirmed'))
+      expect(tellings).toEqual([])
       expect(await outboxRows(store)).toMatchObject([{ payload: { status: 'delivered' } }])
       expect((await eventRows(store, message)).at(-1)).toMatchObject({ status: 'delivered' })
     })
 
     it('is one receipt when the receipt comes just after the deadline', async () => {
       const message = partnerMessage()
-      await sent(store, message, 'x')
-      await write(store, moved(message, 'unconfirmed'), receipt('x', 'DELIVERED'))
+      await journal.sent(message, 'x')
+      await journal.write(moved(message, 'unconfirmed'), receipt('x', 'DELIVERED'))
       expect(await messageRow(store, message)).toMatchObject({ status: 'unconfirmed' })
       expect(await outboxRows(store)).toMatchObject([{ payload: { status: 'unconfirmed' } }])
     })
@@ -461,15 +514,30 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
       [receipt('x', 'DELIVERED')],
     ]
     for (const batch of batches) {
-      await write(store, ...batch)
+      await journal.batch(...batch)
       const rows = [await messageRow(store, message), await messageRow(store, lost)]
       const attempts = await attemptRows(store, message)
-      await write(store, ...batch)
+      await journal.batch(...batch)
       expect([await messageRow(store, message), await messageRow(store, lost)]).toEqual(rows)
       expect(await attemptRows(store, message)).toEqual(attempts)
     }
-    expect(await receiptRows(store)).toHaveLength(1)
+    expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
+    expect(await receiptRows(store)).toEqual([])
     expect(await outboxRows(store)).toHaveLength(2)
+  })
+
+  it('says the same when the same commits are made durable twice', async () => {
+    const message = partnerMessage()
+    const entries = [
+      accepted(message),
+      submitting(message),
+      moved(message, 'sent', { answers: ids('x') }),
+      receipt('x', 'DELIVERED'),
+    ]
+    await journal.batch(...entries.flatMap((entry) => [entry, entry]))
+    expect(await messageRow(store, message)).toMatchObject({ status: 'delivered', attempt: 1 })
+    expect(await attemptRows(store, message)).toMatchObject([{ state: 'delivered' }])
+    expect(await outboxRows(store)).toHaveLength(1)
   })
 
   it('never leaves a final state, whatever is written', async () => {
@@ -483,18 +551,47 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
     ]
     for (const end of ends) {
       const message = partnerMessage()
-      await sent(store, message, `id-${end}`)
-      await write(store, moved(message, end))
+      await journal.sent(message, `id-${end}`)
+      await journal.write(moved(message, end))
       const row = await messageRow(store, message)
       expect(row.status).toBe(end)
-      await write(store, submitting(message, { attempt: 2 }))
+      await journal.write(submitting(message, { attempt: 2 }))
       for (const to of [...ends, 'queued', 'sending', 'sent'] as const) {
-        await write(store, moved(message, to))
+        await journal.write(moved(message, to))
       }
-      await write(store, receipt(`id-${end}`, 'DELIVERED'), receipt(`id-${end}`, 'EXPIRED'))
+      await journal.write(receipt(`id-${end}`, 'DELIVERED'), receipt(`id-${end}`, 'EXPIRED'))
       expect(await messageRow(store, message)).toEqual(row)
     }
     expect(await outboxRows(store)).toHaveLength(ends.length)
+  })
+
+  it('makes the same of the same journal, read back from its text', async () => {
+    const at = new Date('2026-01-02T03:04:05.678Z')
+    const message = partnerMessage({ segments: 2, createdAt: at })
+    const other = testMessage({ createdAt: at })
+    const commits = [
+      [accepted(message), accepted(other), submitting(message, { at })],
+      [receipt('b', 'DELIVERED'), moved(message, 'sent', { at, answers: ids('a', 'b') })],
+      [receipt('c', 'ENROUTE'), moved(other, 'queued', { at, carrier: 'beta', attempt: 0 })],
+      [receipt('a', 'UNDELIVERABLE', { rawError: '1' }), moved(other, 'failed', { at })],
+    ].map(encodeEntries)
+    const run = () => {
+      const { live, tracker } = new Journal(store)
+      const came = commits.map((text) =>
+        decodeEntries(text).map((entry) => {
+          const resolved = entry.resolve((id) => live.get(id)?.message)
+          return resolved ? tracker.apply([resolved]) : 'unknown'
+        }),
+      )
+      return { came, snapshot: live.takeSnapshot() }
+    }
+    const first = run()
+    expect(first.snapshot.messages.map(({ row }) => row.status)).toEqual(['undelivered', 'failed'])
+    expect(first.snapshot.tellings).toMatchObject([
+      { fresh: { telling: { messageId: message.id, event: 'message.undelivered' } } },
+    ])
+    expect(first.snapshot.newOrphans).toMatchObject([{ carrierMessageId: 'c' }])
+    expect(run()).toEqual(first)
   })
 
   it('gives the same end whatever the order and number of the same receipts', async () => {
@@ -522,25 +619,25 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
         const entries: ReceiptEntry[] = order.map(({ segment, state }) =>
           receipt(names[segment] ?? '', state),
         )
-        await write(store, accepted(message))
-        await write(store, submitting(message))
+        await journal.write(accepted(message))
+        await journal.write(submitting(message))
         const response = moved(message, 'sent', { answers: ids(...names) })
         let isAnswered = false
         for (let start = 0; start < entries.length; start += batchSize) {
           if (!isAnswered && start >= responseAt) {
-            await write(store, response)
+            await journal.write(response)
             isAnswered = true
           }
-          await write(store, ...entries.slice(start, start + batchSize))
+          await journal.write(...entries.slice(start, start + batchSize))
         }
-        if (!isAnswered) await write(store, response)
+        if (!isAnswered) await journal.write(response)
         const { status } = await messageRow(store, message)
         const expected = states.includes('UNDELIVERABLE') ? 'undelivered' : 'delivered'
         expect(status).toBe(expected)
         expect(isFinal(status as MessageStatus)).toBe(true)
         const owed = (await outboxRows(store)).filter((row) => row.message_id === message.id)
         expect(owed).toMatchObject([{ payload: { status: expected } }])
-        await truncate(store)
+        expect(await receiptRows(store)).toEqual([])
       }),
       { numRuns: 12 },
     )

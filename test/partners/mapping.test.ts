@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { OutboxPayload } from '../../src/messages/journal.ts'
+import type { TellingPayload } from '../../src/messages/telling.ts'
 import { receiptPdu, requestOf } from '../../src/partners/mapping.ts'
 import type { SubmitSm } from '../../src/smpp/pdu.ts'
+
+const NOW = new Date('2026-12-01T00:00:00Z')
 
 const SUBMIT: SubmitSm = {
   command: 'submit_sm',
@@ -29,7 +31,7 @@ const SUBMIT: SubmitSm = {
 
 describe('requestOf', () => {
   test('plain text, with everything that intake wants to know', () => {
-    expect(requestOf(SUBMIT, 'partner1')).toEqual({
+    expect(requestOf(SUBMIT, 'partner1', NOW)).toEqual({
       source: 'smpp',
       partner: 'partner1',
       to: '447700900123',
@@ -41,6 +43,9 @@ describe('requestOf', () => {
       trafficClass: 'transactional',
       maxSegments: null,
       clientReference: null,
+      callbackUrl: null,
+      sendAt: null,
+      validitySeconds: null,
     })
   })
 
@@ -51,7 +56,7 @@ describe('requestOf', () => {
     ['UCS-2', 8, '4f60d83dde00', '你😀'],
   ])('%s is decoded', (_what, data_coding, hex, text) => {
     const short_message = Buffer.from(hex, 'hex')
-    expect(requestOf({ ...SUBMIT, data_coding, short_message }, 'p')).toMatchObject({
+    expect(requestOf({ ...SUBMIT, data_coding, short_message }, 'p', NOW)).toMatchObject({
       text,
       raw: null,
       encoding: data_coding === 8 ? 'ucs2' : 'auto',
@@ -65,7 +70,7 @@ describe('requestOf', () => {
     ['a class of its own', { esm_class: 0, data_coding: 0xf5 }],
   ])('%s passes through octet by octet', (_what, fields) => {
     const short_message = Buffer.from('0500032a0201c1c2', 'hex')
-    expect(requestOf({ ...SUBMIT, ...fields, short_message }, 'p')).toMatchObject({
+    expect(requestOf({ ...SUBMIT, ...fields, short_message }, 'p', NOW)).toMatchObject({
       text: '',
       raw: { octets: short_message, esmClass: fields.esm_class, dataCoding: fields.data_coding },
     })
@@ -73,7 +78,7 @@ describe('requestOf', () => {
 
   test('message_payload stands in for an empty short_message', () => {
     const tlvs = [{ tag: 0x0424, value: Buffer.from('x'.repeat(300)) }]
-    const request = requestOf({ ...SUBMIT, short_message: Buffer.alloc(0), tlvs }, 'p')
+    const request = requestOf({ ...SUBMIT, short_message: Buffer.alloc(0), tlvs }, 'p', NOW)
     expect(request.text).toBe('x'.repeat(300))
   })
 
@@ -83,7 +88,7 @@ describe('requestOf', () => {
       { tag: 0x020e, value: Buffer.from([3]) },
       { tag: 0x020f, value: Buffer.from([2]) },
     ]
-    const { raw } = requestOf({ ...SUBMIT, tlvs }, 'p')
+    const { raw } = requestOf({ ...SUBMIT, tlvs }, 'p', NOW)
     expect(raw?.esmClass).toBe(0x40)
     expect(raw?.octets.toString('hex')).toBe(
       `06080412340302${Buffer.from('hello').toString('hex')}`,
@@ -92,36 +97,75 @@ describe('requestOf', () => {
 
   test('a sender of type international gets its plus', () => {
     const source = { source_addr_ton: 1, source_addr: '447700900001' }
-    expect(requestOf({ ...SUBMIT, ...source }, 'p').from).toBe('+447700900001')
-    expect(requestOf({ ...SUBMIT, ...source, source_addr_ton: 0 }, 'p').from).toBe('447700900001')
+    expect(requestOf({ ...SUBMIT, ...source }, 'p', NOW).from).toBe('+447700900001')
+    expect(requestOf({ ...SUBMIT, ...source, source_addr_ton: 0 }, 'p', NOW).from).toBe(
+      '447700900001',
+    )
+  })
+
+  test.each([
+    ['absolute, in UTC', '261231235959000+', '2026-12-31T23:59:59.000Z'],
+    ['absolute, an hour ahead of UTC', '261231235959004+', '2026-12-31T22:59:59.000Z'],
+    ['relative', '000001020304000R', '2026-12-02T02:03:04.000Z'],
+  ])('schedule_delivery_time, %s', (_what, schedule_delivery_time, sendAt) => {
+    expect(requestOf({ ...SUBMIT, schedule_delivery_time }, 'p', NOW)).toMatchObject({
+      sendAt: new Date(sendAt),
+      validitySeconds: null,
+    })
+  })
+
+  test.each([
+    ['relative', '', '000000010000000R', 3_600],
+    ['absolute', '', '261201003000000+', 1_800],
+    ['counted from the schedule', '000000010000000R', '000000030000000R', 7_200],
+    ['cut to 30 days', '', '010000000000000R', 2_592_000],
+  ])('validity_period, %s', (_what, schedule_delivery_time, validity_period, seconds) => {
+    const pdu = { ...SUBMIT, schedule_delivery_time, validity_period }
+    expect(requestOf(pdu, 'p', NOW).validitySeconds).toBe(seconds)
+  })
+
+  test.each([
+    ['send_at_invalid', { schedule_delivery_time: 'tomorrow' }],
+    ['send_at_invalid', { schedule_delivery_time: '261331000000000+' }],
+    ['validity_invalid', { validity_period: '0' }],
+    ['validity_invalid', { validity_period: '261130235959000+' }],
+    ['validity_invalid', { validity_period: '000000000000000R' }],
+    [
+      'validity_invalid',
+      { schedule_delivery_time: '000002000000000R', validity_period: '000001000000000R' },
+    ],
+  ])('%s: %j', (code, fields) => {
+    expect(() => requestOf({ ...SUBMIT, ...fields }, 'p', NOW)).toThrow(
+      expect.objectContaining({ code }),
+    )
   })
 
   test('what cannot be done is refused', () => {
-    const later = { ...SUBMIT, schedule_delivery_time: '261231235959000+' }
-    expect(() => requestOf(later, 'p')).toThrow(
-      expect.objectContaining({ code: 'schedule_unsupported' }),
-    )
     const tlvs = [{ tag: 0x0424, value: Buffer.alloc(255) }]
     const tooLong = { ...SUBMIT, data_coding: 4, short_message: Buffer.alloc(0), tlvs }
-    expect(() => requestOf(tooLong, 'p')).toThrow(
+    expect(() => requestOf(tooLong, 'p', NOW)).toThrow(
       expect.objectContaining({ code: 'text_too_long' }),
     )
   })
 })
 
 describe('receiptPdu', () => {
-  const PAYLOAD: OutboxPayload = {
+  const PAYLOAD: TellingPayload = {
     messageId: '0190a4f0-1234-7000-8000-0123456789ab',
     from: 'ACME',
     to: '+447700900123',
     status: 'delivered',
     errorCode: null,
+    errorDetail: null,
     rawError: null,
+    clientReference: null,
+    segments: 1,
+    carrier: 'alpha',
     submittedAt: '2026-01-02T03:04:05.000Z',
     doneAt: '2026-01-02T03:05:06.000Z',
   }
 
-  function textOf(payload: OutboxPayload): string {
+  function textOf(payload: TellingPayload): string {
     const pdu = receiptPdu(payload, 0x34)
     return 'short_message' in pdu ? String(pdu.short_message) : ''
   }

@@ -158,6 +158,45 @@ describe('requests and responses', () => {
     expect(peer.unread).toEqual([])
   })
 
+  test('a response after the timeout is told to who wants it, and only once', async () => {
+    const { session, peer, pass } = await bound({ requestTimeoutMs: 5000 })
+    const late: Pdu[] = []
+    const onLateResponse = (response: Pdu) => late.push(response)
+    const requests = [
+      failure(session.request(SUBMIT, { onLateResponse })),
+      failure(session.request(SUBMIT, { onLateResponse })),
+    ]
+    const { sequence_number: first } = await peer.next('submit_sm')
+    const { sequence_number: second } = await peer.next('submit_sm')
+    pass(5000)
+    await Promise.all(requests)
+    const response = { command: 'submit_sm_resp', sequence_number: first, message_id: 'x' } as const
+    peer.send(response, response, { command: 'generic_nack', sequence_number: second })
+    await settled()
+    expect(late).toMatchObject([
+      { command: 'submit_sm_resp', message_id: 'x', command_status: 0 },
+      { command: 'generic_nack', command_status: CommandStatus.ESME_RUNKNOWNERR },
+    ])
+    expect(session.counters).toMatchObject({
+      requestsTimedOut: 2,
+      responsesLate: 2,
+      responsesUnmatched: 1,
+    })
+  })
+
+  test('a response in time is no late one', async () => {
+    const { session, peer } = await bound()
+    const late: Pdu[] = []
+    const answer = session.request(SUBMIT, { onLateResponse: (response) => late.push(response) })
+    const { sequence_number } = await peer.next('submit_sm')
+    const response = { command: 'submit_sm_resp', sequence_number, message_id: 'x' } as const
+    peer.send(response, response)
+    expect(await answer).toMatchObject({ message_id: 'x' })
+    await settled()
+    expect(late).toEqual([])
+    expect(session.counters).toMatchObject({ responsesLate: 0, responsesUnmatched: 1 })
+  })
+
   test('a field that does not fit is refused at once and takes no place', async () => {
     const { session } = await bound()
     const error = await failure(session.request({ ...SUBMIT, source_addr: 'x'.repeat(30) }))

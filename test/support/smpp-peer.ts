@@ -34,6 +34,12 @@ export interface PeerReceipt {
   readonly from: string
   readonly to: string
   readonly stat: string
+  /** As the text has it. */
+  readonly submitDate?: string
+  /** What follows `text:`. */
+  readonly text?: string
+  /** The TLV user_message_reference. */
+  readonly reference?: number | undefined
 }
 
 const BINDS: Readonly<Record<string, { sends: boolean; receives: boolean }>> = {
@@ -49,11 +55,16 @@ const BINDS: Readonly<Record<string, { sends: boolean; receives: boolean }>> = {
 export class SmppPeer {
   readonly submits: Submit[] = []
   readonly binds: smpp.PDU[] = []
+  readonly cancels: smpp.PDU[] = []
+  /** The status of a cancel_sm. */
+  onCancel: (pdu: smpp.PDU) => number = () => 0
   /** Statuses that receipts were answered with, in their order. */
   readonly acknowledged: number[] = []
   /** The status of a bind, or no answer at all. */
   onBind: (pdu: smpp.PDU) => number | 'silence' = () => 0
   onSubmit: (submit: Submit) => Answer | Promise<Answer> = ({ number }) => ({ id: `m${number}` })
+  /** Fields of the answer to a query_sm; a `command_status` refuses. */
+  onQuery: (pdu: smpp.PDU) => smpp.PduFields = () => ({ command_status: 0x67 })
   /** False keeps receipts back until {@link deliver} is called. */
   deliversReceipts = true
   readonly #server: smpp.Server
@@ -150,7 +161,11 @@ export class SmppPeer {
     const bind = BINDS[pdu.command]
     if (bind) this.#bind(session, pdu, bind.receives)
     else if (pdu.command === 'submit_sm') await this.#submit(session, pdu, octets)
-    else if (pdu.command === 'enquire_link') session.send(pdu.response())
+    else if (pdu.command === 'query_sm') session.send(pdu.response(this.onQuery(pdu)))
+    else if (pdu.command === 'cancel_sm') {
+      this.cancels.push(pdu)
+      session.send(pdu.response({ command_status: this.onCancel(pdu) }))
+    } else if (pdu.command === 'enquire_link') session.send(pdu.response())
     else if (pdu.command === 'unbind') {
       session.send(pdu.response())
       session.close()
@@ -205,15 +220,17 @@ export class SmppPeer {
     }
     session.socket.setMaxListeners(0)
     session.socket.once('close', giveBack)
+    const { submitDate = '2601010000', text: repeated = '', reference } = receipt
     const text =
-      `id:${receipt.id} sub:001 dlvrd:001 submit date:2601010000 done date:2601010001 ` +
-      `stat:${receipt.stat} err:000 text:`
+      `id:${receipt.id} sub:001 dlvrd:001 submit date:${submitDate} done date:2601010001 ` +
+      `stat:${receipt.stat} err:000 text:${repeated}`
     const isSent = session.deliver_sm(
       {
         esm_class: 0x04,
         source_addr: receipt.to,
         destination_addr: receipt.from,
         short_message: Buffer.from(text, 'latin1'),
+        ...(reference === undefined ? {} : { user_message_reference: reference }),
       },
       (response) => {
         isAnswered = true

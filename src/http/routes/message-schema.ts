@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { TRAFFIC_CLASSES } from '../../messages/message.ts'
+import { TRAFFIC_CLASSES } from '../../core/policy.ts'
 import { MESSAGE_STATUSES } from '../../messages/states.ts'
 
 /** Recipients in one call at most. */
@@ -30,6 +30,10 @@ export const problem = z
         }),
       )
       .optional(),
+    replayed_as: z
+      .uuid()
+      .optional()
+      .openapi({ description: 'With `already_replayed`: the message that repeats the letter.' }),
   })
   .openapi('Problem')
 
@@ -63,6 +67,16 @@ export const createMessage = z
       .default('auto')
       .openapi({ description: 'auto: GSM-7 when every character has a place in it, else UCS-2.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES).default('transactional'),
+    send_at: z.iso.datetime({ offset: true }).optional().openapi({
+      example: '2026-12-24T18:00:00+01:00',
+      description: 'Not before this instant; up to 400 days ahead.',
+    }),
+    validity_seconds: z.int().min(1).max(2_592_000).optional().openapi({
+      description: 'How long carriers are tried, from `send_at` on; then the message is `expired`.',
+    }),
+    callback_url: z.string().max(2_000).optional().openapi({
+      description: 'Told of every state of this message, signed like any webhook.',
+    }),
     max_segments: z
       .int()
       .min(1)
@@ -75,6 +89,20 @@ export const createMessage = z
       .openapi({ description: 'Answer with encoding, segments and price; send nothing.' }),
   })
   .openapi('CreateMessage')
+
+export const replaceMessage = z
+  .strictObject({
+    text: z.string().optional(),
+    send_at: z.iso
+      .datetime({ offset: true })
+      .nullable()
+      .optional()
+      .openapi({ description: 'Not before this instant; null: at once.' }),
+  })
+  .refine(({ text, send_at: sendAt }) => text !== undefined || sendAt !== undefined, {
+    error: 'give "text", "send_at" or both',
+  })
+  .openapi('ReplaceMessage')
 
 export const acceptedMessage = z
   .object({
@@ -139,8 +167,17 @@ export const message = acceptedMessage
       .openapi({ description: 'Why it stands where it stands; null when all is well.' }),
     carrier: z.string().nullable(),
     attempts: z.int(),
+    dead_letter: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Why it is on the list of dead letters; null: it is not.' }),
+    replayed_as: z.uuid().nullable().openapi({ description: 'The message that repeats it.' }),
+    replay_of: z.uuid().nullable().openapi({ description: 'The dead letter that it repeats.' }),
     text: z.string(),
     traffic_class: z.enum(TRAFFIC_CLASSES),
+    callback_url: z.string().nullable(),
+    send_at: z.iso.datetime().nullable(),
+    expires_at: z.iso.datetime(),
     country: z.string().openapi({ example: 'GB' }),
     updated_at: z.iso.datetime(),
     final_at: z.iso.datetime().nullable(),

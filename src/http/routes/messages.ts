@@ -1,21 +1,41 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { GatewayError } from '../../core/errors.ts'
-import { formatMicros } from '../../core/money.ts'
-import type { Archive, EventRow } from '../../messages/archive.ts'
-import type { Intake, MessageRequest, Quote } from '../../messages/intake.ts'
-import type { Message } from '../../messages/message.ts'
-import type { MessageRow } from '../../messages/rows.ts'
-import { isFinal, type MessageStatus } from '../../messages/states.ts'
-import { parseNumber } from '../../routing/number.ts'
+import type { Archive } from '../../messages/archive.ts'
+import type { Cancellation } from '../../messages/cancellation.ts'
+import {
+  type Answer,
+  fingerprintOf,
+  type IdempotencyKeys,
+  type KeyedCall,
+  readIdempotencyKey,
+} from '../../messages/idempotency.ts'
+import type { Intake, MessageRequest, Verdict } from '../../messages/intake.ts'
+import type { Replacement } from '../../messages/replacement.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { onInvalid } from '../validation.ts'
+import {
+  acceptedBody,
+  cursorFromId,
+  idFromCursor,
+  instant,
+  isId,
+  messageBody,
+  normalNumber,
+  quotedBody,
+  timelineBody,
+} from './message-body.ts'
 import * as schema from './message-schema.ts'
 
 /** What the routes work with. */
 export interface MessageParts {
   readonly intake: Intake
   readonly archive: Archive
+  readonly keys: IdempotencyKeys
+  readonly cancellation: Cancellation
+  readonly replacement: Replacement
   /** Told of every refusal, for the metrics. */
   readonly onRefused: (code: string) => void
 }
@@ -31,15 +51,28 @@ const problems = {
   503: json('Overloaded or stopping: come back after `Retry-After`.', schema.problem),
 }
 
-type ProblemBody = ReturnType<typeof problemOf>
-
 const security = [{ apiKey: [] }]
+
+/** Seconds for which the answer to a call with an `Idempotency-Key` is kept. */
+const KEEP_SECONDS = 86_400
 
 const createMessageRoute = createRoute({
   method: 'post',
   path: '/v1/messages',
   summary: 'Send a message to one or many recipients',
   security,
+  parameters: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      schema: { type: 'string' },
+      example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
+      description:
+        'One key for one request, 1 to 255 characters, best in double quotes. A repetition within ' +
+        '24 hours gets the stored answer with `Idempotent-Replayed: true` and sends nothing again. ' +
+        'What was refused for the moment (503) is not stored. Without effect for `dry_run`.',
+    },
+  ],
   request: {
     body: {
       required: true,
@@ -52,7 +85,8 @@ const createMessageRoute = createRoute({
       z.union([schema.acceptedMessage, schema.acceptedList]),
     ),
     200: json('Answer to `dry_run`.', z.union([schema.quotedMessage, schema.quotedList])),
-    400: json('The body is not JSON.', schema.problem),
+    400: json('The body is not JSON, or the Idempotency-Key is malformed.', schema.problem),
+    409: json('The first call with this Idempotency-Key still runs.', schema.problem),
     413: json('The body is over 1 MiB.', schema.problem),
     415: json('The content type is not JSON.', schema.problem),
     ...problems,
@@ -81,61 +115,153 @@ const getMessageRoute = createRoute({
   },
 })
 
+const cancelMessageRoute = createRoute({
+  method: 'post',
+  path: '/v1/messages/{id}/cancel',
+  summary: 'Take a message back',
+  description:
+    'What waits is canceled at once. What a carrier has is asked back from it, where the carrier ' +
+    'knows such a request. Canceling twice answers the same.',
+  security,
+  request: { params: z.object({ id: z.string() }) },
+  responses: {
+    200: json('It is canceled.', schema.message),
+    404: json('No such message.', schema.problem),
+    409: json('It has ended otherwise, or a carrier has it: `detail` says which.', schema.problem),
+    ...problems,
+  },
+})
+
+const replaceMessageRoute = createRoute({
+  method: 'patch',
+  path: '/v1/messages/{id}',
+  summary: 'Change the text or the time of a message that waits',
+  description:
+    'While it is `scheduled` or `queued` and no carrier has been asked to send it. It is routed and ' +
+    'priced anew; its validity keeps its length.',
+  security,
+  request: {
+    params: z.object({ id: z.string() }),
+    body: {
+      required: true,
+      content: { 'application/json': { schema: schema.replaceMessage } },
+    },
+  },
+  responses: {
+    200: json('It is changed.', schema.message),
+    400: json('The body is not JSON.', schema.problem),
+    404: json('No such message.', schema.problem),
+    409: json('It is too late: `detail` says why.', schema.problem),
+    ...problems,
+  },
+})
+
 /** Routes under `/v1/messages`. */
-export function messageRoutes({ intake, archive, onRefused }: MessageParts) {
+export function messageRoutes({
+  intake,
+  archive,
+  keys,
+  cancellation,
+  replacement,
+  onRefused,
+}: MessageParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
-  /** The one message of a call; its refusal is the call's. */
-  async function only<Result>(
-    [request]: readonly MessageRequest[],
-    handle: (request: MessageRequest) => Promise<Result>,
-  ): Promise<Result> {
-    if (!request) throw new GatewayError('to_invalid', 'there is no recipient', { pointer: '/to' })
+  /** Counts a refusal of the whole call. */
+  async function counted<Result>(handle: () => Promise<Result>): Promise<Result> {
     try {
-      return await handle(request)
+      return await handle()
     } catch (error) {
       if (error instanceof GatewayError) onRefused(error.code)
       throw error
     }
   }
 
-  /** The messages of a call, each answered on its own. */
-  function each<Result>(
+  /** The body of one recipient among many who is refused. */
+  function refusedBody(to: string, index: number, error: GatewayError, requestId: string) {
+    onRefused(error.code)
+    const pointer = error.pointer === '/to' ? `/to/${index}` : error.pointer
+    return { to, error: problemOf(error, requestId, pointer) }
+  }
+
+  function listBody(verdicts: readonly Verdict[], requestId: string) {
+    return {
+      messages: verdicts.map(({ request, message, error }, index) =>
+        error ? refusedBody(request.to, index, error, requestId) : acceptedBody(message),
+      ),
+    }
+  }
+
+  function quote(requests: readonly MessageRequest[], requestId: string) {
+    return requests.map((request, index) => {
+      try {
+        return quotedBody(intake.quote(request))
+      } catch (error) {
+        if (!(error instanceof GatewayError)) throw error
+        return refusedBody(request.to, index, error, requestId)
+      }
+    })
+  }
+
+  /** Takes the messages of a call over in one commit with the answer to it. */
+  async function acceptOnce(
+    call: KeyedCall,
     requests: readonly MessageRequest[],
+    isList: boolean,
     requestId: string,
-    handle: (request: MessageRequest) => Promise<Result>,
-  ): Promise<(Result | { to: string; error: ProblemBody })[]> {
-    return Promise.all(
-      requests.map(async (request, index) => {
-        try {
-          return await handle(request)
-        } catch (error) {
-          if (!(error instanceof GatewayError)) throw error
-          onRefused(error.code)
-          const pointer = error.pointer === '/to' ? `/to/${index}` : error.pointer
-          return { to: request.to, error: problemOf(error, requestId, pointer) }
+  ): Promise<Answer & { readonly isReplayed: boolean }> {
+    return keys.once(call, async (keep) => {
+      let answer: Answer = { status: 202, body: '' }
+      await intake.acceptAll(call.tenantId, requests, (verdicts) => {
+        const [first] = verdicts
+        const isNothing = verdicts.every(({ error }) => error)
+        const mayWorkLater = isNothing && verdicts.some(({ error }) => error?.retryable)
+        if (isList) {
+          answer = { status: 202, body: JSON.stringify(listBody(verdicts, requestId)) }
+        } else if (first?.message) {
+          answer = { status: 202, body: JSON.stringify(acceptedBody(first.message)) }
+        } else if (first?.error) {
+          if (mayWorkLater) throw first.error
+          onRefused(first.error.code)
+          const problem = problemOf(first.error, requestId)
+          answer = { status: problem.status, body: JSON.stringify(problem) }
         }
-      }),
-    )
+        return mayWorkLater ? [] : [keep(answer)]
+      })
+      return answer
+    })
   }
 
   app.openapi(createMessageRoute, async (c) => {
     const body = c.req.valid('json')
     const tenantId = c.get('tenant').id
     const { to } = body
-    const requests = (Array.isArray(to) ? to : [to]).map((one) => requestFor(one, body))
+    const [first, ...others] = Array.isArray(to) ? to : [to]
+    const single = requestFor(first ?? '', body)
+    const requests = [single, ...others.map((one) => requestFor(one, body))]
     const requestId = c.get('requestId')
     if (body.dry_run) {
-      const quote = async (request: MessageRequest) => quotedBody(intake.quote(request))
       return Array.isArray(to)
-        ? c.json({ messages: await each(requests, requestId, quote) }, 200)
-        : c.json(await only(requests, quote), 200)
+        ? c.json({ messages: quote(requests, requestId) }, 200)
+        : c.json(await counted(async () => quotedBody(intake.quote(single))), 200)
     }
-    const accept = async (request: MessageRequest) =>
-      acceptedBody(await intake.accept(tenantId, request))
+    const header = c.req.header('idempotency-key')
+    if (header !== undefined) {
+      const call: KeyedCall = {
+        tenantId,
+        scope: 'rest',
+        key: readIdempotencyKey(header),
+        fingerprint: fingerprintOf([c.req.path, await c.req.json()]),
+        keepSeconds: KEEP_SECONDS,
+        whileRunning: 'refuse',
+      }
+      const answer = await counted(() => acceptOnce(call, requests, Array.isArray(to), requestId))
+      // The stored text is the body: it is not parsed only to be written again.
+      return keptAnswer(c, answer) as never
+    }
     return Array.isArray(to)
-      ? c.json({ messages: await each(requests, requestId, accept) }, 202)
-      : c.json(await only(requests, accept), 202)
+      ? c.json(listBody(await counted(() => intake.acceptAll(tenantId, requests)), requestId), 202)
+      : c.json(acceptedBody(await counted(() => intake.accept(tenantId, single))), 202)
   })
 
   app.openapi(listMessagesRoute, async (c) => {
@@ -160,10 +286,32 @@ export function messageRoutes({ intake, archive, onRefused }: MessageParts) {
     )
   })
 
+  app.openapi(cancelMessageRoute, async (c) => {
+    const id = c.req.valid('param').id.toLowerCase()
+    const tenantId = c.get('tenant').id
+    if (!isId(id)) throw unknownMessage(id)
+    await cancellation.cancel(tenantId, id)
+    const found = await archive.find(tenantId, id)
+    if (!found) throw unknownMessage(id)
+    return c.json(messageBody(found.message), 200)
+  })
+
+  app.openapi(replaceMessageRoute, async (c) => {
+    const id = c.req.valid('param').id.toLowerCase()
+    const { text, send_at: sendAt } = c.req.valid('json')
+    const tenantId = c.get('tenant').id
+    if (!isId(id)) throw unknownMessage(id)
+    const wish = { text, sendAt: sendAt === null ? null : instant(sendAt) }
+    await counted(() => replacement.replace(tenantId, id, wish))
+    const found = await archive.find(tenantId, id)
+    if (!found) throw unknownMessage(id)
+    return c.json(messageBody(found.message), 200)
+  })
+
   app.openapi(getMessageRoute, async (c) => {
-    const { id } = c.req.valid('param')
-    const found = UUID.test(id) ? await archive.find(c.get('tenant').id, id) : undefined
-    if (!found) throw new GatewayError('not_found', `there is no message with the id "${id}"`)
+    const id = c.req.valid('param').id.toLowerCase()
+    const found = isId(id) ? await archive.find(c.get('tenant').id, id) : undefined
+    if (!found) throw unknownMessage(id)
     return c.json(
       { ...messageBody(found.message), timeline: found.timeline.map(timelineBody) },
       200,
@@ -173,7 +321,9 @@ export function messageRoutes({ intake, archive, onRefused }: MessageParts) {
   return app
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+function unknownMessage(id: string): GatewayError {
+  return new GatewayError('not_found', `there is no message with the id "${id}"`)
+}
 
 function requestFor(to: string, body: z.infer<typeof schema.createMessage>): MessageRequest {
   return {
@@ -188,97 +338,17 @@ function requestFor(to: string, body: z.infer<typeof schema.createMessage>): Mes
     trafficClass: body.traffic_class,
     maxSegments: body.max_segments ?? null,
     clientReference: body.client_reference ?? null,
+    callbackUrl: body.callback_url ?? null,
+    sendAt: instant(body.send_at) ?? null,
+    validitySeconds: body.validity_seconds ?? null,
   }
 }
 
-function priceBody(micros: bigint, currency: string) {
-  return { amount: formatMicros(micros), currency }
-}
-
-function acceptedBody(message: Message) {
-  return {
-    id: message.id,
-    status: 'accepted' as const,
-    to: message.to,
-    from: message.from,
-    segments: message.segments,
-    encoding: message.encoding,
-    price: priceBody(message.priceMicros, message.priceCurrency),
-    client_reference: message.clientReference,
-    created_at: message.createdAt.toISOString(),
-  }
-}
-
-function quotedBody(quote: Quote) {
-  return {
-    dry_run: true as const,
-    to: quote.number.e164,
-    from: quote.from,
-    segments: quote.segments,
-    encoding: quote.encoding,
-    price: priceBody(quote.best.priceMicros, quote.best.currency),
-    carrier: quote.best.carrier,
-  }
-}
-
-function messageBody(row: MessageRow) {
-  const status = row.status as MessageStatus
-  return {
-    id: row.id,
-    status,
-    is_final: isFinal(status),
-    error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail },
-    to: row.to_number,
-    from: row.from_sender,
-    text: row.body,
-    encoding: row.encoding,
-    segments: row.segments,
-    price: priceBody(row.price_micros, row.price_currency),
-    traffic_class: row.traffic_class as Message['trafficClass'],
-    client_reference: row.client_reference,
-    country: row.country,
-    carrier: row.carrier,
-    attempts: row.attempt,
-    created_at: row.created_at.toISOString(),
-    updated_at: row.updated_at.toISOString(),
-    final_at: row.final_at?.toISOString() ?? null,
-  }
-}
-
-function timelineBody(event: EventRow) {
-  return {
-    at: event.at.toISOString(),
-    type: event.type,
-    status: event.status as MessageStatus,
-    carrier: event.carrier,
-    attempt: event.attempt,
-    segment: event.segment,
-    code: event.code,
-    raw_code: event.raw_code,
-    detail: event.detail as Record<string, unknown> | null,
-  }
-}
-
-/** Numbers are stored in E.164; a filter may spell them as a person would. */
-function normalNumber(text: string): string {
-  const parsed = parseNumber(text)
-  return parsed.ok ? parsed.number.e164 : text
-}
-
-function instant(text: string | undefined): Date | undefined {
-  return text === undefined ? undefined : new Date(text)
-}
-
-function cursorFromId(id: string): string {
-  return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')
-}
-
-function idFromCursor(cursor: string): string {
-  const hex = Buffer.from(cursor, 'base64url').toString('hex')
-  if (hex.length !== 32) {
-    throw new GatewayError('cursor_invalid', `"${cursor}" is not a next_cursor of this API`, {
-      pointer: '/cursor',
-    })
-  }
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+function keptAnswer(
+  c: Context<AppEnv>,
+  { status, body, isReplayed }: Answer & { readonly isReplayed: boolean },
+): Response {
+  c.header('content-type', status < 400 ? 'application/json' : 'application/problem+json')
+  if (isReplayed) c.header('idempotent-replayed', 'true')
+  return c.body(body, status as ContentfulStatusCode)
 }

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import {
   bigint,
   index,
@@ -37,5 +38,9 @@ export const attempts = pgTable(
   (table) => [
     primaryKey({ columns: [table.message_id, table.attempt, table.segment] }),
     index('attempts_by_match_key').on(table.carrier, table.match_key),
+    // Few ever: for receipts whose id is not known.
+    index('attempts_uncertain')
+      .on(table.carrier, table.submitted_at)
+      .where(sql`state = 'uncertain'`),
   ],
 )

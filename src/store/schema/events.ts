@@ -1,6 +1,6 @@
 import {
   bigint,
-  jsonb,
+  json,
   pgTable,
   primaryKey,
   smallint,
@@ -26,7 +26,7 @@ export const events = pgTable(
     /** Normalised code, and the carrier's own. */
     code: text(),
     raw_code: text(),
-    detail: jsonb(),
+    detail: json(),
   },
   (table) => [primaryKey({ columns: [table.message_id, table.id] })],
 )

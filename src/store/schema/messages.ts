@@ -27,11 +27,16 @@ export const messages = pgTable(
     source: text().notNull(),
     /** The partner account that submitted it over SMPP. */
     partner: text(),
+    /** This, `body` and `octets` are sealed where encryption is on, see `messages/sealing.ts`. */
     to_number: text().notNull(),
+    /** What a sealed number is found by; null where the number is in the clear. */
+    to_fingerprint: text(),
     from_sender: text().notNull(),
     body: text().notNull(),
     /** Set when a partner's octets pass through as they are; then `body` is empty. */
     octets: bytea(),
+    /** When text and octets were erased, the record staying; null: they are there. */
+    body_erased_at: timestamp({ withTimezone: true }),
     esm_class: smallint().notNull().default(0),
     data_coding: smallint(),
     /** Receipt wanted by the partner, SMPP v3.4 section 5.2.17. */
@@ -42,12 +47,16 @@ export const messages = pgTable(
     max_segments: smallint(),
     traffic_class: text().notNull(),
     client_reference: text(),
+    /** Where the sender wants to be told of this message, besides the tenant's endpoints. */
+    callback_url: text(),
     country: text().notNull(),
     status: text().notNull(),
     /** Present carrier: the one that has it, or whose queue it waits in. */
     carrier: text(),
     /** Submits so far; the present one while it is being sent. */
     attempt: smallint().notNull().default(0),
+    /** Failed tries since the message was accepted; retries are budgeted by it. */
+    failures: smallint().notNull().default(0),
     price_micros: bigint({ mode: 'bigint' }).notNull(),
     price_currency: text().notNull(),
     error_code: text(),
@@ -55,13 +64,42 @@ export const messages = pgTable(
     created_at: timestamp({ withTimezone: true }).notNull(),
     updated_at: timestamp({ withTimezone: true }).notNull(),
     final_at: timestamp({ withTimezone: true }),
+    /** Asked for by the sender: not before this instant. */
+    send_at: timestamp({ withTimezone: true }),
+    /** What no carrier has taken by then ends as `expired`. */
+    expires_at: timestamp({ withTimezone: true }).notNull(),
+    /** When a message that waits for an instant is to be looked at again; null: it waits for nothing. */
+    due_at: timestamp({ withTimezone: true }),
+    /** When the present state is ended from outside; null once final. */
+    deadline_at: timestamp({ withTimezone: true }),
+    /** The node that works on it; null: whoever claims it. */
+    lease_node: text(),
+    /** Why it is on the dead-letter list; null: it is not. */
+    dead_letter: text(),
+    /** The message that repeats this dead letter, or that this one repeats. */
+    replayed_as: uuid(),
+    replay_of: uuid(),
   },
   (table) => [
     index('messages_by_tenant').on(table.tenant_id, table.id),
     index('messages_by_reference')
       .on(table.tenant_id, table.client_reference)
       .where(sql`client_reference is not null`),
-    // What is not final is found by the sweeper and after a restart without reading the rest.
-    index('messages_unfinished').on(table.id).where(sql`final_at is null`),
+    // A lane's backlog is claimed along the first, waits and deadlines are found along the others;
+    // a message that ends quickly is never in any of them.
+    index('messages_backlog')
+      .on(table.carrier, table.traffic_class, table.tenant_id, table.id)
+      .where(sql`status = 'queued' and lease_node is null and due_at is null`),
+    index('messages_due').on(table.due_at).where(sql`due_at is not null and final_at is null`),
+    index('messages_deadline').on(table.deadline_at).where(sql`final_at is null`),
+    index('messages_leased')
+      .on(table.lease_node)
+      .where(sql`lease_node is not null and final_at is null`),
+    index('messages_sending').on(table.id).where(sql`status = 'sending'`),
+    // Where texts are erased before records; a message enters when it ends and leaves with its text.
+    index('messages_with_body')
+      .on(table.tenant_id, table.final_at)
+      .where(sql`final_at is not null and body_erased_at is null`),
+    index('messages_dead').on(table.tenant_id, table.id).where(sql`dead_letter is not null`),
   ],
 )

@@ -1,17 +1,35 @@
-import { index, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { sql } from 'drizzle-orm'
+import { index, jsonb, pgTable, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
-/** What a partner has yet to acknowledge, in order of `id`; a row goes when it is acknowledged. */
+/**
+ * What senders are told: one row per event and recipient, with the log of its tries.
+ *
+ * A row waits until the recipient has acknowledged it. What a partner has acknowledged goes; what an
+ * endpoint has, stays with its log until the message goes.
+ */
 export const outbox = pgTable(
   'outbox',
   {
-    /** UUIDv7. */
-    id: uuid().primaryKey(),
-    /** The partner's system_id. */
-    partner: text().notNull(),
+    /** See `Telling` in `messages/telling.ts`; sorts by time. */
+    id: text().primaryKey(),
+    recipient: text().notNull(),
+    /** Where a callback goes. */
+    url: text(),
+    tenant_id: uuid().notNull(),
     message_id: uuid().notNull(),
-    /** See `OutboxPayload` in `messages/journal.ts`. */
+    event: text().notNull(),
     payload: jsonb().notNull(),
+    /** `waiting`, `done` or `dead`. */
+    state: text().notNull(),
+    /** Not before this instant; null: at once. */
+    due_at: timestamp({ withTimezone: true }),
+    tries: smallint().notNull().default(0),
+    /** One object per try: `at`, `status_code`, `duration_ms`, `error`. */
+    log: jsonb().notNull(),
     created_at: timestamp({ withTimezone: true }).notNull(),
   },
-  (table) => [index('outbox_by_partner').on(table.partner, table.id)],
+  (table) => [
+    index('outbox_waiting').on(table.recipient, table.id).where(sql`state = 'waiting'`),
+    index('outbox_by_message').on(table.message_id),
+  ],
 )

@@ -1,7 +1,9 @@
-import { sql } from 'drizzle-orm'
-import { index, pgTable, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { index, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
-/** Every receipt that a carrier sent, as it came, matched or not. */
+/**
+ * Receipts that no submit is known for: they came before their response, or belong to nothing of
+ * ours. A receipt that has found its message is a line of that message's timeline.
+ */
 export const receipts = pgTable(
   'receipts',
   {
@@ -19,13 +21,8 @@ export const receipts = pgTable(
     raw_error: text(),
     raw_text: text().notNull(),
     received_at: timestamp({ withTimezone: true }).notNull(),
-    /** Null until an attempt is found. */
-    message_id: uuid(),
-    attempt: smallint(),
-    segment: smallint(),
+    /** Recipient, sender and time of the submit, by which it is found where the id is not known. */
+    about: jsonb(),
   },
-  (table) => [
-    index('receipts_by_message').on(table.message_id),
-    index('receipts_unmatched').on(table.carrier, table.received_at).where(sql`message_id is null`),
-  ],
+  (table) => [index('receipts_by_carrier').on(table.carrier, table.received_at)],
 )

@@ -1,0 +1,124 @@
+import { GatewayError } from '../../core/errors.ts'
+import { formatMicros } from '../../core/money.ts'
+import type { EventRow } from '../../messages/archive.ts'
+import type { Quote } from '../../messages/intake.ts'
+import type { Message } from '../../messages/message.ts'
+import type { MessageRow } from '../../messages/rows.ts'
+import { isFinal, type MessageStatus } from '../../messages/states.ts'
+import { parseNumber } from '../../routing/number.ts'
+
+/** A message as the answer to its acceptance shows it. */
+export function acceptedBody(message: Message) {
+  return {
+    id: message.id,
+    status: 'accepted' as const,
+    to: message.to,
+    from: message.from,
+    segments: message.segments,
+    encoding: message.encoding,
+    price: priceBody(message.priceMicros, message.priceCurrency),
+    client_reference: message.clientReference,
+    created_at: message.createdAt.toISOString(),
+  }
+}
+
+/** The answer to `dry_run`. */
+export function quotedBody(quote: Quote) {
+  return {
+    dry_run: true as const,
+    to: quote.number.e164,
+    from: quote.from,
+    segments: quote.segments,
+    encoding: quote.encoding,
+    price: priceBody(quote.best.priceMicros, quote.best.currency),
+    carrier: quote.best.carrier,
+  }
+}
+
+/** A stored message. */
+export function messageBody(row: MessageRow) {
+  const status = row.status as MessageStatus
+  return {
+    id: row.id,
+    status,
+    is_final: isFinal(status),
+    error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail },
+    to: row.to_number,
+    from: row.from_sender,
+    text: row.body,
+    encoding: row.encoding,
+    segments: row.segments,
+    price: priceBody(row.price_micros, row.price_currency),
+    traffic_class: row.traffic_class as Message['trafficClass'],
+    client_reference: row.client_reference,
+    callback_url: row.callback_url,
+    send_at: row.send_at?.toISOString() ?? null,
+    expires_at: row.expires_at.toISOString(),
+    country: row.country,
+    carrier: row.carrier,
+    attempts: row.attempt,
+    dead_letter: row.dead_letter,
+    replayed_as: row.replayed_as,
+    replay_of: row.replay_of,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+    final_at: row.final_at?.toISOString() ?? null,
+  }
+}
+
+/** One line of a timeline. */
+export function timelineBody(event: EventRow) {
+  return {
+    at: event.at.toISOString(),
+    type: event.type,
+    status: event.status as MessageStatus,
+    carrier: event.carrier,
+    attempt: event.attempt,
+    segment: event.segment,
+    code: event.code,
+    raw_code: event.raw_code,
+    detail: event.detail as Record<string, unknown> | null,
+  }
+}
+
+function priceBody(micros: bigint, currency: string) {
+  return { amount: formatMicros(micros), currency }
+}
+
+/** Numbers are stored in E.164; a filter may spell them as a person would. */
+export function normalNumber(text: string): string {
+  const parsed = parseNumber(text)
+  return parsed.ok ? parsed.number.e164 : text
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** True for what may be an id of ours. */
+export function isId(text: string): boolean {
+  return UUID.test(text)
+}
+
+/** The instant that a field of a request names. */
+export function instant(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text)
+}
+
+/** What a page of a list names the next one by. */
+export function cursorFromId(id: string): string {
+  return Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')
+}
+
+/**
+ * The id that a cursor was made of.
+ *
+ * @throws {GatewayError} `cursor_invalid`
+ */
+export function idFromCursor(cursor: string): string {
+  const hex = Buffer.from(cursor, 'base64url').toString('hex')
+  if (hex.length !== 32) {
+    throw new GatewayError('cursor_invalid', `"${cursor}" is not a next_cursor of this API`, {
+      pointer: '/cursor',
+    })
+  }
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

@@ -1,0 +1,65 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { GatewayError } from '../../core/errors.ts'
+import type { Archive } from '../../messages/archive.ts'
+import { RESOLVE_ACTIONS, type Resolution } from '../../messages/resolution.ts'
+import type { AppEnv } from '../env.ts'
+import { onInvalid } from '../validation.ts'
+import { isId, messageBody } from './message-body.ts'
+import * as schema from './message-schema.ts'
+
+/** What the route works with. */
+export interface ResolveParts {
+  readonly archive: Archive
+  readonly resolution: Resolution
+}
+
+const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
+  description,
+  content: { 'application/json': { schema: content } },
+})
+
+const resolveRoute = createRoute({
+  method: 'post',
+  path: '/v1/messages/{id}/resolve',
+  summary: 'Settle a message whose outcome is unknown',
+  description:
+    'For a message that its carrier may or may not have, `error.code` being `outcome_unknown`. ' +
+    '`resend` sends it again, and the recipient may get it twice; `fail` ends it.',
+  security: [{ apiKey: [] }],
+  request: {
+    params: z.object({ id: z.string() }),
+    body: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: z.strictObject({ action: z.enum(RESOLVE_ACTIONS) }).openapi('ResolveMessage'),
+        },
+      },
+    },
+  },
+  responses: {
+    200: json('The message, settled.', schema.message),
+    401: json('No valid API key.', schema.problem),
+    404: json('No such message.', schema.problem),
+    409: json('There is nothing to settle; `detail` says why.', schema.problem),
+    422: json('The body is wrong; `errors` says where.', schema.problem),
+    503: json('It is being worked on: come back after `Retry-After`.', schema.problem),
+  },
+})
+
+/** The route by which an operator settles a message. */
+export function resolveRoutes({ archive, resolution }: ResolveParts) {
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
+  app.openapi(resolveRoute, async (c) => {
+    const id = c.req.valid('param').id.toLowerCase()
+    const { action } = c.req.valid('json')
+    const tenantId = c.get('tenant').id
+    const unknown = () => new GatewayError('not_found', `there is no message with the id "${id}"`)
+    if (!isId(id)) throw unknown()
+    await resolution.resolve(tenantId, id, action)
+    const found = await archive.find(tenantId, id)
+    if (!found) throw unknown()
+    return c.json(messageBody(found.message), 200)
+  })
+  return app
+}

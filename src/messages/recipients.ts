@@ -1,0 +1,16 @@
+import type { Message } from './message.ts'
+import { isFinal, type MessageStatus } from './states.ts'
+
+/**
+ * True when the partner that submitted a message is owed a receipt for a state.
+ *
+ * @see SMPP v3.4, section 5.2.17 (registered_delivery)
+ */
+export function owesReceipt(message: Message, status: MessageStatus): boolean {
+  if (message.partner === null || !isFinal(status)) return false
+  const wish = message.registeredDelivery & 0x03
+  if (wish === 0) return false
+  if (wish === 2) return status !== 'delivered'
+  if (wish === 3) return status === 'delivered'
+  return true
+}

@@ -1,0 +1,133 @@
+import type { Clock } from '../core/clock.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Store } from '../store/open.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import { resendEntry, unchanged } from './endings.ts'
+import type { MovedEntry } from './journal.ts'
+import type { LiveMessage, LiveMessages } from './live.ts'
+import type { Message } from './message.ts'
+import type { Spool } from './spool.ts'
+import { claimOne, loadMessages } from './tables.ts'
+
+/** What an operator may make of a message whose outcome is unknown. */
+export type ResolveAction = (typeof RESOLVE_ACTIONS)[number]
+
+/**
+ * Ways to settle a message by hand.
+ *
+ * - `resend`: it goes into its carrier's queue again; the recipient may get it twice
+ * - `fail`: it ends, and goes to the dead-letter list
+ */
+export const RESOLVE_ACTIONS = ['resend', 'fail'] as const
+
+/** What a {@link Resolution} is built with. */
+export interface ResolutionOptions {
+  readonly store: Store
+  readonly live: LiveMessages
+  readonly spool: Spool
+  readonly dispatcher: Dispatcher
+  /** The name under which it claims messages. */
+  readonly node: string
+  readonly clock: Clock
+}
+
+/** Settles by hand what nobody else can: submits without an answer, under `hold` above all. */
+export class Resolution {
+  readonly #options: ResolutionOptions
+
+  constructor(options: ResolutionOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Settles a message; resolves when that is durable.
+   *
+   * @throws {GatewayError} `not_found`; `outcome_known` when there is nothing to settle, or the
+   *   carrier has some segments and the rest cannot be sent alone; `busy` (retryable) while somebody
+   *   works on it
+   */
+  async resolve(tenantId: string, id: string, action: ResolveAction): Promise<void> {
+    const { live: messages, spool, dispatcher, clock } = this.#options
+    const held = await this.#take(tenantId, id)
+    try {
+      checkUnknown(held, action)
+      const { message } = held
+      const at = clock()
+      await spool.write(
+        action === 'fail'
+          ? failedEntry(message, at)
+          : resendEntry(message, 'sent again by hand, its outcome being unknown', at),
+      )
+    } finally {
+      messages.letGo(held)
+      if (held.message.status === 'queued') dispatcher.enqueue(held.message)
+    }
+  }
+
+  /** Holds the message, so that the sweeper and the dispatcher leave it alone. */
+  async #take(tenantId: string, id: string): Promise<LiveMessage> {
+    const { live: messages, store, node } = this.#options
+    let live = messages.get(id)
+    const known = live ?? (await loadMessages(store, [id]))[0]
+    if (known?.message.tenantId !== tenantId) {
+      throw new GatewayError('not_found', `there is no message with the id "${id}"`)
+    }
+    if (!live) {
+      const claimed = await claimOne(store, node, id)
+      live = claimed && messages.adopt(claimed.message, claimed.attempts)
+    }
+    if (!live || live.isHeld) {
+      throw new GatewayError('busy', 'the message is being worked on: try again in a second', {
+        retryable: true,
+      })
+    }
+    messages.hold(live)
+    return live
+  }
+}
+
+function checkUnknown({ message, attempts }: LiveMessage, action: ResolveAction): void {
+  const { status, attempt: present } = message
+  const isOpen = status === 'sending' || status === 'sent'
+  const segments = attempts.filter(({ attempt }) => attempt === present)
+  if (!isOpen || !segments.some(({ state }) => state === 'uncertain')) {
+    throw new GatewayError(
+      'outcome_known',
+      `the message is ${status} and its outcome is not unknown: there is nothing to settle`,
+    )
+  }
+  if (action === 'resend' && status === 'sent') {
+    throw new GatewayError(
+      'outcome_known',
+      `${message.carrier} has some segments of the message: sent again, they would come twice`,
+    )
+  }
+}
+
+function failedEntry(message: Message, at: Date): MovedEntry {
+  const { id: messageId, carrier, attempt } = message
+  const code = 'outcome_unknown'
+  const reason = `${carrier} did not answer; given up by hand`
+  return {
+    ...unchanged(message, at),
+    to: 'failed',
+    failures: message.failures + 1,
+    dueAt: null,
+    deadlineAt: null,
+    errorCode: code,
+    errorDetail: reason,
+    deadLetter: code,
+    events: [
+      {
+        messageId,
+        at,
+        type: 'failed',
+        status: 'failed',
+        carrier,
+        attempt,
+        code,
+        detail: { reason, by_hand: true },
+      },
+    ],
+  }
+}

@@ -1,0 +1,188 @@
+import type { Clock } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Store } from '../store/open.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import { endEntry, resendEntry, unchanged } from './endings.ts'
+import type { MovedEntry } from './journal.ts'
+import type { LiveMessage, LiveMessages } from './live.ts'
+import type { Message } from './message.ts'
+import type { PolicyFor } from './settle.ts'
+import type { Spool } from './spool.ts'
+import type { StateQueries } from './state-queries.ts'
+import type { TableWriter } from './table-writer.ts'
+import { claimDue, claimOverdue, type StoredMessage } from './tables.ts'
+
+const SWEEP_EVERY_MS = 1_000
+
+/** Messages claimed at once. */
+const PAGE = 1_000
+
+/** What a {@link Sweeper} is built with. */
+export interface SweeperOptions {
+  readonly store: Store
+  readonly spool: Spool
+  readonly live: LiveMessages
+  readonly tables: TableWriter
+  readonly dispatcher: Dispatcher
+  readonly policyFor: PolicyFor
+  /** Asks carriers about what is overdue; absent: nobody is asked. */
+  readonly queries?: StateQueries
+  readonly node: string
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/**
+ * Finds the messages whose instant has come: what was scheduled or rests before another try goes to
+ * its carrier; what is over its deadline ends, so that none stays open for ever.
+ */
+export class Sweeper {
+  readonly #options: SweeperOptions
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  constructor(options: SweeperOptions) {
+    this.#options = options
+  }
+
+  /** Sweeps every second from now on. */
+  start(): void {
+    this.#sleep()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#running
+  }
+
+  /** Sweeps once; resolves when everything that was due has been moved on. */
+  async sweep(): Promise<void> {
+    const now = this.#options.clock()
+    this.#options.dispatcher.expireWaiting(now)
+    await this.#all(claimOverdue, now, (live) => this.#endOverdue(live, now))
+    await this.#all(claimDue, now, (live) => this.#wake(live, now))
+  }
+
+  #sleep(): void {
+    if (this.#isClosed) return
+    this.#timer = setTimeout(() => {
+      this.#running = this.sweep()
+        .catch((error: unknown) => {
+          this.#options.logger.error({ error: messageOf(error) }, 'cannot look for due messages')
+        })
+        .then(() => this.#sleep())
+    }, SWEEP_EVERY_MS).unref()
+  }
+
+  async #all(
+    claim: typeof claimDue,
+    now: Date,
+    handle: (live: LiveMessage) => Promise<void>,
+  ): Promise<void> {
+    const { store, node, tables } = this.#options
+    for (;;) {
+      const claimed: StoredMessage[] = await claim(store, node, now, PAGE)
+      await Promise.all(claimed.map((stored) => this.#handle(stored, handle)))
+      if (claimed.length < PAGE) return
+      await tables.flush()
+    }
+  }
+
+  /** Works on a claimed message as its holder; what is newer in memory counts. */
+  async #handle(
+    stored: StoredMessage,
+    handle: (live: LiveMessage) => Promise<void>,
+  ): Promise<void> {
+    const { live: messages } = this.#options
+    const live = messages.adopt(stored.message, stored.attempts)
+    if (live.isHeld) return
+    messages.hold(live)
+    await handle(live)
+  }
+
+  /** Its instant has come: it joins the queue of its carrier. */
+  async #wake(live: LiveMessage, now: Date): Promise<void> {
+    const { spool, live: messages, dispatcher } = this.#options
+    const { message } = live
+    // It was replaced after its row was written: another time is meant.
+    if (message.dueAt !== null && message.dueAt > now) {
+      messages.letGo(live)
+      return
+    }
+    if (message.status === 'scheduled') {
+      await spool.write(queuedEntry(message, now))
+    }
+    messages.letGo(live)
+    if (message.status !== 'queued') return
+    message.dueAt = null
+    dispatcher.enqueue(message)
+  }
+
+  async #endOverdue(live: LiveMessage, now: Date): Promise<void> {
+    const { spool, live: messages, dispatcher, policyFor, queries } = this.#options
+    const { message } = live
+    const isOverdue = message.deadlineAt !== null && message.deadlineAt <= now
+    if (isOverdue && queries?.mayAsk(live)) {
+      // The answer takes a while: nobody else waits for it.
+      queries.ask(live)
+      return
+    }
+    if (isOverdue) await spool.write(overdueEntry(live, policyFor, now))
+    messages.letGo(live)
+    if (message.status === 'queued') dispatcher.enqueue(message)
+  }
+}
+
+/** The move of a scheduled message whose instant has come. */
+function queuedEntry(message: Message, at: Date): MovedEntry {
+  return {
+    ...unchanged(message, at),
+    to: 'queued',
+    dueAt: null,
+    events: [
+      { messageId: message.id, at, type: 'queued', status: 'queued', carrier: message.carrier },
+    ],
+  }
+}
+
+/**
+ * What becomes of a message over its deadline: `expired` what no carrier has taken; what a carrier
+ * may have is sent again where its class says so, and is `unconfirmed` otherwise.
+ */
+export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date): MovedEntry {
+  const { message, attempts } = live
+  if (message.status !== 'sending' && message.status !== 'sent') {
+    return endEntry(message, 'expired', at)
+  }
+  const policy = policyFor(message.trafficClass)
+  const segments = attempts.filter(({ attempt }) => attempt === message.attempt)
+  const isRefused =
+    segments.length > 0 &&
+    segments.every(({ state }) => state === 'refused' || state === 'not_sent')
+  if (isRefused) {
+    // Its refusal came late, and the gateway stopped before anything followed from it.
+    if (message.expiresAt <= at) return endEntry(message, 'expired', at)
+    return { ...unchanged(message, at), to: 'queued', dueAt: null, deadlineAt: message.expiresAt }
+  }
+  const isUnknown = segments.length > 0 && segments.every(({ state }) => state === 'uncertain')
+  const failures = message.failures + 1
+  const { maxAttempts } = policy.retry.passing
+  const mayResend =
+    policy.uncertain === 'resend' &&
+    isUnknown &&
+    message.expiresAt > at &&
+    (maxAttempts === 0 || failures < maxAttempts)
+  if (!mayResend) {
+    // What waits only for its policy to decide waits for its receipt after that.
+    // Counted from the submit: this entry, too, is an update of the message.
+    const submittedAt = segments[0]?.submittedAt ?? message.createdAt
+    const receiptDeadline = new Date(submittedAt.getTime() + policy.receiptDeadlineSeconds * 1_000)
+    if (receiptDeadline > at) return { ...unchanged(message, at), deadlineAt: receiptDeadline }
+    return endEntry(message, 'unconfirmed', at)
+  }
+  const detail = `${message.carrier} did not answer, and no receipt came: sent again, as the policy of its class says`
+  return resendEntry(message, detail, at)
+}

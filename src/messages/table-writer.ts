@@ -1,0 +1,230 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { uuidv7 } from 'uuidv7'
+import { messageOf } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Database, Store } from '../store/open.ts'
+import { isRefusedByDatabase } from '../store/refusal.ts'
+import type { LiveMessages, Snapshot } from './live.ts'
+import { inRefused } from './sealing.ts'
+import { snapshotStatement } from './table-statements.ts'
+
+/**
+ * How long changes gather before they are written. A message that ends within this time is written
+ * once instead of four times.
+ */
+const GATHER_MS = 500
+
+/** So many changes are written without waiting longer. */
+const ENOUGH = 4_000
+
+/** The embedded database works in our own thread: what it is given at once holds up all else. */
+const ENOUGH_EMBEDDED = 500
+
+const RETRY_MIN_MS = 100
+const RETRY_MAX_MS = 5_000
+
+/** What a {@link TableWriter} is built with. */
+export interface TableWriterOptions {
+  readonly store: Store
+  readonly live: LiveMessages
+  readonly node: string
+  readonly logger: Logger
+  /** Number of the last commit of the spool that `live` knows. */
+  readonly committedSeq: () => number
+  readonly gatherMs?: number
+}
+
+/**
+ * Brings what the journal has made durable into the tables, and cuts the journal: each time one
+ * statement writes all that has changed and deletes the journal's rows that say so.
+ */
+export class TableWriter {
+  readonly #options: TableWriterOptions
+  readonly #gatherMs: number
+  readonly #enough: number
+  #running: Promise<void> | undefined
+  #gathering: { readonly done: () => void } | undefined
+  #isClosed = false
+  #generation = 0
+
+  constructor(options: TableWriterOptions) {
+    this.#options = options
+    this.#gatherMs = options.gatherMs ?? GATHER_MS
+    this.#enough = options.store.kind === 'pglite' ? ENOUGH_EMBEDDED : ENOUGH
+  }
+
+  /** Snapshots taken so far. What was applied before is in the tables two generations later. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** True while a snapshot is on its way into the tables. */
+  get isWriting(): boolean {
+    return this.#running !== undefined && this.#gathering === undefined
+  }
+
+  /** There is something to write; it will be, soon. */
+  wake(): void {
+    if (this.#isClosed) return
+    if (this.#options.live.unsavedCount >= this.#enough) this.#gathering?.done()
+    this.#running ??= this.#run()
+  }
+
+  /** Resolves when everything that has been applied by now is in the tables. */
+  async flush(): Promise<void> {
+    // What is being written was taken before this call: it may lack the latest.
+    if (this.isWriting) await this.#running
+    if (this.#options.live.unsavedCount === 0) return
+    this.#running ??= this.#run()
+    this.#gathering?.done()
+    await this.#running
+  }
+
+  /** Writes what there is and stops. */
+  async close(): Promise<void> {
+    await this.flush()
+    this.#isClosed = true
+    this.#gathering?.done()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    await this.#gather()
+    await this.#writeSnapshot()
+    this.#running = undefined
+    if (this.#options.live.unsavedCount > 0) this.wake()
+  }
+
+  #gather(): Promise<void> {
+    const { live } = this.#options
+    if (this.#isClosed || live.unsavedCount >= this.#enough) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        this.#gathering = undefined
+        resolve()
+      }
+      const timer = setTimeout(done, this.#gatherMs)
+      this.#gathering = { done }
+    })
+  }
+
+  async #writeSnapshot(): Promise<void> {
+    const { live, logger, committedSeq } = this.#options
+    const seq = committedSeq()
+    const snapshot = live.takeSnapshot()
+    this.#generation++
+    for (let waitMs = RETRY_MIN_MS; ; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {
+      try {
+        await this.#writeOnce(snapshot, seq)
+        live.release(snapshot)
+        return
+      } catch (error) {
+        logger.error(
+          { messages: snapshot.messages.length, error: messageOf(error) },
+          'cannot bring the journal into the tables, will try again',
+        )
+        // The journal keeps it all: the next start goes on from there.
+        if (this.#isClosed) throw error
+        await new Promise((resolve) => setTimeout(resolve, waitMs))
+      }
+    }
+  }
+
+  async #writeOnce(snapshot: Snapshot, seq: number): Promise<void> {
+    try {
+      await this.#writeAll(snapshot, this.#cutJournal(seq))
+    } catch (error) {
+      if (!isRefusedByDatabase(error)) throw error
+      await this.#writeOneByOne(snapshot, seq)
+    }
+  }
+
+  /**
+   * Deletes what is written with it from the journal; gives no row when an earlier try has done both,
+   * and only the answer to its commit was lost.
+   */
+  #cutJournal(seq: number): SQL {
+    const { node } = this.#options
+    const generation = this.#generation
+    return sql`
+      guard as (
+        update nodes set generation = ${generation}
+        where id = ${node} and generation < ${generation}
+        returning id
+      ), cut as (
+        delete from journal using guard where journal.node = ${node} and journal.seq <= ${seq}
+      )`
+  }
+
+  async #writeAll(snapshot: Snapshot, guard: SQL, on?: Database): Promise<void> {
+    const { store, node, logger } = this.#options
+    const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
+    const statement = await snapshotStatement(snapshot, {
+      node,
+      guard,
+      breathe,
+      cipher: store.cipher,
+    })
+    const [row] = await store.query<{ guarded: boolean; moved: string[] }>(statement, on)
+    if (!row?.guarded) return
+    const moved = new Set(row.moved)
+    for (const { row: message, storedStatus } of snapshot.messages) {
+      if (storedStatus === undefined || moved.has(message.id)) continue
+      logger.error(
+        { messageId: message.id, expected: storedStatus, status: message.status },
+        'a message was moved by somebody else: its row stays as it is',
+      )
+    }
+  }
+
+  /** What the database refuses is kept for a person; the rest is written. */
+  async #writeOneByOne(snapshot: Snapshot, seq: number): Promise<void> {
+    const { store, logger } = this.#options
+    await store.db.transaction(async (tx) => {
+      const advanced = await store.query(sql`with ${this.#cutJournal(seq)} select from guard`, tx)
+      if (advanced.length === 0) return
+      for (const part of partsOf(snapshot)) {
+        try {
+          await tx.transaction((inner) => this.#writeAll(part, sql`guard as (select 1)`, inner))
+        } catch (error) {
+          if (!isRefusedByDatabase(error)) throw error
+          logger.error({ error: messageOf(error) }, 'the database refused an entry of the journal')
+          const id = uuidv7()
+          const entry = store.cipher.seal(describe(part), inRefused(id))
+          await store.query(
+            sql`insert into journal_refused (id, entry, reason)
+              values (${id}, ${entry}, ${messageOf(error)})`,
+            tx,
+          )
+        }
+      }
+    })
+  }
+}
+
+/** A snapshot for each message and other thing of a snapshot. */
+function partsOf(snapshot: Snapshot): Snapshot[] {
+  return [
+    ...snapshot.messages.map((change) => ({ ...NOTHING, messages: [change] })),
+    ...snapshot.tellings.map((record) => ({ ...NOTHING, tellings: [record] })),
+    ...snapshot.newOrphans.map((receipt) => ({ ...NOTHING, newOrphans: [receipt] })),
+    ...snapshot.answers.map((answer) => ({ ...NOTHING, answers: [answer] })),
+    { ...NOTHING, adoptedOrphans: snapshot.adoptedOrphans },
+  ]
+}
+
+function describe(part: Snapshot): string {
+  const text = JSON.stringify(part, (_, value) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  )
+  return text.replaceAll('\0', '\uFFFD')
+}
+
+const NOTHING: Snapshot = {
+  messages: [],
+  tellings: [],
+  newOrphans: [],
+  adoptedOrphans: [],
+  answers: [],
+}

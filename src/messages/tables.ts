@@ -1,0 +1,354 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { TrafficClass } from '../core/policy.ts'
+import { textArray, unnest } from '../store/batch.ts'
+import type { Store } from '../store/open.ts'
+import type { ReceiptEntry } from './journal.ts'
+import type { Attempt } from './live.ts'
+import type { Message } from './message.ts'
+import { messageFromRaw, type RawMessageRow } from './rows.ts'
+import { inReceipt, isUnreadable, openAll, openJson, type StoredJson } from './sealing.ts'
+import type { SegmentState } from './states.ts'
+import { recipientDigits } from './unknown-receipt.ts'
+
+/** A message as the tables have it, with its submits. */
+export interface StoredMessage {
+  readonly message: Message
+  readonly attempts: readonly Attempt[]
+}
+
+/** Reads messages with their submits; ids that have no row are left out. */
+export async function loadMessages(store: Store, ids: readonly string[]): Promise<StoredMessage[]> {
+  if (ids.length === 0) return []
+  const wanted = textArray(ids)
+  const [rows, attempts] = await Promise.all([
+    store.query<RawMessageRow>(
+      sql`select * from messages where id = any(${wanted}::text::uuid[]) order by id`,
+    ),
+    loadAttempts(store, ids),
+  ])
+  return withAttempts(store, rows, attempts).opened
+}
+
+/** Which part of a carrier's backlog is wanted. */
+export interface Backlog {
+  readonly carrier: string
+  readonly trafficClass: TrafficClass
+  readonly tenantId: string
+}
+
+/**
+ * Claims the oldest messages of a backlog for a node: no other node gets them meanwhile.
+ *
+ * Rows that somebody else is claiming at the same moment are passed over, not waited for.
+ */
+export async function claimBacklog(
+  store: Store,
+  node: string,
+  { carrier, trafficClass, tenantId }: Backlog,
+  limit: number,
+): Promise<StoredMessage[]> {
+  return claim(
+    store,
+    sql`
+      update messages set lease_node = ${node}
+      where id in (
+        select id from messages
+        where status = 'queued' and lease_node is null and due_at is null
+          and carrier = ${carrier} and traffic_class = ${trafficClass} and tenant_id = ${tenantId}
+        order by id
+        limit ${limit}
+        for update skip locked)
+      returning *`,
+  )
+}
+
+/** Claims messages whose instant has come, soonest first. */
+export async function claimDue(
+  store: Store,
+  node: string,
+  now: Date,
+  limit: number,
+): Promise<StoredMessage[]> {
+  return claim(
+    store,
+    sql`
+      update messages set lease_node = ${node}
+      where id in (
+        select id from messages
+        where due_at is not null and final_at is null and lease_node is null
+          and due_at <= ${now.toISOString()}::text::timestamptz
+        order by due_at
+        limit ${limit}
+        for update skip locked)
+      returning *`,
+  )
+}
+
+/** Claims messages that nobody works on and whose state is to be ended from outside by now. */
+export async function claimOverdue(
+  store: Store,
+  node: string,
+  now: Date,
+  limit: number,
+): Promise<StoredMessage[]> {
+  return claim(
+    store,
+    sql`
+      update messages set lease_node = ${node}
+      where id in (
+        select id from messages
+        where final_at is null and lease_node is null
+          and deadline_at <= ${now.toISOString()}::text::timestamptz
+        order by deadline_at
+        limit ${limit}
+        for update skip locked)
+      returning *`,
+  )
+}
+
+/** Claims one message; undefined when it has no row or somebody else works on it. */
+export async function claimOne(
+  store: Store,
+  node: string,
+  id: string,
+): Promise<StoredMessage | undefined> {
+  const [found] = await claim(
+    store,
+    sql`
+      update messages set lease_node = ${node}
+      where id in (
+        select id from messages where id = ${id} and lease_node is null for update skip locked)
+      returning *`,
+  )
+  return found
+}
+
+async function claim(store: Store, statement: SQL): Promise<StoredMessage[]> {
+  const rows = await store.query<RawMessageRow>(statement)
+  const submitted = rows.filter(({ attempt }) => attempt > 0).map(({ id }) => id)
+  const found = withAttempts(store, rows, await loadAttempts(store, submitted))
+  if (found.unreadable.length > 0) await endUnreadable(store, found.unreadable)
+  return found.opened.sort((a, b) => (a.message.id < b.message.id ? -1 : 1))
+}
+
+/** What cannot be opened cannot be sent: it ends here, or it would stay open for ever. */
+async function endUnreadable(store: Store, rows: readonly RawMessageRow[]): Promise<void> {
+  const detail = 'what is stored of it is damaged and cannot be decrypted'
+  await store.query(sql`
+    with ended as (
+      update messages
+      set status = 'failed', error_code = 'decryption_failed', error_detail = ${detail},
+        updated_at = now(), final_at = now(), due_at = null, deadline_at = null, lease_node = null
+      where id = any(${textArray(rows.map(({ id }) => id))}::text::uuid[]) and final_at is null
+      returning id
+    )
+    insert into events (message_id, at, type, status, code)
+    select id, now(), 'failed', 'failed', 'decryption_failed' from ended`)
+}
+
+/** Every backlog that has a message in it, with how many. */
+export function listBacklogs(store: Store): Promise<(Backlog & { readonly count: number })[]> {
+  return store.query<Backlog & { count: number }>(sql`
+    select carrier, traffic_class as "trafficClass", tenant_id as "tenantId", count(*)::int4 as count
+    from messages
+    where status = 'queued' and lease_node is null and due_at is null
+    group by 1, 2, 3`)
+}
+
+/** Takes back what other nodes held: none of them runs any more. */
+export async function releaseLeases(store: Store): Promise<void> {
+  await store.query(sql`
+    update messages set lease_node = null where lease_node is not null and final_at is null`)
+}
+
+/** Messages of which a segment was being sent when the last run ended. */
+export async function findInterrupted(store: Store): Promise<StoredMessage[]> {
+  const rows = await store.query<{ id: string }>(sql`
+    select distinct m.id from messages m
+    join attempts a on a.message_id = m.id and a.attempt = m.attempt
+    where m.status = 'sending' and a.state = 'sending'`)
+  return loadMessages(
+    store,
+    rows.map(({ id }) => id),
+  )
+}
+
+/** The submit of each receipt that has one in the tables, by the receipt's id. */
+export async function findSubmits(
+  store: Store,
+  receipts: readonly ReceiptEntry[],
+): Promise<Map<string, { messageId: string; attempt: number; segment: number }>> {
+  const keys = receipts.flatMap((receipt) =>
+    receipt.matchKeys.map((key, rank) => ({ receipt, key, rank })),
+  )
+  if (keys.length === 0) return new Map()
+  const wanted = unnest<(typeof keys)[number]>(
+    'v',
+    {
+      receipt_id: ['uuid', ({ receipt }) => receipt.id],
+      carrier: ['text', ({ receipt }) => receipt.carrier],
+      match_key: ['text', ({ key }) => key],
+      rank: ['int2', ({ rank }) => rank],
+    },
+    keys,
+  )
+  const rows = await store.query<{
+    receipt_id: string
+    message_id: string
+    attempt: number
+    segment: number
+  }>(sql`
+    select distinct on (v.receipt_id) v.receipt_id, a.message_id, a.attempt, a.segment
+    from ${wanted}
+    join attempts a on a.carrier = v.carrier and a.match_key = v.match_key
+    order by v.receipt_id, v.rank, a.submitted_at desc`)
+  return new Map(
+    rows.map(({ receipt_id, message_id, attempt, segment }) => [
+      receipt_id,
+      { messageId: message_id, attempt, segment },
+    ]),
+  )
+}
+
+/** How long a submit whose outcome is unknown may still get a receipt. */
+const UNCERTAIN_MS = 7 * 24 * 3_600_000
+
+/**
+ * Messages with a submit whose outcome is unknown, at the carriers and to the recipients of receipts:
+ * one of them may be meant.
+ */
+export async function findUncertain(
+  store: Store,
+  receipts: readonly ReceiptEntry[],
+): Promise<string[]> {
+  const carriers = [...new Set(receipts.map(({ carrier }) => carrier))]
+  const recipients = receipts.map(({ about }) => `+${recipientDigits(about?.recipient ?? '')}`)
+  const forms = recipients.flatMap((recipient) => store.cipher.fingerprints(recipient))
+  const wanted = textArray([...new Set(forms)])
+  const first = Math.min(...receipts.map(({ receivedAt }) => receivedAt.getTime()))
+  const since = new Date(first - UNCERTAIN_MS).toISOString()
+  const rows = await store.query<{ id: string }>(sql`
+    select m.id from messages m
+    where m.id in (
+        select message_id from attempts
+        where state = 'uncertain' and carrier = any(${textArray(carriers)}::text::text[])
+          and submitted_at > ${since}::text::timestamptz)
+      and (m.to_number = any(${wanted}::text::text[]) or m.to_fingerprint = any(${wanted}::text::text[]))`)
+  return rows.map(({ id }) => id)
+}
+
+/** Receipts that have not found their submit and are not older than an instant, oldest first. */
+export async function loadOrphans(
+  store: Store,
+  since: Date,
+  limit: number,
+): Promise<ReceiptEntry[]> {
+  const rows = await store.query<{
+    id: string
+    carrier: string
+    carrier_message_id: string
+    match_keys: string[]
+    state: string
+    settles: ReceiptEntry['settles']
+    raw_error: string | null
+    raw_text: string
+    received_at: Date | string
+    about: StoredJson<StoredAbout> | null
+  }>(sql`
+    select * from receipts
+    where received_at > ${since.toISOString()}::text::timestamptz
+    order by received_at desc
+    limit ${limit}`)
+  return rows.reverse().map((row) => ({
+    kind: 'receipt',
+    id: row.id,
+    carrier: row.carrier,
+    carrierMessageId: row.carrier_message_id,
+    matchKeys: row.match_keys,
+    state: row.state,
+    settles: row.settles,
+    rawError: row.raw_error,
+    receivedAt: new Date(row.received_at),
+    ...openedReceipt(store, row),
+  }))
+}
+
+interface StoredAbout {
+  readonly recipient: string
+  readonly sender: string
+  readonly submitted_at: string | null
+  readonly reference: number | null
+}
+
+/** The id alone finds the submit of most: what is sealed and damaged is left out. */
+function openedReceipt(
+  { cipher }: Store,
+  row: { id: string; raw_text: string; about: StoredJson<StoredAbout> | null },
+): Pick<ReceiptEntry, 'rawText' | 'about'> {
+  try {
+    const rawText = cipher.open(row.raw_text, inReceipt('raw_text', row.id))
+    if (!row.about) return { rawText, about: null }
+    const about = openJson(cipher, row.about, inReceipt('about', row.id))
+    const { recipient, sender, submitted_at, reference } = about
+    const submittedAt = submitted_at === null ? null : new Date(submitted_at)
+    return { rawText, about: { recipient, sender, submittedAt, reference } }
+  } catch (error) {
+    if (isUnreadable(error)) return { rawText: '', about: null }
+    throw error
+  }
+}
+
+interface AttemptRow {
+  readonly message_id: string
+  readonly attempt: number
+  readonly segment: number
+  readonly carrier: string
+  readonly state: SegmentState
+  readonly carrier_message_id: string | null
+  readonly match_key: string | null
+  readonly command_status: string | number | null
+  readonly submitted_at: Date | string
+  readonly answered_at: Date | string | null
+  readonly receipt_at: Date | string | null
+}
+
+function loadAttempts(store: Store, ids: readonly string[]): Promise<AttemptRow[]> {
+  if (ids.length === 0) return Promise.resolve([])
+  return store.query<AttemptRow>(sql`
+    select * from attempts where message_id = any(${textArray(ids)}::text::uuid[])
+    order by message_id, attempt, segment`)
+}
+
+function withAttempts(
+  store: Store,
+  rows: readonly RawMessageRow[],
+  attempts: readonly AttemptRow[],
+): { readonly opened: StoredMessage[]; readonly unreadable: RawMessageRow[] } {
+  const byMessage = new Map<string, Attempt[]>()
+  for (const row of attempts) {
+    const known = byMessage.get(row.message_id)
+    if (known) known.push(attemptFromRow(row))
+    else byMessage.set(row.message_id, [attemptFromRow(row)])
+  }
+  return openAll(rows, (row) => ({
+    message: messageFromRaw(row, store.cipher),
+    attempts: byMessage.get(row.id) ?? [],
+  }))
+}
+
+function attemptFromRow(row: AttemptRow): Attempt {
+  return {
+    messageId: row.message_id,
+    attempt: row.attempt,
+    segment: row.segment,
+    carrier: row.carrier,
+    submittedAt: new Date(row.submitted_at),
+    state: row.state,
+    carrierMessageId: row.carrier_message_id,
+    matchKey: row.match_key,
+    commandStatus: row.command_status === null ? null : Number(row.command_status),
+    answeredAt: row.answered_at === null ? null : new Date(row.answered_at),
+    receiptAt: row.receipt_at === null ? null : new Date(row.receipt_at),
+    isStored: true,
+  }
+}
