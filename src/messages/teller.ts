@@ -35,6 +35,9 @@ const PAGE = 1_000
 /** Rest after the database could not be read. */
 const READ_RETRY_MS = 1_000
 
+/** Rest before a row is read again that is behind what was done. */
+const UNSURE_MS = 100
+
 /** Longest sleep before the database is asked again for what is due. */
 const MAX_SLEEP_MS = 60_000
 
@@ -261,14 +264,20 @@ class RecipientQueue {
     for (const [id] of journalled) this.#justTold.delete(id)
     const limit = PAGE + this.#known.size + this.#justTold.size
     const rows = await readDue(store, this.#recipient, clock(), limit)
+    let isUnsure = false
     for (const telling of rows) {
-      // The row of one that has just been tried may still say that it waits.
-      if (this.#known.has(telling.id) || this.#justTold.has(telling.id)) continue
+      if (this.#known.has(telling.id)) continue
+      // Its row does not know yet how its latest try ended.
+      if (this.#justTold.has(telling.id)) {
+        isUnsure = true
+        continue
+      }
       this.#deferred.delete(telling.messageId)
       this.#push(telling)
     }
     if (rows.length < limit && version === this.#overflowVersion) this.#hasOverflow = false
     const due = await nextDue(store, this.#recipient)
     if (due) this.#readAt(due)
+    if (isUnsure) this.#readAt(new Date(clock().getTime() + UNSURE_MS))
   }
 }

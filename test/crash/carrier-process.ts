@@ -38,6 +38,8 @@ interface Delivery {
   readonly to: string
   readonly stat: string
   readonly submittedMs: number
+  /** The message's token, with which its text begins, as receipts repeat it. */
+  readonly token: string | undefined
 }
 
 const RECEIPT_WINDOW = 20
@@ -57,8 +59,8 @@ function takeUpOldLife(): void {
   const open = new Map<string, Delivery>()
   for (const line of readCarrierJournal(settings.journal)) {
     if (line.kind === 'submit' && line.id !== null && line.wantsReceipt) {
-      const { id, from, to, stat, atMs } = line
-      open.set(id, { id, from, to, stat, submittedMs: atMs })
+      const { id, from, to, stat, atMs, token } = line
+      open.set(id, { id, from, to, stat, submittedMs: atMs, token })
     } else if (line.kind === 'answered' && line.status === 0 && line.stat !== 'ACCEPTD') {
       open.delete(line.id)
     }
@@ -99,12 +101,12 @@ function send(session: smpp.Session, inFlight: Set<Delivery>, delivery: Delivery
   })
 }
 
-function receiptFields({ id, from, to, stat, submittedMs }: Delivery): smpp.PduFields {
+function receiptFields({ id, from, to, stat, submittedMs, token }: Delivery): smpp.PduFields {
   const err = CODES[stat] ?? '000'
   const delivered = stat === 'DELIVRD' ? '001' : '000'
   const text =
     `id:${id} sub:001 dlvrd:${delivered} submit date:${dateText(submittedMs)} ` +
-    `done date:${dateText(Date.now())} stat:${stat} err:${err} text:`
+    `done date:${dateText(Date.now())} stat:${stat} err:${err} text:${token === undefined ? '' : `#${token}#`}`
   return {
     source_addr_ton: 1,
     source_addr_npi: 1,
@@ -150,7 +152,7 @@ function onSubmit(session: smpp.Session, pdu: smpp.PDU): void {
       : pdu.response({ message_id: id })
   const latencyMs = random.between(0, settings.latencyMs)
   if (id !== null && wantsReceipt) {
-    const delivery = { id, from: from.address, to: to.address, stat, submittedMs: atMs }
+    const delivery = { id, from: from.address, to: to.address, stat, submittedMs: atMs, token }
     planReceipts(delivery, latencyMs)
   }
   setTimeout(() => session.send(response), latencyMs)

@@ -152,9 +152,9 @@ describe('submit_sm', () => {
     ['no sender', '447700900999', { source_addr: '' }, smpp.errors.ESME_RINVSRCADR],
     ['no text', '447700900999', { short_message: '' }, smpp.errors.ESME_RINVMSGLEN],
     [
-      'a time to send at',
+      'a time to send at that is none',
       '447700900999',
-      { schedule_delivery_time: '261231235959000+' },
+      { schedule_delivery_time: '261331235959000+' },
       smpp.errors.ESME_RINVSCHED,
     ],
   ])('%s is refused, and nothing is sent', async (_what, to, fields, status) => {

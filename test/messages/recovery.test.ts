@@ -286,6 +286,17 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
     })
   })
 
+  it('lets a receipt find its submit in its turn, before what came after it', async () => {
+    const first = await firstRun()
+    const message = partnerMessage()
+    await first.sent(message, 'x')
+    await first.spool.write(receipt('x', 'DELIVERED'))
+    await first.spool.write(moved(message, 'unconfirmed'))
+    expect(first.effects.endings).toMatchObject([{ status: 'delivered' }])
+    await recovered(nextRun([]))
+    expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
+  })
+
   it('owes a partner after the crash what it was owed before, and nothing that it has got', async () => {
     const first = await firstRun()
     const told = partnerMessage()

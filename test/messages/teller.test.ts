@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Message } from '../../src/messages/message.ts'
+import { Spool } from '../../src/messages/spool.ts'
 import { isFinal } from '../../src/messages/states.ts'
 import { Teller, type Transport } from '../../src/messages/teller.ts'
 import type { Telling, TellingFate, TellingOutcome } from '../../src/messages/telling.ts'
@@ -282,6 +283,29 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     expect(await outboxRows(store)).toMatchObject([
       { state: 'done', tries: 3, due_at: null, log: [{ error: 'no' }, { error: 'no' }, {}] },
     ])
+  })
+
+  it('tries again although the note of the last try is slow to be written', async () => {
+    const { journal } = await run()
+    const slow = Object.assign(Object.create(Spool.prototype) as Spool, {
+      write: async (...entries: Parameters<Spool['write']>) => {
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        await journal.spool.write(...entries)
+      },
+    })
+    const teller = new Teller({
+      store,
+      spool: slow,
+      tables: journal.tables,
+      transportFor: () => transport,
+      logger: journal.logger,
+      clock: () => new Date(),
+    })
+    transport.answer = () =>
+      transport.told.length === 1 ? { kind: 'later', at: new Date() } : { kind: 'done' }
+    teller.offer(await send(journal, testMessage()))
+    await vi.waitFor(() => expect(transport.told).toHaveLength(2), 5_000)
+    await teller.close()
   })
 
   it('gives up what is dead, and goes on with what follows', async () => {
