@@ -150,7 +150,6 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const tracker = new Tracker({
     live,
     recipientsFor: (message, status) => recipientsFor(message, status),
-    receiptDeadlineMs: (message) => policyFor(message.trafficClass).receiptDeadlineSeconds * 1_000,
   })
   const spool = new Spool({ store, logger, node, onCommit: (batch) => onCommit(batch) })
   const tables = new TableWriter({

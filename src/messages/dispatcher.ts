@@ -191,6 +191,10 @@ export class Dispatcher {
 
   #join(held: Held, isClaimed = false): void {
     if (held.isWithdrawn) return
+    if (held.message.status !== 'queued') {
+      this.#letGo(held)
+      return
+    }
     const lane = this.#lanes.get(held.message.carrier)
     if (!lane) {
       if (!this.#reroute(held)) this.#waitForCarrier(held)
@@ -225,7 +229,9 @@ export class Dispatcher {
       const turn = lane.next(performance.now())
       if (turn.held) {
         const now = this.#clock()
-        if (turn.held.message.expiresAt <= now) this.#expire(turn.held, now)
+        // A receipt of an earlier submit may have ended it while it waited.
+        if (turn.held.message.status !== 'queued') this.#letGo(turn.held)
+        else if (turn.held.message.expiresAt <= now) this.#expire(turn.held, now)
         else this.#track(this.#submit(lane, turn.held))
         continue
       }

@@ -32,7 +32,8 @@ export type SegmentState =
 export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[]>> = {
   accepted: ['scheduled', 'queued', 'sending', 'failed', 'expired', 'canceled'],
   scheduled: ['scheduled', 'queued', 'expired', 'canceled'],
-  queued: ['scheduled', 'queued', 'sending', 'failed', 'expired', 'canceled'],
+  // A late receipt may say that an earlier submit was delivered after all.
+  queued: ['scheduled', 'queued', 'sending', 'delivered', 'failed', 'expired', 'canceled'],
   sending: [
     'queued',
     'sending',

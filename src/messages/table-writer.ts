@@ -44,8 +44,11 @@ export class TableWriter {
   readonly #enough: number
   #running: Promise<void> | undefined
   #gathering: { readonly done: () => void } | undefined
+  #isClosing = false
   #isClosed = false
   #generation = 0
+  /** True when the last try to write the present snapshot has failed. */
+  #hasFailed = false
 
   constructor(options: TableWriterOptions) {
     this.#options = options
@@ -82,10 +85,18 @@ export class TableWriter {
 
   /** Writes what there is and stops. */
   async close(): Promise<void> {
-    await this.flush()
+    this.#isClosing = true
+    try {
+      await this.flush()
+    } catch (error) {
+      this.#options.logger.error(
+        { error: messageOf(error) },
+        'the tables do not hold everything yet: the next start goes on from the journal',
+      )
+    }
     this.#isClosed = true
     this.#gathering?.done()
-    await this.#running
+    await this.#running?.catch(() => {})
   }
 
   async #run(): Promise<void> {
@@ -117,15 +128,16 @@ export class TableWriter {
     for (let waitMs = RETRY_MIN_MS; ; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {
       try {
         await this.#writeOnce(snapshot, seq)
+        this.#hasFailed = false
         live.release(snapshot)
         return
       } catch (error) {
+        this.#hasFailed = true
         logger.error(
           { messages: snapshot.messages.length, error: messageOf(error) },
           'cannot bring the journal into the tables, will try again',
         )
-        // The journal keeps it all: the next start goes on from there.
-        if (this.#isClosed) throw error
+        if (this.#isClosing) throw error
         await new Promise((resolve) => setTimeout(resolve, waitMs))
       }
     }
@@ -167,7 +179,12 @@ export class TableWriter {
       cipher: store.cipher,
     })
     const [row] = await store.query<{ guarded: boolean; moved: string[] }>(statement, on)
-    if (!row?.guarded) return
+    if (!row?.guarded) {
+      // After a failed try this is the answer that was lost; otherwise somebody has removed our row.
+      if (!this.#hasFailed)
+        logger.error({ node }, 'this node is not known any more: is another running?')
+      return
+    }
     const moved = new Set(row.moved)
     for (const { row: message, storedStatus } of snapshot.messages) {
       if (storedStatus === undefined || moved.has(message.id)) continue

@@ -32,8 +32,6 @@ export type RecipientsFor = (message: Message, status: MessageStatus) => readonl
 export interface TrackerOptions {
   readonly live: LiveMessages
   readonly recipientsFor: RecipientsFor
-  /** Milliseconds that a message with a carrier may wait for its final receipt. */
-  readonly receiptDeadlineMs: (message: Message) => number
 }
 
 /**
@@ -46,7 +44,6 @@ export interface TrackerOptions {
 export class Tracker {
   readonly #live: LiveMessages
   readonly #recipientsFor: RecipientsFor
-  readonly #receiptDeadlineMs: (message: Message) => number
   #endings: Ending[] = []
   #tellings: Telling[] = []
   #unmatched: ReceiptEntry[] = []
@@ -54,7 +51,6 @@ export class Tracker {
   constructor(options: TrackerOptions) {
     this.#live = options.live
     this.#recipientsFor = options.recipientsFor
-    this.#receiptDeadlineMs = options.receiptDeadlineMs
   }
 
   /** Applies committed entries, oldest first. */
@@ -263,9 +259,7 @@ export class Tracker {
     this.#live.index(attempt)
     this.#settle(live, attempt, receipt, false, matchedBy)
     if (message.status === 'sending' && message.attempt === attempt.attempt) {
-      const { deadlineAt } = message
       this.#advance(message, 'sent', receipt.receivedAt)
-      message.deadlineAt = deadlineAt
       this.#announce(live, 'sent', receipt.receivedAt, null)
     }
     if (attempt.matchKey !== null) {
@@ -330,7 +324,6 @@ export class Tracker {
     // A receipt may come before the response that it follows.
     message.updatedAt = at < message.updatedAt ? message.updatedAt : at
     if (isFinal(to)) message.finalAt = message.updatedAt
-    else if (to === 'sent') message.deadlineAt = later(at, this.#receiptDeadlineMs(message))
     return true
   }
 
@@ -480,8 +473,4 @@ function withoutText(rawText: string): string {
 function reasonOf(receipt: ReceiptEntry): string {
   const raw = receipt.rawError ? `, error ${receipt.rawError}` : ''
   return `${receipt.carrier} reported ${receipt.state}${raw}`
-}
-
-function later(at: Date, ms: number): Date {
-  return new Date(at.getTime() + ms)
 }

@@ -103,7 +103,6 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const tracker = new Tracker({
     live,
     recipientsFor: () => [],
-    receiptDeadlineMs: () => 72 * 3_600_000,
   })
   const spool = new Spool({
     store,

@@ -121,13 +121,14 @@ test('a submit without an answer is uncertain and is sent to nobody else', async
     'submitted',
     'uncertain',
   ])
-  // The answer that comes too late, and a receipt for an id that nobody knows, change nothing.
+  // The answer that comes too late still brings the id, and the receipt the end.
   const [submit] = peer.submits
   submit?.session.send(submit.pdu.response({ message_id: 'too-late' }))
   peer.addReceipt({ id: 'too-late', from: 'Linehaul', to: '447700900301', stat: 'DELIVRD' })
   await peer.until(() => peer.acknowledged.length === 1)
   expect(peer.acknowledged).toEqual([0])
-  expect(await gateway.api.message(id)).toMatchObject({ status: 'sending', attempts: 1 })
+  await gateway.api.until(id, ({ is_final }) => is_final)
+  expect(await gateway.api.message(id)).toMatchObject({ status: 'delivered', attempts: 1 })
   expect(peer.submits).toHaveLength(1)
   expect(peerOf('silent-next').submits).toEqual([])
 })

@@ -214,7 +214,6 @@ export class Journal {
     this.tracker = new Tracker({
       live,
       recipientsFor,
-      receiptDeadlineMs: () => 72 * 3_600_000,
     })
     this.spool = new Spool({ store, logger, node, onCommit: (batch) => this.#onCommit(batch) })
     this.tables = new TableWriter({

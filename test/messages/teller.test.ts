@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { JournalEntry } from '../../src/messages/journal.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { Spool } from '../../src/messages/spool.ts'
 import { isFinal } from '../../src/messages/states.ts'
@@ -288,7 +289,7 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
   it('tries again although the note of the last try is slow to be written', async () => {
     const { journal } = await run()
     const slow = Object.assign(Object.create(Spool.prototype) as Spool, {
-      write: async (...entries: Parameters<Spool['write']>) => {
+      write: async (...entries: readonly JournalEntry[]) => {
         await new Promise((resolve) => setTimeout(resolve, 100))
         await journal.spool.write(...entries)
       },
