@@ -20,6 +20,7 @@ import {
   unknownUntil,
 } from './settle.ts'
 import type { Spool } from './spool.ts'
+import { isFinal } from './states.ts'
 import type { TableWriter } from './table-writer.ts'
 import {
   type Backlog,
@@ -367,6 +368,8 @@ export class Dispatcher {
         at,
         deadlineAt: unknownUntil(policy, at),
       })
+      // A receipt of an earlier submit has ended it while this was being written.
+      if (isFinal(message.status)) return [{ kind: 'not_sent', reason: 'the message has ended' }]
       const onLate: OnLate = (segment, outcome) =>
         this.#track(this.#takeLate(message, { attempt, segment, outcome }))
       return await this.#sendAll(lane, submission, onLate)
