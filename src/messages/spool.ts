@@ -10,6 +10,10 @@ import { IN_JOURNAL } from './sealing.ts'
 /** Entries in one commit, unless one call brings more: about half a megabyte. */
 const MAX_BATCH = 1_000
 
+/** A commit of so many calls says that the gateway is busy; then the next one gathers so long. */
+const BUSY_BATCH = 24
+const GATHER_MS = 3
+
 /** First and longest wait before a batch is tried again while the database is away. */
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
@@ -127,7 +131,10 @@ export class Spool {
     // Lets the other callers of this turn of the event loop join the first batch.
     await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0) {
-      await this.#commit(this.#takeBatch())
+      const batch = this.#takeBatch()
+      await this.#commit(batch)
+      // Under load a commit serves more entries for the same price when it waits a moment.
+      if (batch.length >= BUSY_BATCH) await elapsed(GATHER_MS)
       if (this.#retryDelayMs > 0) await this.#pause()
     }
     this.#running = undefined
@@ -210,7 +217,7 @@ export class Spool {
   }
 
   async #pause(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, this.#retryDelayMs))
+    await elapsed(this.#retryDelayMs)
   }
 }
 
@@ -221,4 +228,8 @@ function isAcceptance({ kind }: JournalEntry): boolean {
 
 function closedError(): GatewayError {
   return new GatewayError('closed', 'the gateway is shutting down', { retryable: true })
+}
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }
