@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { readyPorts, spawnServe, stopServe } from '../support/serve.ts'
 import { createDatabase } from './database.ts'
 
 /** What a run of the gateway is started with. */
@@ -34,10 +33,6 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-/** The flag that `npm start` gives to Node. */
-const AS_STARTED = '--max-semi-space-size=64'
-
-const COMMAND = fileURLToPath(new URL('../../bin/linehaul.js', import.meta.url))
 const API_KEY = 'bench-key'
 const PARTNER = 'bench'
 
@@ -59,24 +54,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const config = join(folder, 'linehaul.yaml')
   await writeFile(config, stringify(configFor(options, folder)))
   const { DATABASE_URL: _, ...environment } = process.env
-  const flags = (process.env.LINEHAUL_BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
-  const child = spawn(process.execPath, [AS_STARTED, ...flags, COMMAND, 'serve'], {
-    env: {
-      ...environment,
-      LINEHAUL_CONFIG: config,
-      ...(database !== undefined && { DATABASE_URL: database.url }),
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const child = spawnServe({
+    ...environment,
+    LINEHAUL_CONFIG: config,
+    ...(database !== undefined && { DATABASE_URL: database.url }),
   })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   child.once('exit', () => process.off('exit', kill))
   const close = async () => {
-    await stop(child)
+    await stopServe(child, STOPPED_WITHIN_MS)
     await undo()
   }
   try {
-    const ports = await readyPorts(child)
+    const ports = await readyPorts(child, READY_WITHIN_MS)
     if (child.pid === undefined) throw new Error('the gateway could not be started')
     return {
       ...ports,
@@ -120,44 +111,4 @@ function configFor(options: GatewayOptions, dataDir: string): object {
     // The sink is on this machine.
     ...(options.callbacks && { webhooks: { allow_private_addresses: true } }),
   }
-}
-
-/** The ports from the lines that `serve` prints when it is ready. */
-function readyPorts(child: ChildProcess): Promise<{ httpPort: number; smppPort: number }> {
-  return new Promise((resolve, reject) => {
-    let printed = ''
-    const timer = setTimeout(
-      () => reject(new Error(`the gateway was not ready in time; it said: ${printed}`)),
-      READY_WITHIN_MS,
-    )
-    child.once('exit', (code) => {
-      clearTimeout(timer)
-      reject(new Error(`the gateway ended with code ${code}; it said: ${printed}`))
-    })
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      const isReady = printed.includes('Data ')
-      // What comes later is its log: errors belong on the screen.
-      if (isReady) process.stderr.write(chunk)
-      else printed += chunk
-      const http = /HTTP API +http:\/\/[^ ]*:(\d+)/.exec(printed)?.[1]
-      const smpp = /SMPP +[^ ]*:(\d+)/.exec(printed)?.[1]
-      if (isReady || http === undefined || smpp === undefined) return
-      clearTimeout(timer)
-      resolve({ httpPort: Number(http), smppPort: Number(smpp) })
-    })
-  })
-}
-
-function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
-  return new Promise((resolve) => {
-    // What it says of its end is of no use here.
-    child.stdout?.removeAllListeners('data').resume()
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS)
-    child.once('exit', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-    child.kill('SIGTERM')
-  })
 }

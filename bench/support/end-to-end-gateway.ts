@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import postgres from 'postgres'
 import { stringify } from 'yaml'
+import { readyPorts, spawnServe, stopServe } from './serve.ts'
 
 /** The API key of the benchmark's tenant. */
 export const API_KEY = 'bench-key'
@@ -18,11 +17,6 @@ export interface GatewayProcess {
   /** Stops the gateway as an operator would, and drops the database. */
   close(): Promise<void>
 }
-
-/** The flag that `npm start` gives to Node. */
-const AS_STARTED = '--max-semi-space-size=64'
-
-const COMMAND = fileURLToPath(new URL('../../bin/linehaul.js', import.meta.url))
 
 /** A first start compiles the sources. */
 const READY_WITHIN_MS = 120_000
@@ -43,26 +37,22 @@ export async function startGatewayProcess(carrierPort: number): Promise<GatewayP
   }
   const config = join(folder, 'linehaul.yaml')
   await writeFile(config, stringify(configFor(carrierPort, folder)))
-  const flags = (process.env.LINEHAUL_BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
-  const child = spawn(process.execPath, [AS_STARTED, ...flags, COMMAND, 'serve'], {
-    env: { ...process.env, LINEHAUL_CONFIG: config, DATABASE_URL: database.url },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawnServe({ ...process.env, LINEHAUL_CONFIG: config, DATABASE_URL: database.url })
   process.once('exit', () => child.kill('SIGKILL'))
   try {
-    const ports = await readyPorts(child)
+    const ports = await readyPorts(child, READY_WITHIN_MS)
     const sql = postgres(database.url, { max: 1, onnotice() {} })
     return {
       ...ports,
       sql,
       async close() {
         await sql.end({ timeout: 5 })
-        await stop(child)
+        await stopServe(child, STOPPED_WITHIN_MS)
         await undo()
       },
     }
   } catch (error) {
-    await stop(child)
+    await stopServe(child, STOPPED_WITHIN_MS)
     await undo()
     throw error
   }
@@ -113,42 +103,4 @@ async function createDatabase(): Promise<{ url: string; drop: () => Promise<void
     url: url.toString(),
     drop: () => administer(`drop database if exists ${name} with (force)`),
   }
-}
-
-/** The ports from the lines that `serve` prints when it is ready. */
-function readyPorts(child: ChildProcess): Promise<{ httpPort: number; smppPort: number }> {
-  return new Promise((resolve, reject) => {
-    let printed = ''
-    const timer = setTimeout(
-      () => reject(new Error(`the gateway was not ready in time; it said: ${printed}`)),
-      READY_WITHIN_MS,
-    )
-    child.once('exit', (code) => {
-      clearTimeout(timer)
-      reject(new Error(`the gateway ended with code ${code}; it said: ${printed}`))
-    })
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      const isReady = printed.includes('Data ')
-      // What comes later is its log: warnings and errors belong on the screen.
-      if (isReady) process.stderr.write(chunk)
-      else printed += chunk
-      const http = /HTTP API +http:\/\/[^ ]*:(\d+)/.exec(printed)?.[1]
-      const smpp = /SMPP +[^ ]*:(\d+)/.exec(printed)?.[1]
-      if (isReady || http === undefined || smpp === undefined) return
-      clearTimeout(timer)
-      resolve({ httpPort: Number(http), smppPort: Number(smpp) })
-    })
-  })
-}
-
-function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS)
-    child.once('exit', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-    child.kill('SIGTERM')
-  })
 }

@@ -141,33 +141,28 @@ export class LiveMessages {
 
   /** Takes a message that has no row yet. */
   add(message: Message): LiveMessage {
-    const live: LiveMessage = {
-      message,
-      attempts: [],
-      storedStatus: undefined,
-      unsaved: undefined,
-      isHeld: false,
-    }
-    this.#messages.set(message.id, live)
-    return live
+    return this.#keep(message, [], undefined)
   }
 
   /** Takes what the tables say of a message, unless something newer is here. */
   adopt(message: Message, attempts: readonly Attempt[]): LiveMessage {
     const known = this.#messages.get(message.id)
     if (known) return known
-    const live: LiveMessage = {
-      message,
-      attempts: [...attempts],
-      storedStatus: message.status,
-      unsaved: undefined,
-      isHeld: false,
-    }
-    this.#messages.set(message.id, live)
+    const live = this.#keep(message, [...attempts], message.status)
     for (const attempt of live.attempts) {
       this.index(attempt)
       if (attempt.state === 'uncertain') this.noteUncertain(attempt, message)
     }
+    return live
+  }
+
+  #keep(
+    message: Message,
+    attempts: Attempt[],
+    storedStatus: MessageStatus | undefined,
+  ): LiveMessage {
+    const live = { message, attempts, storedStatus, unsaved: undefined, isHeld: false }
+    this.#messages.set(message.id, live)
     return live
   }
 
@@ -303,32 +298,15 @@ export class LiveMessages {
 
   /** Adds a telling that has no row yet. */
   addTelling(telling: Telling, createdAt: Date): void {
-    const { id, recipient, tries } = telling
-    this.#tellings.set(id, {
-      id,
-      recipient,
-      fresh: { telling, createdAt },
-      state: 'waiting',
-      dueAt: null,
-      tries,
-      log: [],
-    })
+    this.#tellings.set(telling.id, untold(telling, { telling, createdAt }))
   }
 
   /** Where the outbox stands with a telling; one that is not here has its row. */
-  tellingRecord({ id, recipient, tries }: ToldEntry['telling']): TellingRecord {
-    const known = this.#tellings.get(id)
+  tellingRecord(telling: ToldEntry['telling']): TellingRecord {
+    const known = this.#tellings.get(telling.id)
     if (known) return known
-    const record: TellingRecord = {
-      id,
-      recipient,
-      fresh: null,
-      state: 'waiting',
-      dueAt: null,
-      tries,
-      log: [],
-    }
-    this.#tellings.set(id, record)
+    const record = untold(telling, null)
+    this.#tellings.set(telling.id, record)
     return record
   }
 
@@ -402,6 +380,13 @@ export class LiveMessages {
       if (this.#byKey.get(key) === attempt) this.#byKey.delete(key)
     }
   }
+}
+
+function untold(
+  { id, recipient, tries }: ToldEntry['telling'],
+  fresh: TellingRecord['fresh'],
+): TellingRecord {
+  return { id, recipient, fresh, state: 'waiting', dueAt: null, tries, log: [] }
 }
 
 function changeOf(live: LiveMessage): MessageChange {

@@ -49,16 +49,12 @@ export async function claimBacklog(
 ): Promise<StoredMessage[]> {
   return claim(
     store,
+    node,
     sql`
-      update messages set lease_node = ${node}
-      where id in (
-        select id from messages
-        where status = 'queued' and lease_node is null and due_at is null
-          and carrier = ${carrier} and traffic_class = ${trafficClass} and tenant_id = ${tenantId}
-        order by id
-        limit ${limit}
-        for update skip locked)
-      returning *`,
+      where status = 'queued' and lease_node is null and due_at is null
+        and carrier = ${carrier} and traffic_class = ${trafficClass} and tenant_id = ${tenantId}
+      order by id
+      limit ${limit}`,
   )
 }
 
@@ -71,16 +67,12 @@ export async function claimDue(
 ): Promise<StoredMessage[]> {
   return claim(
     store,
+    node,
     sql`
-      update messages set lease_node = ${node}
-      where id in (
-        select id from messages
-        where due_at is not null and final_at is null and lease_node is null
-          and due_at <= ${now.toISOString()}::text::timestamptz
-        order by due_at
-        limit ${limit}
-        for update skip locked)
-      returning *`,
+      where due_at is not null and final_at is null and lease_node is null
+        and due_at <= ${now.toISOString()}::text::timestamptz
+      order by due_at
+      limit ${limit}`,
   )
 }
 
@@ -93,16 +85,12 @@ export async function claimOverdue(
 ): Promise<StoredMessage[]> {
   return claim(
     store,
+    node,
     sql`
-      update messages set lease_node = ${node}
-      where id in (
-        select id from messages
-        where final_at is null and lease_node is null
-          and deadline_at <= ${now.toISOString()}::text::timestamptz
-        order by deadline_at
-        limit ${limit}
-        for update skip locked)
-      returning *`,
+      where final_at is null and lease_node is null
+        and deadline_at <= ${now.toISOString()}::text::timestamptz
+      order by deadline_at
+      limit ${limit}`,
   )
 }
 
@@ -112,19 +100,16 @@ export async function claimOne(
   node: string,
   id: string,
 ): Promise<StoredMessage | undefined> {
-  const [found] = await claim(
-    store,
-    sql`
-      update messages set lease_node = ${node}
-      where id in (
-        select id from messages where id = ${id} and lease_node is null for update skip locked)
-      returning *`,
-  )
+  const [found] = await claim(store, node, sql`where id = ${id} and lease_node is null`)
   return found
 }
 
-async function claim(store: Store, statement: SQL): Promise<StoredMessage[]> {
-  const rows = await store.query<RawMessageRow>(statement)
+/** @param chosen - from `where` to `limit`: which rows */
+async function claim(store: Store, node: string, chosen: SQL): Promise<StoredMessage[]> {
+  const rows = await store.query<RawMessageRow>(sql`
+    update messages set lease_node = ${node}
+    where id in (select id from messages ${chosen} for update skip locked)
+    returning *`)
   const submitted = rows.filter(({ attempt }) => attempt > 0).map(({ id }) => id)
   const found = withAttempts(store, rows, await loadAttempts(store, submitted))
   if (found.unreadable.length > 0) await endUnreadable(store, found.unreadable)
