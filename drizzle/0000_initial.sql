@@ -10,6 +10,7 @@ CREATE TABLE "attempts" (
 	"submitted_at" timestamp with time zone NOT NULL,
 	"answered_at" timestamp with time zone,
 	"receipt_at" timestamp with time zone,
+	"is_uncertain" boolean GENERATED ALWAYS AS (state = 'uncertain') STORED NOT NULL,
 	CONSTRAINT "attempts_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
 );
 --> statement-breakpoint
@@ -32,15 +33,7 @@ CREATE TABLE "encryption_keys" (
 CREATE TABLE "events" (
 	"message_id" uuid NOT NULL,
 	"id" bigint GENERATED ALWAYS AS IDENTITY (sequence name "events_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
-	"at" timestamp with time zone NOT NULL,
-	"type" text NOT NULL,
-	"status" text NOT NULL,
-	"carrier" text,
-	"attempt" smallint,
-	"segment" smallint,
-	"code" text,
-	"raw_code" text,
-	"detail" json,
+	"lines" json NOT NULL,
 	CONSTRAINT "events_message_id_id_pk" PRIMARY KEY("message_id","id")
 );
 --> statement-breakpoint
@@ -180,7 +173,7 @@ CREATE TABLE "webhook_endpoints" (
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
-CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE state = 'uncertain';--> statement-breakpoint
+CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE is_uncertain;--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint

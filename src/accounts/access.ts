@@ -1,6 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { inArray, sql } from 'drizzle-orm'
-import { uuidv7 } from 'uuidv7'
+import { newId } from '../core/id.ts'
 import type { Store } from '../store/open.ts'
 import { apiKeys, tenants } from '../store/schema/tenants.ts'
 
@@ -84,7 +84,7 @@ export async function openDemoAccess(
   await store.db.transaction(async (tx) => {
     await tx.delete(apiKeys).where(inArray(apiKeys.tenant_id, [tenantId]))
     await tx.insert(apiKeys).values({
-      id: uuidv7(),
+      id: newId(),
       tenant_id: tenantId,
       key_hash: hashKey(newKey),
       created_at: new Date(),
@@ -96,7 +96,7 @@ export async function openDemoAccess(
 async function ensureTenant(store: Store, name: string): Promise<string> {
   const [row] = await store.db
     .insert(tenants)
-    .values({ id: uuidv7(), name, created_at: new Date() })
+    .values({ id: newId(), name, created_at: new Date() })
     .onConflictDoUpdate({ target: tenants.name, set: { name: sql`excluded.name` } })
     .returning({ id: tenants.id })
   if (!row) throw new Error(`tenant ${name} was neither found nor made`)
@@ -106,7 +106,7 @@ async function ensureTenant(store: Store, name: string): Promise<string> {
 async function addKey(store: Store, tenantId: string, keyHash: string): Promise<void> {
   await store.db
     .insert(apiKeys)
-    .values({ id: uuidv7(), tenant_id: tenantId, key_hash: keyHash, created_at: new Date() })
+    .values({ id: newId(), tenant_id: tenantId, key_hash: keyHash, created_at: new Date() })
     .onConflictDoUpdate({ target: apiKeys.key_hash, set: { tenant_id: tenantId } })
 }
 
@@ -126,5 +126,5 @@ async function tenantRows(
 
 /** API keys are long and random, so a plain SHA-256 keeps them; SMPP passwords are another matter. */
 function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
+  return hash('sha256', key, 'hex')
 }

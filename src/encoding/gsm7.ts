@@ -160,9 +160,14 @@ export function encodeGsm7(text: string, shifts?: Gsm7Shifts): Buffer {
  * @see 3GPP TS 23.038, section 6.2.1
  */
 export function decodeGsm7(octets: Uint8Array, shifts: Gsm7Shifts = {}): string {
-  const locking = lockingDecoder(lockingId(shifts.lockingShift))
-  const single = singleDecoder(singleId(shifts.singleShift))
+  const lockingLanguage = lockingId(shifts.lockingShift)
   const { length } = octets
+  if (lockingLanguage === 0) {
+    const ascii = Buffer.from(octets.buffer, octets.byteOffset, length).toString('latin1')
+    if (!NOT_PLAIN.test(ascii)) return ascii
+  }
+  const locking = lockingDecoder(lockingLanguage)
+  const single = singleDecoder(singleId(shifts.singleShift))
   const units = Buffer.allocUnsafe(length * 2)
   let end = 0
   for (let index = 0; index < length; index++) {

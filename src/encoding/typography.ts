@@ -41,6 +41,7 @@ const PLAIN = new Map(
 )
 
 const TYPOGRAPHIC = new RegExp(`[${[...PLAIN.keys()].join('')}]`, 'g')
+const NOTHING: readonly Replacement[] = []
 
 /**
  * Replaces typographic characters that GSM-7 lacks by plain ones that it has: curly quotes, dashes,
@@ -50,6 +51,8 @@ const TYPOGRAPHIC = new RegExp(`[${[...PLAIN.keys()].join('')}]`, 'g')
  * what the sender wrote, so apply it only where the sender or the route asks for it.
  */
 export function replaceTypography(text: string): PlainTypography {
+  // Most texts have none, and to find that out is all that should be spent on them.
+  if (text.search(TYPOGRAPHIC) < 0) return { text, replacements: NOTHING }
   const counts = new Map<string, number>()
   const plain = text.replace(TYPOGRAPHIC, (from) => {
     counts.set(from, (counts.get(from) ?? 0) + 1)

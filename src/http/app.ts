@@ -1,13 +1,14 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { createMiddleware } from 'hono/factory'
-import { uuidv7 } from 'uuidv7'
 import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
+import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { requireKey } from './auth.ts'
+import { tenantOf } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
+import { MemoRouter } from './router.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
@@ -31,58 +32,73 @@ const MAX_BODY_OCTETS = 1024 * 1024
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
+const JSON_TYPE = /^application\/([\w.+-]+\+)?json *(;|$)/i
+
+/** Gives a request its id, and the answer a header with it. */
+function nameRequest(c: Context<AppEnv>): void {
+  const given = c.req.header('x-request-id')
+  const requestId = given && REQUEST_ID.test(given) ? given : newId()
+  c.set('requestId', requestId)
+  // With a header of its own in `c`, the answer needs a `Headers` object: a tenth of a call's time.
+  const outgoing = c.env?.outgoing
+  if (outgoing) outgoing.setHeader('x-request-id', requestId)
+  else c.header('x-request-id', requestId)
+}
+
+function refuseBody(): never {
+  throw new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
+}
+
 /**
  * Refuses a body over the limit.
  *
  * Where the length is told, as nearly everywhere, the header is enough: the middleware that reads
  * the body makes a web stream of it first, which takes a fifth of a request's time.
  */
-function limitBody() {
-  const refuse = (): never => {
-    throw new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
+const countOctets = bodyLimit({ maxSize: MAX_BODY_OCTETS, onError: refuseBody })
+
+const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
+  const length = c.req.header('content-length')
+  if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
+    return countOctets(c, next)
   }
-  const countOctets = bodyLimit({ maxSize: MAX_BODY_OCTETS, onError: refuse })
-  return createMiddleware<AppEnv>(async (c, next) => {
-    const length = c.req.header('content-length')
-    if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
-      return countOctets(c, next)
-    }
-    // Node's HTTP parser has checked that it is a number, and gives no more octets than that.
-    if (Number(length) > MAX_BODY_OCTETS) refuse()
-    return next()
-  })
+  // Node's HTTP parser has checked that it is a number, and gives no more octets than that.
+  if (Number(length) > MAX_BODY_OCTETS) refuseBody()
+  return next()
+}
+
+/** Refuses a body that is not said to be JSON. */
+function requireJson(c: Context<AppEnv>): void {
+  const type = c.req.header('content-type')
+  if (type !== undefined && JSON_TYPE.test(type)) return
+  const hasBody =
+    (c.req.header('content-length') ?? '0') !== '0' ||
+    c.req.header('transfer-encoding') !== undefined
+  if (hasBody || type) {
+    throw new GatewayError(
+      'content_type_unsupported',
+      `the content type is "${type ?? ''}": send JSON with "Content-Type: application/json"`,
+    )
+  }
 }
 
 /** The HTTP API; `app.request()` speaks to it without a port. */
 export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
-  const app = new OpenAPIHono<AppEnv>()
+  const app = new OpenAPIHono<AppEnv>({ router: new MemoRouter() })
 
   app.onError(errorHandler(parts.logger))
   app.notFound((c) => {
     throw new GatewayError('not_found', `there is nothing at ${c.req.method} ${c.req.path}`)
   })
 
-  app.use(async (c, next) => {
-    const given = c.req.header('x-request-id')
-    const requestId = given && REQUEST_ID.test(given) ? given : uuidv7()
-    c.set('requestId', requestId)
-    c.header('x-request-id', requestId)
-    await next()
+  app.use((c, next) => {
+    nameRequest(c)
+    return limitBody(c, next)
   })
-  app.use(limitBody())
-  app.use('/v1/*', requireKey(parts.access))
-  app.use('/v1/*', async (c, next) => {
-    const type = c.req.header('content-type') ?? ''
-    const hasBody =
-      (c.req.header('content-length') ?? '0') !== '0' ||
-      c.req.header('transfer-encoding') !== undefined
-    if ((hasBody || type !== '') && !/^application\/([\w.+-]+\+)?json\b/i.test(type)) {
-      throw new GatewayError(
-        'content_type_unsupported',
-        `the content type is "${type}": send JSON with "Content-Type: application/json"`,
-      )
-    }
-    await next()
+  app.use('/v1/*', (c, next) => {
+    c.set('tenant', tenantOf(c, parts.access))
+    requireJson(c)
+    return next()
   })
 
   app.route('/', systemRoutes(parts))

@@ -1,7 +1,10 @@
+import type { HttpBindings } from '@hono/node-server'
 import type { Tenant } from '../accounts/access.ts'
 
 /** What middleware hands on to routes. */
 export interface AppEnv {
+  /** Node's request and answer; without a port there are none. */
+  Bindings: Partial<HttpBindings>
   Variables: {
     /** The caller's `X-Request-Id`, or a new one; every answer carries it. */
     requestId: string

@@ -1,5 +1,4 @@
 import type { Context } from 'hono'
-import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -113,12 +112,6 @@ export function errorHandler(logger: Logger): (error: Error, c: Context<AppEnv>)
     const requestId = c.get('requestId')
     if (error instanceof GatewayError && error.code in KINDS) {
       return respondProblem(c, problemOf(error, requestId))
-    }
-    if (error instanceof HTTPException && error.status === 400) {
-      return respondProblem(
-        c,
-        problemOf(new GatewayError('json_invalid', error.message), requestId),
-      )
     }
     logger.error({ requestId, path: c.req.path, error: error.stack }, 'a request failed')
     const hidden = new GatewayError('internal', 'Something went wrong here; the log has more.')

@@ -8,9 +8,7 @@ import type { LiveMessages } from './live.ts'
 import { isTo, type MessageRow, openRow } from './rows.ts'
 import type { MessageStatus } from './states.ts'
 import type { TableWriter } from './table-writer.ts'
-
-/** A row of the timeline. */
-export type EventRow = typeof events.$inferSelect
+import { type TimelineLine, timelineOf } from './timeline.ts'
 
 /** Which messages to list. */
 export interface MessageFilter {
@@ -46,7 +44,7 @@ export class Archive {
   async find(
     tenantId: string,
     id: string,
-  ): Promise<{ message: MessageRow; timeline: EventRow[] } | undefined> {
+  ): Promise<{ message: MessageRow; timeline: TimelineLine[] } | undefined> {
     // The tables follow the journal; who asks sees what was committed before.
     const live = this.#live.get(id)
     if (live && (live.unsaved || live.storedStatus === undefined || this.#tables.isWriting)) {
@@ -59,10 +57,14 @@ export class Archive {
         .where(and(eq(messages.id, id), eq(messages.tenant_id, tenantId))),
     )
     if (!message) return undefined
-    const timeline = await available(
-      this.#store.db.select().from(events).where(eq(events.message_id, id)).orderBy(asc(events.id)),
+    const rows = await available(
+      this.#store.db
+        .select({ lines: events.lines })
+        .from(events)
+        .where(eq(events.message_id, id))
+        .orderBy(asc(events.id)),
     )
-    return { message: openRow(message, this.#store.cipher), timeline }
+    return { message: openRow(message, this.#store.cipher), timeline: timelineOf(rows) }
   }
 
   /** A tenant's messages, newest first. */

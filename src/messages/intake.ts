@@ -1,7 +1,7 @@
-import { uuidv7 } from 'uuidv7'
 import type { Content } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
+import { newId } from '../core/id.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
@@ -202,7 +202,7 @@ export class Intake {
     const policy = this.#options.policyFor(request.trafficClass)
     const timing = timingOf(quote.number.country, policy, request, at)
     return {
-      id: uuidv7(),
+      id: newId(),
       tenantId,
       source: request.source,
       partner: request.partner,

@@ -1,6 +1,6 @@
-import { uuidv7 } from 'uuidv7'
 import type { CarrierReceipt } from '../carriers/carrier.ts'
 import { messageOf } from '../core/errors.ts'
+import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
 import type { Effects, ReceiptEntry } from './journal.ts'
@@ -24,7 +24,7 @@ const PUT_OFF_MS = 1_000
 export function receiptEntry(receipt: CarrierReceipt, receivedAt: Date): ReceiptEntry {
   return {
     kind: 'receipt',
-    id: uuidv7(),
+    id: newId(),
     ...receipt,
     carrierMessageId: receipt.carrierMessageId.slice(0, MAX_ID),
     receivedAt,

@@ -2,6 +2,7 @@ import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carrier
 import type { Clock } from '../core/clock.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { EncodingError } from '../encoding/errors.ts'
+import { explainCandidate } from '../routing/explain.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import type { PrefixTable } from '../routing/prefix-table.ts'
 import { Quality } from '../routing/quality.ts'
@@ -153,7 +154,7 @@ export function describeDecision(decision: RouteDecision): object {
   return {
     candidates: decision.candidates.slice(0, MAX_LISTED).map((candidate: RouteCandidate) => ({
       carrier: candidate.carrier,
-      reasons: candidate.reasons,
+      reasons: explainCandidate(candidate),
     })),
     refused: decision.refused.slice(0, MAX_LISTED),
   }

@@ -1,9 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
-import type { KeptEntry, ReceiptEntry, TimelineEvent } from './journal.ts'
+import type { KeptEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, MessageChange, Snapshot, TellingRecord } from './live.ts'
 import { inAnswer, inMessage, inOutbox, inReceipt, sealJson, sealOctets } from './sealing.ts'
+import { storedLines } from './timeline.ts'
 import { isForPartner } from './tracker.ts'
 
 /** How a snapshot is written. */
@@ -36,7 +37,7 @@ export async function snapshotStatement(snapshot: Snapshot, target: SnapshotTarg
     ['moved', () => updateMessages(known, node, cipher)],
     ['new_attempts', () => insertAttempts(messages.flatMap((change) => change.newAttempts))],
     ['attempts_on', () => updateAttempts(messages.flatMap((change) => change.changedAttempts))],
-    ['new_events', () => insertEvents(messages.flatMap((change) => change.events))],
+    ['new_events', () => insertEvents(messages.filter(({ events }) => events.length > 0))],
     ['new_tellings', () => insertTellings(freshTellings, cipher)],
     ['tellings_on', () => updateTellings(knownTellings.filter((record) => !isOver(record)))],
     ['tellings_over', () => deleteTellings(knownTellings.filter(isOver).map(({ id }) => id))],
@@ -231,27 +232,18 @@ const ATTEMPT_PROGRESS = {
   receipt_at: ['timestamptz', ({ receiptAt }: Attempt) => receiptAt],
 } as const
 
-/** Adds lines to timelines. */
-function insertEvents(events: readonly TimelineEvent[]): SQL {
-  const rows = unnest<TimelineEvent>(
+/** Adds lines to timelines: one row for all that is new of a message. */
+function insertEvents(changes: readonly MessageChange[]): SQL {
+  const rows = unnest<MessageChange>(
     'v',
     {
-      message_id: ['uuid', ({ messageId }) => messageId],
-      at: ['timestamptz', ({ at }) => at],
-      type: ['text', ({ type }) => type],
-      status: ['text', ({ status }) => status],
-      carrier: ['text', ({ carrier }) => carrier],
-      attempt: ['int2', ({ attempt }) => attempt],
-      segment: ['int2', ({ segment }) => segment],
-      code: ['text', ({ code }) => code],
-      raw_code: ['text', ({ rawCode }) => rawCode],
-      detail: ['json', ({ detail }) => detail],
+      message_id: ['uuid', ({ row }) => row.id],
+      lines: ['json', ({ events }) => storedLines(events)],
     },
-    events,
+    changes,
   )
   return sql`
-    insert into events (message_id, at, type, status, carrier, attempt, segment, code, raw_code,
-      detail)
+    insert into events (message_id, lines)
     select v.* from ${rows} cross join guard`
 }
 

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { uuidv7 } from 'uuidv7'
 import { messageOf } from '../core/errors.ts'
+import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Database, Store } from '../store/open.ts'
 import { isRefusedByDatabase } from '../store/refusal.ts'
@@ -207,7 +207,7 @@ export class TableWriter {
         } catch (error) {
           if (!isRefusedByDatabase(error)) throw error
           logger.error({ error: messageOf(error) }, 'the database refused an entry of the journal')
-          const id = uuidv7()
+          const id = newId()
           const entry = store.cipher.seal(describe(part), inRefused(id))
           await store.query(
             sql`insert into journal_refused (id, entry, reason)

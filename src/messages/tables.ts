@@ -127,8 +127,10 @@ async function endUnreadable(store: Store, rows: readonly RawMessageRow[]): Prom
       where id = any(${textArray(rows.map(({ id }) => id))}::text::uuid[]) and final_at is null
       returning id
     )
-    insert into events (message_id, at, type, status, code)
-    select id, now(), 'failed', 'failed', 'decryption_failed' from ended`)
+    insert into events (message_id, lines)
+    select id, json_build_array(json_build_object(
+      'at', now(), 'type', 'failed', 'status', 'failed', 'code', 'decryption_failed'))
+    from ended`)
 }
 
 /** Every backlog that has a message in it, with how many. */
@@ -216,7 +218,7 @@ export async function findUncertain(
     select m.id from messages m
     where m.id in (
         select message_id from attempts
-        where state = 'uncertain' and carrier = any(${textArray(carriers)}::text::text[])
+        where is_uncertain and carrier = any(${textArray(carriers)}::text::text[])
           and submitted_at > ${since}::text::timestamptz)
       and (m.to_number = any(${wanted}::text::text[]) or m.to_fingerprint = any(${wanted}::text::text[]))`)
   return rows.map(({ id }) => id)

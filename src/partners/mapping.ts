@@ -137,7 +137,7 @@ export function receiptPdu(payload: TellingPayload, interfaceVersion: number): P
     command: 'deliver_sm',
     source_addr_ton: TON_INTERNATIONAL,
     source_addr_npi: 1,
-    source_addr: payload.to.replace(/^\+/, ''),
+    source_addr: withoutPlus(payload.to),
     ...destination(payload.from),
     ...receipt,
   }
@@ -145,10 +145,15 @@ export function receiptPdu(payload: TellingPayload, interfaceVersion: number): P
 
 /** The sender id of the message, which its receipt goes to. */
 function destination(from: string) {
-  const isName = /\D/.test(from.replace(/^\+/, ''))
+  const address = withoutPlus(from)
+  const isName = /\D/.test(address)
   return {
     dest_addr_ton: isName ? TON_ALPHANUMERIC : from.startsWith('+') ? TON_INTERNATIONAL : 0,
     dest_addr_npi: isName ? 0 : 1,
-    destination_addr: from.replace(/^\+/, ''),
+    destination_addr: address,
   }
+}
+
+function withoutPlus(address: string): string {
+  return address.startsWith('+') ? address.slice(1) : address
 }

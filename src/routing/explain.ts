@@ -2,25 +2,35 @@ import { formatMicros } from '../core/money.ts'
 
 /** What the texts of a candidate are made of. */
 export interface CandidateFacts {
-  readonly prefix: string
-  readonly rateMicros: bigint
+  /** Of one segment. */
+  readonly rate: { readonly prefix: string; readonly priceMicros: bigint }
+  /** Price of all segments, in millionths of {@link currency}. */
   readonly priceMicros: bigint
+  /** ISO 4217. */
   readonly currency: string
   readonly segments: number
-  /** 0 to 1. */
+  /** Share of messages delivered lately, 0 to 1. */
   readonly success: number
-  /** Expected cost per delivered message, in micro-units of the base or of {@link currency}. */
+  /**
+   * Expected cost per delivered message, in micro-units of the base or of {@link currency}; lower is
+   * better.
+   */
   readonly score: number
+  /** Whether the carrier could take a message at the moment of the decision. */
   readonly isUp: boolean
   /** `converted`: the score is in the base currency; `nominal`: amounts were compared as they are. */
   readonly comparison: 'same' | 'converted' | 'nominal'
 }
 
-/** Why a candidate stands where it stands, one sentence for each fact. */
+/**
+ * Why a candidate stands where it stands, one sentence for each fact.
+ *
+ * Ask for the candidates that are shown: the texts cost more than the decision.
+ */
 export function explainCandidate(facts: CandidateFacts): string[] {
-  const { currency, segments } = facts
-  const where = facts.prefix === '' ? 'everywhere' : `prefix ${facts.prefix}`
-  const price = `${formatMicros(facts.rateMicros)} ${currency} per segment`
+  const { rate, currency, segments } = facts
+  const where = rate.prefix === '' ? 'everywhere' : `prefix ${rate.prefix}`
+  const price = `${formatMicros(rate.priceMicros)} ${currency} per segment`
   const total =
     segments === 1
       ? price

@@ -116,7 +116,7 @@ function checked(
   plans: readonly NumberingPlan[],
   main: NumberingPlan,
 ): NumberResult {
-  const plan = plans.length === 1 ? main : (plans.find(({ owns }) => owns(national)) ?? main)
+  const { plan, type } = ownerOf(national, plans, main)
   if (!plan.lengths.includes(national.length)) {
     return refused(wrongLength(callingCode, national.length, plan))
   }
@@ -130,9 +130,27 @@ function checked(
       country: plan.country,
       callingCode,
       region: regionOf(plan.country) ?? 'global',
-      type: plan.typeOf(national),
+      type,
     },
   }
+}
+
+/** The plan that a number belongs to, and its type there; the main one where no plan assigns it. */
+function ownerOf(
+  national: string,
+  plans: readonly NumberingPlan[],
+  main: NumberingPlan,
+): { plan: NumberingPlan; type: NumberType } {
+  for (const plan of plans) {
+    if (plan.leads === undefined) {
+      const type = plan.typeOf(national)
+      if (type !== 'unknown') return { plan, type }
+    } else if (plan.leads(national)) {
+      return { plan, type: plan.typeOf(national) }
+    }
+  }
+  // Without leading digits it has been asked already.
+  return { plan: main, type: main.leads === undefined ? 'unknown' : main.typeOf(national) }
 }
 
 function wrongLength(callingCode: string, count: number, plan: NumberingPlan): string {

@@ -35,8 +35,8 @@ export interface NumberingPlan {
   readonly lengths: readonly number[]
   /** True when a number with these digits may carry a national prefix that must be taken off. */
   readonly mayHavePrefix: (national: string) => boolean
-  /** True when the number is of this country, where several share the calling code. */
-  readonly owns: (national: string) => boolean
+  /** What the numbers of this country begin with, where the calling code is shared and that tells. */
+  readonly leads: ((national: string) => boolean) | undefined
   readonly typeOf: (national: string) => NumberType
 }
 
@@ -64,13 +64,12 @@ const NEVER: Match = () => false
 export function compilePlan(country: string, source: PlanSource): NumberingPlan {
   const whole = entirely(source.nationalNumberPattern())
   const leading = source.leadingDigits()
-  const typeOf = compileTypes(source, whole)
   return {
     country,
     lengths: source.possibleLengths(),
     mayHavePrefix: compilePrefix(source.nationalPrefixForParsing()),
-    owns: leading ? start(leading) : (national) => typeOf(national) !== 'unknown',
-    typeOf,
+    leads: leading ? start(leading) : undefined,
+    typeOf: compileTypes(source, whole),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type CandidateFacts, explainCandidate, refusals } from './explain.ts'
+import { type CandidateFacts, refusals } from './explain.ts'
 import type { PhoneNumber } from './number.ts'
 import type { PrefixTable } from './prefix-table.ts'
 
@@ -41,17 +41,10 @@ export interface RoutingSnapshot {
   readonly ratesToBase?: Readonly<Record<string, number>>
 }
 
-/** A carrier that may take the message. */
-export interface RouteCandidate {
+/** A carrier that may take the message, with all that `explainCandidate` needs to say why. */
+export interface RouteCandidate extends CandidateFacts {
   readonly carrier: string
   readonly rate: Rate & { readonly prefix: string }
-  readonly segments: number
-  /** Price of all segments, in millionths of {@link currency}. */
-  readonly priceMicros: bigint
-  readonly currency: string
-  /** Expected cost per delivered message, in micro-units; lower is better. */
-  readonly score: number
-  readonly reasons: readonly string[]
 }
 
 /** A carrier that may not take the message, and why. */
@@ -88,18 +81,10 @@ export function rank(request: RouteRequest, snapshot: RoutingSnapshot): RouteDec
     else hits.push(hit)
   }
   const isMixed = hits.some(({ rate }) => rate.currency !== hits[0]?.rate.currency)
-  const found = hits.map((hit) => ({
-    isUp: hit.carrier.isUp,
-    candidate: toCandidate(hit, isMixed, snapshot.ratesToBase),
-  }))
-  found.sort(
-    (a, b) =>
-      Number(b.isUp) - Number(a.isUp) ||
-      a.candidate.score - b.candidate.score ||
-      byName(a.candidate, b.candidate),
-  )
+  const candidates = hits.map((hit) => toCandidate(hit, isMixed, snapshot.ratesToBase))
+  candidates.sort((a, b) => Number(b.isUp) - Number(a.isUp) || a.score - b.score || byName(a, b))
   refused.sort(byName)
-  return { candidates: found.map(({ candidate }) => candidate), refused }
+  return { candidates, refused }
 }
 
 interface Hit {
@@ -133,28 +118,16 @@ function toCandidate(
   const cost = (Number(priceMicros) * factor) / Math.max(MIN_SUCCESS, success)
   // Kept finite, so that scores can always be compared.
   const score = Math.min(cost, Number.MAX_SAFE_INTEGER)
-  const facts: CandidateFacts = {
-    prefix: rate.prefix,
-    rateMicros: rate.priceMicros,
-    priceMicros,
-    currency: rate.currency,
-    segments,
-    success,
-    score,
-    isUp: carrier.isUp,
-    comparison,
-  }
   return {
     carrier: carrier.name,
     rate,
     segments,
     priceMicros,
     currency: rate.currency,
+    success,
     score,
-    // Made when somebody reads them: writing the texts costs more than the decision.
-    get reasons() {
-      return explainCandidate(facts)
-    },
+    isUp: carrier.isUp,
+    comparison,
   }
 }
 

@@ -50,16 +50,12 @@ export function formatReceipt(fields: ReceiptFields, interfaceVersion: number): 
   if (!Number.isInteger(errorCode) || errorCode < 0 || errorCode > 999) {
     throw invalid(`error code is ${errorCode}, not an integer in 0..999`)
   }
-  const text = [
-    `id:${id}`,
-    'sub:001',
-    `dlvrd:${state === 'DELIVERED' ? '001' : '000'}`,
-    `submit date:${formatDate(fields.submittedAt, fields.dateOffsetMinutes)}`,
-    `done date:${formatDate(fields.doneAt, fields.dateOffsetMinutes)}`,
-    `stat:${STATES[state].stat}`,
-    `err:${String(errorCode).padStart(3, '0')}`,
-    `text:${excerpt(fields.text ?? '')}`,
-  ].join(' ')
+  const counts = `sub:001 dlvrd:${state === 'DELIVERED' ? '001' : '000'}`
+  const submitDate = formatDate(fields.submittedAt, fields.dateOffsetMinutes)
+  const doneDate = formatDate(fields.doneAt, fields.dateOffsetMinutes)
+  const outcome = `stat:${STATES[state].stat} err:${String(errorCode).padStart(3, '0')}`
+  const dates = `submit date:${submitDate} done date:${doneDate}`
+  const text = `id:${id} ${counts} ${dates} ${outcome} text:${excerpt(fields.text ?? '')}`
   return {
     esm_class: fields.intermediate === true ? 0x20 : 0x04,
     data_coding: 0,
@@ -85,7 +81,8 @@ function receiptTlvs({ id, state, networkError }: ReceiptFields): Tlv[] {
 }
 
 function formatDate(at: Date, offsetMinutes = 0): string {
-  return formatDigits(new Date(at.getTime() + offsetMinutes * 60_000), false)
+  const local = offsetMinutes === 0 ? at : new Date(at.getTime() + offsetMinutes * 60_000)
+  return formatDigits(local, false)
 }
 
 /** Characters, not code units, so that an emoji is one `?`; control characters become blanks. */

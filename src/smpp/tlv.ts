@@ -1,4 +1,5 @@
 import { SmppError } from './errors.ts'
+import { findNul, readLatin1, writeLatin1 } from './latin1.ts'
 import type { Tlv } from './pdu.ts'
 
 /** How the value of an optional parameter is read. */
@@ -143,8 +144,8 @@ export function tlvInt(tlvs: readonly Tlv[], tag: number): number | undefined {
 export function tlvString(tlvs: readonly Tlv[], tag: number): string | undefined {
   const value = findTlv(tlvs, tag)
   if (value === undefined) return undefined
-  const end = value.indexOf(0)
-  return value.toString('latin1', 0, end === -1 ? value.length : end)
+  const end = findNul(value, 0, value.length)
+  return readLatin1(value, 0, end === -1 ? value.length : end)
 }
 
 /**
@@ -176,13 +177,11 @@ export function stringTlv(name: TlvName, text: string): Tlv {
   if (text.length + 1 < min || text.length + 1 > max) {
     throw unencodable(`TLV ${name} has ${text.length + 1} octets with its NUL, not ${min}..${max}`)
   }
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (code === 0 || code > 0xff) {
-      throw unencodable(`TLV ${name} holds U+${code.toString(16).padStart(4, '0')}, not latin1`)
-    }
-  }
-  return { tag, value: Buffer.from(`${text}\0`, 'latin1') }
+  const value = Buffer.allocUnsafe(text.length + 1)
+  const end = writeLatin1(text, value, 0)
+  if (end < 0) throw unencodable(`TLV ${name} holds a NUL or a character that is not latin1`)
+  value[end] = 0
+  return { tag, value }
 }
 
 /**

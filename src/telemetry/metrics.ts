@@ -12,9 +12,9 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #accepted: Counter
   readonly #refused: Counter
-  readonly #segments: Counter
-  readonly #ended: Counter
-  readonly #receipts: Counter
+  readonly #segments: Tally
+  readonly #ended: Tally
+  readonly #receipts: Tally
   readonly #erased: Counter
   readonly #commitEntries: Histogram
   readonly #acceptToSubmit: Histogram
@@ -34,19 +34,19 @@ export class Metrics {
       labelNames: ['code'],
       registers,
     })
-    this.#segments = new Counter({
+    this.#segments = new Tally({
       name: 'linehaul_segments_submitted_total',
       help: 'Segments submitted to a carrier, by outcome.',
       labelNames: ['carrier', 'outcome'],
       registers,
     })
-    this.#ended = new Counter({
+    this.#ended = new Tally({
       name: 'linehaul_messages_final_total',
       help: 'Messages that reached a final status.',
       labelNames: ['carrier', 'status'],
       registers,
     })
-    this.#receipts = new Counter({
+    this.#receipts = new Tally({
       name: 'linehaul_receipts_total',
       help: 'Receipts from carriers, by normalised state.',
       labelNames: ['carrier', 'state'],
@@ -122,15 +122,15 @@ export class Metrics {
   }
 
   segment(carrier: string, outcome: string): void {
-    this.#segments.inc({ carrier, outcome })
+    this.#segments.add(carrier, outcome)
   }
 
   ended(carrier: string, status: string): void {
-    this.#ended.inc({ carrier, status })
+    this.#ended.add(carrier, status)
   }
 
   receipt(carrier: string, state: string): void {
-    this.#receipts.inc({ carrier, state })
+    this.#receipts.add(carrier, state)
   }
 
   erased(what: string, count: number): void {
@@ -148,5 +148,42 @@ export class Metrics {
   /** The text for Prometheus, and its content type. */
   async render(): Promise<{ text: string; contentType: string }> {
     return { text: await this.#registry.metrics(), contentType: this.#registry.contentType }
+  }
+}
+
+interface TallyOptions {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: readonly [string, string]
+  readonly registers: Registry[]
+}
+
+/**
+ * A counter of what happens to every message. Its own map is a tenth of the cost of prom-client's
+ * labels, which become a text for each count; prom-client learns the figures when they are read.
+ */
+class Tally {
+  readonly #counts = new Map<string, Map<string, number>>()
+
+  constructor({ labelNames, ...options }: TallyOptions) {
+    const [first, second] = labelNames
+    const counts = this.#counts
+    new Counter({
+      ...options,
+      labelNames,
+      collect() {
+        this.reset()
+        for (const [outer, inner] of counts) {
+          for (const [value, count] of inner) this.inc({ [first]: outer, [second]: value }, count)
+        }
+      },
+    })
+  }
+
+  /** Counts one, under the values of the two labels. */
+  add(first: string, second: string): void {
+    const known = this.#counts.get(first)
+    if (known) known.set(second, (known.get(second) ?? 0) + 1)
+    else this.#counts.set(first, new Map([[second, 1]]))
   }
 }

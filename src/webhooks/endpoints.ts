@@ -1,7 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
-import { uuidv7 } from 'uuidv7'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
+import { newId } from '../core/id.ts'
 import type { TellingEvent, TellingRecipient } from '../messages/telling.ts'
 import type { Store } from '../store/open.ts'
 import { webhookEndpoints } from '../store/schema/webhooks.ts'
@@ -276,7 +276,7 @@ export class Endpoints {
     values: Pick<Row, 'kind' | 'url' | 'events' | 'secret'>,
   ): Promise<Row> {
     const row: Row = {
-      id: uuidv7(),
+      id: newId(),
       tenant_id: tenantId,
       previous_secret: null,
       previous_secret_until: null,

@@ -53,6 +53,27 @@ test('/healthz and /readyz answer without a key', async () => {
   })
 })
 
+test('every answer has the id of its request', async () => {
+  for (const path of ['/healthz', '/docs', '/nothing', '/v1/messages', '/openapi.json']) {
+    const ours = await get(path)
+    expect(ours.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    const headers = { 'x-request-id': 'my-call-1' }
+    const theirs = await fetch(`${gateway.url}${path}`, { headers })
+    expect(theirs.headers.get('x-request-id')).toBe('my-call-1')
+    if (theirs.ok) continue
+    expect(await theirs.json()).toMatchObject({ request_id: 'my-call-1' })
+  }
+  const quoted = await gateway.api.post({
+    to: '+447700900002',
+    from: 'L',
+    text: 'x',
+    dry_run: true,
+  })
+  expect(quoted.status).toBe(200)
+  expect(quoted.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+  expect(quoted.headers.get('content-type')).toBe('application/json')
+})
+
 /** The samples of the Prometheus text, by name with labels. */
 async function metrics(): Promise<Map<string, number>> {
   const response = await get('/metrics')

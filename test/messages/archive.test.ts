@@ -99,6 +99,50 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
       expect(found?.timeline.map(({ type }) => type)).toEqual(['accepted', 'submitted', 'response'])
     })
 
+    it('gives the lines of several writes as they were, in their order', async () => {
+      const message = testMessage()
+      const at = new Date('2026-01-02T03:04:05.006Z')
+      await journal.write({
+        ...accepted(message),
+        events: [
+          { messageId: message.id, at, type: 'accepted', status: 'accepted' },
+          {
+            messageId: message.id,
+            at: new Date(at.getTime() + 1),
+            type: 'routed',
+            status: 'queued',
+            carrier: 'be"ta\n',
+            attempt: 1,
+            segment: 2,
+            code: 'delivered',
+            rawCode: '\\0',
+            detail: { reasons: ['ü "x"', 'a\nb'] },
+          },
+        ],
+      })
+      await journal.write(submitting(message))
+      const found = await archive.find(TENANT, message.id)
+      const none = { carrier: null, attempt: null, segment: null, code: null, raw_code: null }
+      expect(found?.timeline.slice(0, 2)).toEqual([
+        { ...none, at, type: 'accepted', status: 'accepted', detail: null },
+        {
+          at: new Date(at.getTime() + 1),
+          type: 'routed',
+          status: 'queued',
+          carrier: 'be"ta\n',
+          attempt: 1,
+          segment: 2,
+          code: 'delivered',
+          raw_code: '\\0',
+          detail: { reasons: ['ü "x"', 'a\nb'] },
+        },
+      ])
+      expect(found?.timeline.slice(2)).toMatchObject([{ type: 'submitted', carrier: 'alpha' }])
+      // All that is written at once is one row.
+      const rows = await store.query(sql`select id from events where message_id = ${message.id}`)
+      expect(rows).toHaveLength(2)
+    })
+
     it('sees what is committed, although the tables lag behind', async () => {
       const message = testMessage({ clientReference: 'fresh' })
       await journal.spool.write(accepted(message))

@@ -18,10 +18,10 @@ import { Spool } from '../../src/messages/spool.ts'
 import { TableWriter } from '../../src/messages/table-writer.ts'
 import { loadMessages } from '../../src/messages/tables.ts'
 import type { Telling } from '../../src/messages/telling.ts'
+import { type TimelineLine, timelineOf } from '../../src/messages/timeline.ts'
 import { type RecipientsFor, Tracker } from '../../src/messages/tracker.ts'
 import type { Store } from '../../src/store/open.ts'
 import type { attempts } from '../../src/store/schema/attempts.ts'
-import type { events } from '../../src/store/schema/events.ts'
 import type { messages } from '../../src/store/schema/messages.ts'
 import type { outbox } from '../../src/store/schema/outbox.ts'
 import type { receipts } from '../../src/store/schema/receipts.ts'
@@ -312,7 +312,6 @@ export class Journal {
 
 type MessageRow = typeof messages.$inferSelect
 type AttemptRow = typeof attempts.$inferSelect
-type EventRow = typeof events.$inferSelect
 type OutboxRow = typeof outbox.$inferSelect
 type ReceiptRow = typeof receipts.$inferSelect
 
@@ -327,8 +326,13 @@ export function attemptRows(store: Store, { id }: { id: string }): Promise<Attem
   return store.query(sql`select * from attempts where message_id = ${id} order by attempt, segment`)
 }
 
-export function eventRows(store: Store, { id }: { id: string }): Promise<EventRow[]> {
-  return store.query(sql`select * from events where message_id = ${id} order by id`)
+/** The timeline of a message, oldest line first. */
+export async function eventRows(store: Store, { id }: { id: string }): Promise<TimelineLine[]> {
+  return timelineOf(
+    await store.query<{ lines: unknown }>(
+      sql`select lines from events where message_id = ${id} order by id`,
+    ),
+  )
 }
 
 export function receiptRows(store: Store): Promise<ReceiptRow[]> {

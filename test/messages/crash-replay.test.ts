@@ -136,8 +136,9 @@ describe.each(testDatabases())('a crash on $name', ({ open }) => {
       store.query(sql`select * from messages order by id`),
       store.query(sql`select * from attempts order by message_id, attempt, segment`),
       store.query(sql`
-        select message_id, at, type, status, carrier, attempt, segment, code, raw_code, detail
-        from events order by message_id, at, type, segment, detail::text`),
+        select e.message_id, line::text as line
+        from events e cross join json_array_elements(e.lines) line
+        order by e.message_id, line->>'at', line::text`),
       store.query(sql`select * from outbox order by id`),
       store.query(sql`select * from receipts order by id`),
     ])

@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { explainCandidate } from '../../src/routing/explain.ts'
 import { type PhoneNumber, parseNumber } from '../../src/routing/number.ts'
 import { PrefixTable } from '../../src/routing/prefix-table.ts'
 import {
   type CarrierSnapshot,
   type Rate,
+  type RouteCandidate,
   type RouteRequest,
   rank,
 } from '../../src/routing/router.ts'
@@ -34,6 +36,9 @@ function request(more: Partial<RouteRequest> = {}): RouteRequest {
   }
 }
 
+const reasonsOf = (candidate: RouteCandidate | undefined) =>
+  candidate === undefined ? [] : explainCandidate(candidate)
+
 const names = (list: readonly { carrier: string }[]) => list.map((each) => each.carrier)
 
 describe('rank', () => {
@@ -51,13 +56,16 @@ describe('rank', () => {
         segments: 1,
         priceMicros: 40_000n,
         currency: 'EUR',
+        success: 0.98,
         score: 40_000 / 0.98,
-        reasons: [
-          'rate for prefix 44: 0.0400 EUR per segment',
-          '98.0 % delivered lately: expected cost 0.040816 EUR per delivered message',
-        ],
+        isUp: true,
+        comparison: 'same',
       },
       expect.objectContaining({ carrier: 'cheap', score: 60_000 }),
+    ])
+    expect(reasonsOf(candidates[0])).toEqual([
+      'rate for prefix 44: 0.0400 EUR per segment',
+      '98.0 % delivered lately: expected cost 0.040816 EUR per delivered message',
     ])
   })
 
@@ -72,7 +80,7 @@ describe('rank', () => {
       ['latin1', 2, 100_000n],
       ['gsm', 3, 105_000n],
     ])
-    expect(candidates[1]?.reasons[0]).toBe(
+    expect(reasonsOf(candidates[1])[0]).toBe(
       'rate for everywhere: 0.0350 EUR per segment x 3 segments = 0.1050 EUR',
     )
   })
@@ -92,7 +100,7 @@ describe('rank', () => {
       ],
     })
     expect(names(candidates)).toEqual(['b', 'a'])
-    expect(candidates[1]?.reasons.at(-1)).toMatch(/not connected now/)
+    expect(reasonsOf(candidates[1]).at(-1)).toMatch(/not connected now/)
   })
 
   it('breaks ties by name', () => {
@@ -137,7 +145,7 @@ describe('rank', () => {
       ['euro', 30_000],
     ])
     expect(candidates[0]?.currency).toBe('CNY')
-    expect(candidates[0]?.reasons[1]).toContain('expected cost 0.0100 in the base currency')
+    expect(reasonsOf(candidates[0])[1]).toContain('expected cost 0.0100 in the base currency')
   })
 
   it('compares amounts as they are without a conversion, and says so', () => {
@@ -148,12 +156,12 @@ describe('rank', () => {
     for (const ratesToBase of [undefined, {}, { EUR: 1, CNY: 0 }, { EUR: 1, CNY: Number.NaN }]) {
       const { candidates } = rank(request(), { carriers, ...(ratesToBase && { ratesToBase }) })
       expect(names(candidates)).toEqual(['euro', 'yuan'])
-      expect(candidates[1]?.reasons).toContain(
+      expect(reasonsOf(candidates[1])).toContain(
         'no conversion rate for CNY: its amounts are compared as they are',
       )
     }
     const alone = rank(request(), { carriers: carriers.slice(0, 1) })
-    expect(alone.candidates[0]?.reasons).toHaveLength(2)
+    expect(reasonsOf(alone.candidates[0])).toHaveLength(2)
   })
 
   it.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('survives a success of %d', (success) => {
@@ -196,7 +204,7 @@ describe('rank, for any snapshot', () => {
         const { candidates, refused } = rank(message, { carriers, ratesToBase })
         const all = [...names(candidates), ...names(refused)]
         expect(all.sort()).toEqual(carriers.map(({ name }) => name).sort())
-        for (const { reasons } of candidates) expect(reasons.length).toBeGreaterThan(0)
+        for (const one of candidates) expect(reasonsOf(one).length).toBeGreaterThan(0)
         for (const { reason } of refused) expect(reason).not.toBe('')
         const isUp = new Map(carriers.map((each) => [each.name, each.isUp]))
         for (const [index, next] of candidates.slice(1).entries()) {

@@ -168,6 +168,30 @@ describe('parseReceipt', () => {
     expect(parse('id: stat:')).toMatchObject({ id: null, state: null, final: null })
   })
 
+  it('reads the text of Appendix B as it reads any other', () => {
+    const odd = ['', 'sub', 'text', 'id:', 'err:1', 'text:', 'a,b', ';', 'a\u00a0b', 'a\0b', ' a']
+    const value = fc.oneof(
+      { weight: 12, arbitrary: fc.stringMatching(/^[\w./+-]{1,10}$/) },
+      { weight: 1, arbitrary: fc.constantFrom(...odd) },
+    )
+    const tail = fc.constantFrom('', ' ', ' text:', ' Text:Hi stat:X', ' text', ' x text:y', '\0')
+    const isUpper = fc.boolean()
+    fc.assert(
+      fc.property(
+        fc.array(value, { minLength: 7, maxLength: 7 }),
+        tail,
+        isUpper,
+        (v, end, upper) => {
+          const keys = ['id', 'sub', 'dlvrd', 'submit date', 'done date', 'stat', 'err']
+          const pairs = keys.map((key, index) => `${upper ? key.toUpperCase() : key}:${v[index]}`)
+          const text = pairs.join(' ') + end
+          // A blank in front means nothing, but is not by the book.
+          expect(parse(text)).toEqual(parse(` ${text}`))
+        },
+      ),
+    )
+  })
+
   it('falls back to the text for a message_state beyond the list', () => {
     const tlvs = [intTlv('message_state', 200)]
     expect(parse('id:1 stat:EXPIRED', { tlvs }).state).toBe('EXPIRED')

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type BatchColumns, textArray, unnest } from '../../src/store/batch.ts'
+import { type BatchColumns, isoInstant, textArray, unnest } from '../../src/store/batch.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases } from '../support/database.ts'
 
@@ -89,6 +89,33 @@ describe.each(testDatabases())('unnest on $name', ({ open }) => {
     expect(await roundTrip(rows)).toEqual(rows)
   })
 
+  it('keeps the rows after and between which a column is empty', async () => {
+    const full: Row = {
+      text: 'x',
+      json: { a: 'line\nbreak' },
+      octets: Buffer.from('x'),
+      small: 1,
+      big: 1n,
+      at: new Date(1),
+      list: ['x'],
+    }
+    for (const rows of [
+      [EMPTY, full, EMPTY, EMPTY],
+      [full, EMPTY, EMPTY, full],
+      [full, full, full, EMPTY],
+      [EMPTY, EMPTY],
+      [EMPTY],
+    ]) {
+      expect(await roundTrip(rows)).toEqual(rows)
+    }
+  })
+
+  it('tells equal values from others, wherever they stand', async () => {
+    const texts = ['a', 'a', null, 'a', 'b', 'b', '', '', 'a', null]
+    const rows = texts.map((text) => ({ ...EMPTY, text, big: text === null ? null : 1n }))
+    expect(await roundTrip(rows)).toEqual(rows)
+  })
+
   it('takes undefined for null', async () => {
     const rows = await store.query<{ text: string | null }>(
       sql`select v.* from ${unnest<number>('v', { text: ['text', () => undefined] }, [1])}`,
@@ -168,4 +195,20 @@ describe.each(testDatabases())('unnest on $name', ({ open }) => {
     )
     expect(JSON.parse(row?.json ?? '')).toEqual(words)
   })
+})
+
+it('writes instants as toISOString does', () => {
+  const instants = fc.array(fc.date({ noInvalidDate: true }), { maxLength: 20 })
+  fc.assert(
+    fc.property(instants, fc.nat(2_000), (dates, ms) => {
+      // Neighbours, too: they share a second with the one before.
+      const latest = new Date('9999-12-31T23:59:59.999Z').getTime()
+      const all = dates.flatMap((date) => [
+        date,
+        new Date(Math.min(date.getTime(), latest) + (date.getTime() < 0 ? ms : -ms)),
+      ])
+      expect(all.map(isoInstant)).toEqual(all.map((date) => date.toISOString()))
+    }),
+  )
+  expect(() => isoInstant(new Date(Number.NaN))).toThrow(RangeError)
 })

@@ -4,7 +4,7 @@ import type { Archive } from '../../messages/archive.ts'
 import type { DeadLetterFilter, DeadLetters } from '../../messages/dead-letters.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
-import { onInvalid } from '../validation.ts'
+import { onInvalid, openapiWithBody } from '../validation.ts'
 import * as schema from './dead-letter-schema.ts'
 import {
   acceptedBody,
@@ -132,7 +132,7 @@ export function deadLetterRoutes({ archive, deadLetters }: DeadLetterParts) {
     return c.json({ ...acceptedBody(message), replay_of: id }, 202)
   })
 
-  app.openapi(replayManyRoute, async (c) => {
+  openapiWithBody(app, replayManyRoute, async (c) => {
     const { ids, filter, limit } = c.req.valid('json')
     const tenantId = c.get('tenant').id
     const wanted =

@@ -1,10 +1,10 @@
 import { GatewayError } from '../../core/errors.ts'
 import { formatMicros } from '../../core/money.ts'
-import type { EventRow } from '../../messages/archive.ts'
 import type { Quote } from '../../messages/intake.ts'
 import type { Message } from '../../messages/message.ts'
 import type { MessageRow } from '../../messages/rows.ts'
 import { isFinal, type MessageStatus } from '../../messages/states.ts'
+import type { TimelineLine } from '../../messages/timeline.ts'
 import { parseNumber } from '../../routing/number.ts'
 
 /** A message as the answer to its acceptance shows it. */
@@ -67,7 +67,7 @@ export function messageBody(row: MessageRow) {
 }
 
 /** One line of a timeline. */
-export function timelineBody(event: EventRow) {
+export function timelineBody(event: TimelineLine) {
   return {
     at: event.at.toISOString(),
     type: event.type,

@@ -15,7 +15,7 @@ import type { Intake, MessageRequest, Verdict } from '../../messages/intake.ts'
 import type { Replacement } from '../../messages/replacement.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
-import { onInvalid } from '../validation.ts'
+import { onInvalid, openapiWithBody } from '../validation.ts'
 import {
   acceptedBody,
   cursorFromId,
@@ -232,7 +232,7 @@ export function messageRoutes({
     })
   }
 
-  app.openapi(createMessageRoute, async (c) => {
+  openapiWithBody(app, createMessageRoute, async (c) => {
     const body = c.req.valid('json')
     const tenantId = c.get('tenant').id
     const { to } = body
@@ -296,7 +296,7 @@ export function messageRoutes({
     return c.json(messageBody(found.message), 200)
   })
 
-  app.openapi(replaceMessageRoute, async (c) => {
+  openapiWithBody(app, replaceMessageRoute, async (c) => {
     const id = c.req.valid('param').id.toLowerCase()
     const { text, send_at: sendAt } = c.req.valid('json')
     const tenantId = c.get('tenant').id
@@ -348,7 +348,8 @@ function keptAnswer(
   c: Context<AppEnv>,
   { status, body, isReplayed }: Answer & { readonly isReplayed: boolean },
 ): Response {
-  c.header('content-type', status < 400 ? 'application/json' : 'application/problem+json')
   if (isReplayed) c.header('idempotent-replayed', 'true')
-  return c.body(body, status as ContentfulStatusCode)
+  return c.body(body, status as ContentfulStatusCode, {
+    'content-type': status < 400 ? 'application/json' : 'application/problem+json',
+  })
 }

@@ -3,7 +3,7 @@ import { GatewayError } from '../../core/errors.ts'
 import type { Archive } from '../../messages/archive.ts'
 import { RESOLVE_ACTIONS, type Resolution } from '../../messages/resolution.ts'
 import type { AppEnv } from '../env.ts'
-import { onInvalid } from '../validation.ts'
+import { openapiWithBody } from '../validation.ts'
 import { isId, messageBody } from './message-body.ts'
 import * as schema from './message-schema.ts'
 
@@ -49,8 +49,8 @@ const resolveRoute = createRoute({
 
 /** The route by which an operator settles a message. */
 export function resolveRoutes({ archive, resolution }: ResolveParts) {
-  const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
-  app.openapi(resolveRoute, async (c) => {
+  const app = new OpenAPIHono<AppEnv>()
+  openapiWithBody(app, resolveRoute, async (c) => {
     const id = c.req.valid('param').id.toLowerCase()
     const { action } = c.req.valid('json')
     const tenantId = c.get('tenant').id

@@ -1,11 +1,11 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { uuidv7 } from 'uuidv7'
 import { GatewayError } from '../../core/errors.ts'
+import { newId } from '../../core/id.ts'
 import type { TellingTry } from '../../messages/telling.ts'
 import { CALLBACK, type Endpoint, type Endpoints, type Signing } from '../../webhooks/endpoints.ts'
 import type { WebhookSender } from '../../webhooks/sender.ts'
 import type { AppEnv } from '../env.ts'
-import { onInvalid } from '../validation.ts'
+import { onInvalid, openapiWithBody } from '../validation.ts'
 import { problem } from './message-schema.ts'
 import * as schema from './webhook-schema.ts'
 
@@ -74,7 +74,7 @@ const json = <Schema extends z.ZodType>(description: string, content: Schema) =>
 })
 
 const body = <Schema extends z.ZodType>(content: Schema) => ({
-  required: true,
+  required: true as const,
   content: { 'application/json': { schema: content } },
 })
 
@@ -193,7 +193,7 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
     if (id !== CALLBACK) endpoints.get(tenantId, id)
   }
 
-  app.openapi(createWebhookRoute, async (c) => {
+  openapiWithBody(app, createWebhookRoute, async (c) => {
     const endpoint = await endpoints.create(c.get('tenant').id, c.req.valid('json'))
     return c.json({ ...endpointBody(endpoint), secret: endpoint.secret }, 201)
   })
@@ -206,7 +206,7 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
     c.json(endpointBody(endpoints.get(c.get('tenant').id, c.req.valid('param').id)), 200),
   )
 
-  app.openapi(updateRoute, async (c) => {
+  openapiWithBody(app, updateRoute, async (c) => {
     const { url, events, is_enabled: isEnabled } = c.req.valid('json')
     const change = { url, events, isEnabled }
     const { id } = c.req.valid('param')
@@ -223,7 +223,7 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
     return c.json(secretsBody(signing, new Date()), 200)
   })
 
-  app.openapi(rotateRoute, async (c) => {
+  openapiWithBody(app, rotateRoute, async (c) => {
     const { secret, overlap_hours: overlapHours } = c.req.valid('json')
     const { id } = c.req.valid('param')
     const rotated = await endpoints.rotate(c.get('tenant').id, id, { secret, overlapHours })
@@ -232,7 +232,7 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
 
   app.openapi(testRoute, async (c) => {
     const endpoint = endpoints.get(c.get('tenant').id, c.req.valid('param').id)
-    const webhookId = uuidv7()
+    const webhookId = newId()
     const tried = await webhookSender.sendTest(endpoint, webhookId)
     const isDelivered = tried.error === null
     return c.json({ webhook_id: webhookId, is_delivered: isDelivered, ...tryBody(tried) }, 200)
@@ -258,7 +258,7 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
     )
   })
 
-  app.openapi(replayRoute, async (c) => {
+  openapiWithBody(app, replayRoute, async (c) => {
     const tenantId = c.get('tenant').id
     const { id } = c.req.valid('param')
     requireKnown(tenantId, id)

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   index,
   pgTable,
   primaryKey,
@@ -34,13 +35,16 @@ export const attempts = pgTable(
     submitted_at: timestamp({ withTimezone: true }).notNull(),
     answered_at: timestamp({ withTimezone: true }),
     receipt_at: timestamp({ withTimezone: true }),
+    /**
+     * For the index below: were it on `state`, which nearly every update changes, each of them would
+     * have to write all indexes anew.
+     */
+    is_uncertain: boolean().notNull().generatedAlwaysAs(sql`state = 'uncertain'`),
   },
   (table) => [
     primaryKey({ columns: [table.message_id, table.attempt, table.segment] }),
     index('attempts_by_match_key').on(table.carrier, table.match_key),
     // Few ever: for receipts whose id is not known.
-    index('attempts_uncertain')
-      .on(table.carrier, table.submitted_at)
-      .where(sql`state = 'uncertain'`),
+    index('attempts_uncertain').on(table.carrier, table.submitted_at).where(sql`is_uncertain`),
   ],
 )
