@@ -40,6 +40,7 @@ import { Teller } from './messages/teller.ts'
 import type { TellingRecipient } from './messages/telling.ts'
 import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
+import { WrittenMarks } from './messages/written-marks.ts'
 import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
@@ -52,6 +53,7 @@ import { Metrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
 import { AddressGuard } from './webhooks/address-guard.ts'
 import { Endpoints } from './webhooks/endpoints.ts'
+import { PosterThread } from './webhooks/poster-thread.ts'
 import { WebhookSender } from './webhooks/sender.ts'
 
 /** Time that a stopping gateway gives carriers to answer what they have, in milliseconds. */
@@ -66,6 +68,9 @@ const NOBODY: readonly TellingRecipient[] = []
 
 /** Messages that the journal may hold before the tables do; beyond that intake refuses. */
 const MAX_UNSAVED = 50_000
+
+/** 3 MB; see {@link WrittenMarks}. */
+const MIN_MARKS = 65_536
 
 const SAVE_QUALITY_EVERY_MS = 60_000
 
@@ -167,7 +172,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     endpoints,
     guard,
     logger,
-    version: VERSION,
+    poster: new PosterThread({ ...config.webhooks, version: VERSION }, logger),
     clock,
     onReady: (recipient) => teller.wake(recipient),
   })
@@ -202,7 +207,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     clock,
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
-  const dispatcher = new Dispatcher({ ...work, carriers, routes })
+  const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
+  const dispatcher = new Dispatcher({ ...work, carriers, routes, marks })
   const intake = new Intake({
     routes,
     spool,
@@ -302,7 +308,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
 
   await registerCarriers(store, [...carriers.values()], clock())
   routes.quality.restore(await loadQuality(store))
-  const recovered = await recover({ ...work, tracker, onEffects })
+  const recovered = await recover({ ...work, tracker, onEffects, marksFolder: config.dataDir })
+  marks?.complete()
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
   await sweeper.sweep()
   await dispatcher.loadBacklogs()
@@ -334,6 +341,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await matcher.close()
     await spool.close()
     await tables.close()
+    marks?.close()
     await saveQuality(store, routes.quality.snapshot())
     await assembly.sandbox?.close()
     await store.close()
@@ -352,6 +360,12 @@ function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {
     stateDir: join(config.dataDir, 'sandbox'),
     log: { info: logger.debug, warn: logger.warn },
   })
+}
+
+/** Marks enough for submits whose answers wait for their commit, many times over. */
+function marksFor(carriers: readonly CarrierConfig[]): number {
+  const windows = carriers.reduce((sum, { sessions, window }) => sum + sessions * window, 0)
+  return Math.max(MIN_MARKS, 8 * windows)
 }
 
 function rateTable(rates: CarrierConfig['rates']): PrefixTable<Rate> {

@@ -163,6 +163,7 @@ async function backlog(stage: Stage, options: AloneOptions): Promise<BenchRow[]>
     return [
       rowFrom(`${name}: accepted while the carrier is down`, 'messages/s', [accepted], null),
       rowFrom(`${name}: resident memory, under 600`, 'MB', [memory.now], null),
+      rowFrom(`${name}: most memory until all are queued`, 'MB', [memory.peak], null),
       rowFrom(`${name}: most memory, drained too`, 'MB', [after.peak], null),
       rowFrom(
         `${name}: submits against an empty queue, at least 0.9x`,

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The flag that `npm start` gives to Node. */
-const AS_STARTED = '--max-semi-space-size=64'
+const AS_STARTED = '--max-semi-space-size=32'
 
 const COMMAND = fileURLToPath(new URL('../../bin/linehaul.js', import.meta.url))
 

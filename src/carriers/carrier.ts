@@ -27,6 +27,8 @@ export interface OutboundMessage extends Content {
   readonly to: string
   /** Sender id in the terms of the PDU, SMPP v3.4 sections 5.2.5 to 5.2.8. */
   readonly sender: { readonly value: string; readonly ton: number; readonly npi: number }
+  /** When it is worth nothing any more: the carrier is told to give up then. */
+  readonly expiresAt: Date
 }
 
 /** A character that was replaced before sending, and how often. */
@@ -70,10 +72,21 @@ export interface Submission {
   /**
    * Submits one segment, counted from 1. Never rejects.
    *
-   * @param onLate - told what became of the segment when the carrier answers after all, the promise
-   *   having resolved to `uncertain`
+   * @param now - what is left of the message's validity is counted from it; the same for segments
+   *   that are sent together
    */
-  send(segment: number, onLate?: (outcome: SegmentOutcome) => void): Promise<SegmentOutcome>
+  send(segment: number, now: Date, events?: SendEvents): Promise<SegmentOutcome>
+}
+
+/** What can be told of a segment beside its outcome. */
+export interface SendEvents {
+  /** It is about to be written: from now on the carrier may have it. */
+  readonly onWrite?: (() => void) | undefined
+  /**
+   * What became of it when the carrier answers after all, the promise having resolved to
+   * `uncertain`.
+   */
+  readonly onLate?: ((outcome: SegmentOutcome) => void) | undefined
 }
 
 /** One segment that a carrier has taken, and is asked about or asked to give back. */

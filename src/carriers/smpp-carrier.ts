@@ -19,6 +19,7 @@ import type {
   OutboundMessage,
   QueryOutcome,
   SegmentOutcome,
+  SendEvents,
   Submission,
   SubmittedSegment,
 } from './carrier.ts'
@@ -62,6 +63,8 @@ export class SmppCarrier implements Carrier {
   readonly #references: ReferenceCounter
   readonly #logger: Logger
   readonly #all: readonly Bind[]
+  /** The bound sessions that send: every message looks at them, and they change seldom. */
+  #sending: readonly Session[] = []
 
   constructor(options: SmppCarrierOptions) {
     const { config } = options
@@ -83,11 +86,11 @@ export class SmppCarrier implements Carrier {
   }
 
   get isUp(): boolean {
-    return this.#all.some(({ sends, client }) => sends && client.state === 'bound')
+    return this.#sending.length > 0
   }
 
   get capacity(): number {
-    return this.#sendingSessions().reduce((sum, session) => sum + session.windowSize, 0)
+    return this.#sending.reduce((sum, session) => sum + session.windowSize, 0)
   }
 
   get binds(): readonly BindStatus[] {
@@ -110,21 +113,19 @@ export class SmppCarrier implements Carrier {
       planned && planned.plan.segmentCount > 1
         ? this.#references.next(message.sender.value, message.to)
         : 0
-    const pdus = octetsOf(message, planned, reference).map((octets, index) =>
-      submitSm(this.#config, message, octets, index + 1),
-    )
+    const segments = octetsOf(message, planned, reference)
     let session: Session | undefined
     return {
-      segmentCount: pdus.length,
+      segmentCount: segments.length,
       replacements: planned?.replacements ?? [],
-      send: (segment, onLate) => {
-        const pdu = pdus[segment - 1]
-        if (!pdu) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
+      send: (segment, now, events = {}) => {
+        const octets = segments[segment - 1]
+        if (!octets) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
         // One bind for all segments of a message keeps them in order at the carrier.
         if (!session?.isBound) session = this.#freestSession()
-        return session
-          ? this.#submit(session, pdu, onLate)
-          : Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
+        if (!session) return Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
+        const makePdu = () => submitSm(this.#config, message, octets, segment, now)
+        return this.#submit(session, makePdu, events)
       },
     }
   }
@@ -164,12 +165,13 @@ export class SmppCarrier implements Carrier {
 
   async #submit(
     session: Session,
-    pdu: PduInput,
-    onLate: ((outcome: SegmentOutcome) => void) | undefined,
+    makePdu: () => PduInput,
+    { onWrite, onLate }: SendEvents,
   ): Promise<SegmentOutcome> {
     let response: Pdu
     try {
-      response = await session.request(pdu, {
+      response = await session.request(makePdu(), {
+        onWrite,
         onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
       })
     } catch (error) {
@@ -192,15 +194,9 @@ export class SmppCarrier implements Carrier {
     return outcomeOf(this.#config, { ...response, command: 'submit_sm_resp', message_id: '' })
   }
 
-  #sendingSessions(): Session[] {
-    return this.#all.flatMap(({ sends, client }) =>
-      sends && client.session ? [client.session] : [],
-    )
-  }
-
   #freestSession(): Session | undefined {
     let freest: Session | undefined
-    for (const session of this.#sendingSessions()) {
+    for (const session of this.#sending) {
       if (!freest || roomIn(session) > roomIn(freest)) freest = session
     }
     return freest
@@ -229,8 +225,15 @@ export class SmppCarrier implements Carrier {
       },
       logger: this.#logger,
       onRequest: (pdu) => this.#onRequest(pdu),
-      onStateChange: () => this.#events.onCapacityChange(this.name),
+      onStateChange: () => this.#onStateChange(),
     })
+  }
+
+  #onStateChange(): void {
+    this.#sending = this.#all.flatMap(({ sends, client }) =>
+      sends && client.session ? [client.session] : [],
+    )
+    this.#events.onCapacityChange(this.name)
   }
 
   #onRequest(pdu: Pdu): Promise<SessionReply> | SessionReply | undefined {

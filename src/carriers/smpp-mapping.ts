@@ -6,7 +6,7 @@ import type { DataSm, DeliverSm, Pdu, PduInput, SubmitSmResp } from '../smpp/pdu
 import { type Receipt, receiptIds } from '../smpp/receipt.ts'
 import { STATES, stateOfNumber } from '../smpp/receipt-state.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
-import { formatRelativeTime } from '../smpp/time.ts'
+import { formatAbsoluteTime, formatRelativeTime } from '../smpp/time.ts'
 import { findTlv, intTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
 import type {
   CarrierReceipt,
@@ -28,6 +28,9 @@ const MAX_ID_CHARACTERS = 255
 
 /** Longest receipt text that is kept. */
 const MAX_RAW_OCTETS = 1_000
+
+/** A relative time says no more in days; months differ in length. */
+const MAX_VALIDITY_SECONDS = 31 * 86_400
 
 /** A text laid out for one carrier. */
 export interface PlannedText {
@@ -77,19 +80,20 @@ export function octetsOf(
  * The submit_sm for one segment.
  *
  * @param number - of the segment, counted from 1
+ * @param now - what is left of the message's validity is counted from it
  */
 export function submitSm(
   config: CarrierConfig,
   message: OutboundMessage,
   segment: SegmentOctets,
-  number = 1,
+  number: number,
+  now: Date,
 ): PduInput {
   return {
     command: 'submit_sm',
     ...addressesOf(config, message),
     esm_class: segment.esmClass,
-    validity_period:
-      config.validitySeconds === undefined ? '' : formatRelativeTime(config.validitySeconds),
+    validity_period: validityPeriod(config, message.expiresAt, now),
     registered_delivery: config.registeredDelivery,
     data_coding: segment.dataCoding,
     short_message: segment.shortMessage,
@@ -97,6 +101,25 @@ export function submitSm(
       ? [...segment.tlvs, intTlv('user_message_reference', messageReference(message.id, number))]
       : segment.tlvs,
   }
+}
+
+/**
+ * What is left of a message's validity, as the carrier wants it told: at least a second, and no more
+ * than the carrier takes. Whole seconds, begun ones counted: many SMSCs read nothing finer.
+ *
+ * @see SMPP v3.4, sections 5.2.16 (validity_period) and 7.1.1 (time format)
+ */
+function validityPeriod(
+  { validity, validitySeconds = MAX_VALIDITY_SECONDS }: CarrierConfig,
+  expiresAt: Date,
+  now: Date,
+): string {
+  if (validity === 'none') return ''
+  const leftMs = Math.max(expiresAt.getTime() - now.getTime(), 1_000)
+  const toldMs = Math.min(leftMs, validitySeconds * 1_000)
+  if (validity === 'relative') return formatRelativeTime(Math.ceil(toldMs / 1_000))
+  const endMs = Math.ceil((now.getTime() + toldMs) / 1_000) * 1_000
+  return formatAbsoluteTime(new Date(endMs))
 }
 
 /** The cancel_sm for one segment: the addresses must be those of its submit, SMPP v3.4 section 4.9. */

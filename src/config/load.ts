@@ -247,6 +247,7 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     receiptHeuristic: carrier.receipt_heuristic,
     transliterate: carrier.transliterate,
     registeredDelivery: carrier.registered_delivery,
+    validity: carrier.validity,
     validitySeconds: carrier.validity_seconds,
     sourceTon: carrier.source_ton,
     sourceNpi: carrier.source_npi,

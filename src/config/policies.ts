@@ -103,8 +103,10 @@ function classPolicy(name: string, defaults: ClassDefaults) {
           'Age at which a message that no carrier has taken expires, where it does not say itself.',
         unit: 'seconds',
       }),
-      receipt_deadline_seconds: integer(60, MAX_SECONDS, THREE_DAYS, {
-        about: 'Wait for a final receipt; then the message is `unconfirmed`.',
+      receipt_deadline_seconds: optionalInteger(60, MAX_SECONDS, {
+        about:
+          'Wait for a final receipt; then the message is `unconfirmed`. Without it: three days, and ' +
+          "at least until an hour after the message's validity has ended.",
         unit: 'seconds',
       }),
       quiet_hours: choice(QUIET_HOURS_RULES, defaults.quietHours, {

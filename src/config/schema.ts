@@ -113,7 +113,8 @@ export interface CarrierConfig {
   readonly transliterate: boolean
   /** Value of the PDU field, 0 to 31. */
   readonly registeredDelivery: number
-  /** How long the carrier keeps trying; undefined: as the message says, or the carrier's own. */
+  readonly validity: ValidityForm
+  /** The longest validity that the carrier is told; undefined: as long as the message is valid. */
   readonly validitySeconds: number | undefined
   /** Overrides; undefined: derived from the address. */
   readonly sourceTon: number | undefined
@@ -155,6 +156,8 @@ export type InterfaceVersion = (typeof INTERFACE_VERSIONS)[number]
 export type DefaultAlphabet = (typeof DEFAULT_ALPHABETS)[number]
 /** How the parts of a long text are marked. */
 export type LongMessages = (typeof LONG_MESSAGES)[number]
+/** How a carrier is told when to give up: the time left, its end in UTC, not at all. */
+export type ValidityForm = (typeof VALIDITY_FORMS)[number]
 /** How the id of a receipt relates to the id of the response. */
 export type MessageIdProfile = (typeof MESSAGE_ID_PROFILES)[number]
 
@@ -163,6 +166,7 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
+const VALIDITY_FORMS = ['relative', 'absolute', 'none'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
@@ -304,8 +308,13 @@ export const carrierSchema = mapping({
   registered_delivery: integer(0, 31, 1, {
     about: 'Value of `registered_delivery` in `submit_sm`; 1 asks for final receipts.',
   }),
+  validity: choice(VALIDITY_FORMS, 'relative', {
+    about:
+      "How the carrier is told when the message's validity ends: the time left, the end in UTC, " +
+      'or not at all.',
+  }),
   validity_seconds: optionalInteger(1, 2_592_000, {
-    about: 'How long the carrier tries to deliver, where the message does not say.',
+    about: 'The longest validity that the carrier is told; what is left of a message is cut to it.',
     unit: 'seconds',
   }),
   source_ton: optionalInteger(0, 255, { about: 'Type of number of every sender id.' }),
@@ -377,7 +386,8 @@ export const fileSchema = mapping({
   http: listener('HTTP server', 8080, 'LINEHAUL_HTTP_PORT'),
   smpp: listener('SMPP server for partners', 2775, 'LINEHAUL_SMPP_PORT'),
   data_dir: text(/^[^\0]+$/, 'the path of a folder', './data', {
-    about: 'Folder of the embedded database, taken from the working directory.',
+    about:
+      'Folder of the embedded database and of the marks of what was written to carriers, taken from the working directory.',
     variable: 'LINEHAUL_DATA_DIR',
   }),
   database_url: optionalText(

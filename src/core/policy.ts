@@ -84,7 +84,10 @@ export interface ClassPolicy {
   readonly retry: RetryPolicy
   /** Age at which a message that no carrier has taken expires. */
   readonly validitySeconds: number
-  /** Wait for a final receipt, from the submit; then the message is `unconfirmed`. */
-  readonly receiptDeadlineSeconds: number
+  /**
+   * Wait for a final receipt, from the submit; then the message is `unconfirmed`. Undefined: as long
+   * as the carrier may still try, and three days at least.
+   */
+  readonly receiptDeadlineSeconds: number | undefined
   readonly quietHours: QuietHoursRule
 }

@@ -29,6 +29,7 @@ import {
   loadMessages,
   type StoredMessage,
 } from './tables.ts'
+import type { WrittenMarks } from './written-marks.ts'
 
 /** What a {@link Dispatcher} is built with. */
 export interface DispatcherOptions {
@@ -48,10 +49,17 @@ export interface DispatcherOptions {
   readonly maxQueued?: number
   /** Messages of one tenant and class that wait in memory for one carrier. Default 5,000. */
   readonly laneCapacity?: number
+  /** Messages in memory beyond which each tenant keeps only a few there. Default 50,000. */
+  readonly memoryCapacity?: number
+  /** Told of what is written; undefined where nothing can keep it. */
+  readonly marks?: Pick<WrittenMarks, 'mark'> | undefined
 }
 
 /** What waits longer than this waits in the database. */
 const MEMORY_WAIT_MS = 2_000
+
+/** About 100 MB. */
+const MEMORY_CAPACITY = 50_000
 
 /** Rest after the database could not be read. */
 const REFILL_RETRY_MS = 1_000
@@ -94,7 +102,9 @@ export class Dispatcher {
     this.#clock = options.clock
     this.#maxQueued = options.maxQueued ?? 2_000_000
     for (const carrier of options.carriers.values()) {
-      this.#lanes.set(carrier.name, new Lane(carrier, options.laneCapacity))
+      const { laneCapacity: capacity, memoryCapacity = MEMORY_CAPACITY } = options
+      const isMemoryFull = () => this.#held.size >= memoryCapacity
+      this.#lanes.set(carrier.name, new Lane(carrier, { capacity, isMemoryFull }))
     }
   }
 
@@ -366,13 +376,14 @@ export class Dispatcher {
         segmentCount,
         replacements,
         at,
-        deadlineAt: unknownUntil(policy, at),
+        deadlineAt: unknownUntil(policy, message, at),
       })
       // A receipt of an earlier submit has ended it while this was being written.
       if (isFinal(message.status)) return [{ kind: 'not_sent', reason: 'the message has ended' }]
       const onLate: OnLate = (segment, outcome) =>
         this.#track(this.#takeLate(message, { attempt, segment, outcome }))
-      return await this.#sendAll(lane, submission, onLate)
+      const onWrite = () => this.#options.marks?.mark(message.id, attempt)
+      return await this.#sendAll({ lane, message, submission, onWrite, onLate })
     } finally {
       lane.inFlight -= segmentCount
     }
@@ -382,9 +393,9 @@ export class Dispatcher {
    * Sends all segments. Where the carrier has taken some, those that a closed connection or a passing
    * refusal has kept from it follow: half a message is of no use to anybody.
    */
-  async #sendAll(lane: Lane, submission: Submission, onLate: OnLate): Promise<SegmentOutcome[]> {
-    const all = numbersTo(submission.segmentCount)
-    const outcomes = await this.#sendEach(lane, submission, all, onLate)
+  async #sendAll(sending: Sending): Promise<SegmentOutcome[]> {
+    const { lane, submission } = sending
+    const outcomes = await this.#sendEach(sending, numbersTo(submission.segmentCount))
     for (let tries = 0; tries < MAX_RESUMPTIONS; tries++) {
       const missing = missingSegments(outcomes)
       if (missing.length === 0) break
@@ -392,7 +403,7 @@ export class Dispatcher {
         await lane.rest(RESEND_WAIT_MS * 2 ** tries)
       }
       if (this.#isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
-      const resumed = await this.#sendEach(lane, submission, missing, onLate)
+      const resumed = await this.#sendEach(sending, missing)
       missing.forEach((segment, index) => {
         const outcome = resumed[index]
         if (outcome) outcomes[segment - 1] = outcome
@@ -401,24 +412,23 @@ export class Dispatcher {
     return outcomes
   }
 
-  #sendEach(
-    lane: Lane,
-    submission: Submission,
-    segments: readonly number[],
-    onLate: OnLate,
-  ): Promise<SegmentOutcome[]> {
-    return Promise.all(segments.map((segment) => this.#send(lane, submission, segment, onLate)))
+  #sendEach(sending: Sending, segments: readonly number[]): Promise<SegmentOutcome[]> {
+    const now = this.#clock()
+    return Promise.all(segments.map((segment) => this.#send(sending, segment, now)))
   }
 
-  /** Sends one segment, as often as the carrier asks for patience. */
+  /** Sends one segment, as often as the carrier asks for patience and the message is valid. */
   async #send(
-    lane: Lane,
-    submission: Submission,
+    { lane, message, submission, onWrite, onLate }: Sending,
     segment: number,
-    onLate: OnLate,
+    startedAt: Date,
   ): Promise<SegmentOutcome> {
-    for (;;) {
-      const outcome = await submission.send(segment, (late) => onLate(segment, late))
+    for (let now = startedAt; ; now = this.#clock()) {
+      if (message.expiresAt <= now) return { kind: 'not_sent', reason: 'its validity has ended' }
+      const outcome = await submission.send(segment, now, {
+        onWrite,
+        onLate: (late) => onLate(segment, late),
+      })
       if (outcome.kind !== 'throttled') return outcome
       lane.pacer.pause(outcome.pauseMs, performance.now())
       // A bind that comes up wakes the lane before the pause is over.
@@ -455,7 +465,7 @@ export class Dispatcher {
         this.#live.adopt(stored.message, stored.attempts)
       }
     }
-    await this.#spool.write(lateEntry(message, answer, at, receiptUntil(policy, at)))
+    await this.#spool.write(lateEntry(message, answer, at, receiptUntil(policy, message, at)))
     const live = this.#live.get(message.id)
     const outcomes = live && refusedOutcomes(live, answer)
     if (!live || !outcomes) return
@@ -522,6 +532,15 @@ const RESEND_WAIT_MS = 250
 
 /** Told what became of a segment after its outcome counted as unknown. */
 type OnLate = (segment: number, outcome: SegmentOutcome) => void
+
+/** A message at a carrier. */
+interface Sending {
+  readonly lane: Lane
+  readonly message: Message
+  readonly submission: Submission
+  readonly onWrite: () => void
+  readonly onLate: OnLate
+}
 
 function outbound(message: Message): OutboundMessage {
   const parsed = parseSender(message.from)

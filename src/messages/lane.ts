@@ -15,6 +15,17 @@ const NOTHING: Turn = { held: undefined, waitMs: 0 }
 /** Messages of one tenant and class that wait in memory; those behind them wait in the database. */
 const CAPACITY = 5_000
 
+/** The same while memory is full: nobody's queue has to stand still because of others'. */
+const RESERVED = 250
+
+/** How a {@link Lane} is built. */
+export interface LaneOptions {
+  /** Messages of one tenant and class that wait in memory. Default 5,000. */
+  readonly capacity?: number | undefined
+  /** True while all lanes together hold as much as they may. */
+  readonly isMemoryFull?: () => boolean
+}
+
 /** Part of a lane that waits in the database. */
 export interface Overflow {
   readonly trafficClass: TrafficClass
@@ -29,7 +40,8 @@ export interface Overflow {
  * The queue of one carrier, with what limits its pace: fair between tenants, urgent classes first.
  *
  * Memory holds the head of the queue of each tenant and class. Where one is full, what comes after
- * waits in the database, so that a backlog of any length costs no memory.
+ * waits in the database, so that a backlog of any length costs no memory; nor do many of them, since
+ * their heads get short when all lanes together hold much.
  */
 export class Lane {
   readonly carrier: Carrier
@@ -41,12 +53,15 @@ export class Lane {
   readonly #queue: FairQueue<Held>
   readonly #overflows = new Map<string, Overflow>()
   readonly #capacity: number
+  readonly #isMemoryFull: () => boolean
   readonly #wakers = new Set<() => void>()
 
-  constructor(carrier: Carrier, capacity: number = CAPACITY) {
+  constructor(carrier: Carrier, options: LaneOptions = {}) {
+    const { capacity = CAPACITY, isMemoryFull = () => false } = options
     this.carrier = carrier
     this.pacer = new Pacer(carrier.segmentsPerSecond)
     this.#capacity = capacity
+    this.#isMemoryFull = isMemoryFull
     this.#queue = new FairQueue<Held>({
       tenantOf: ({ message }) => message.tenantId,
       priorityOf: ({ message }) => TRAFFIC_CLASSES.indexOf(message.trafficClass),
@@ -64,8 +79,9 @@ export class Lane {
 
   /** Adds a message at the end; false when it has to wait in the database. */
   push(held: Held): boolean {
+    const { trafficClass, tenantId } = held.message
     const overflow = this.#overflows.get(overflowKey(held.message))
-    return !overflow && this.#queue.push(held)
+    return !overflow && this.#sizeOf(trafficClass, tenantId) < this.#limit && this.#queue.push(held)
   }
 
   /** Adds a message that has just come from the database; false when there is no room after all. */
@@ -98,14 +114,23 @@ export class Lane {
 
   /** What waits in the database and has room in memory, with how much; most urgent first. */
   refillable(): { readonly overflow: Overflow; readonly room: number }[] {
+    const limit = this.#limit
     return [...this.#overflows.values()]
-      .map((overflow) => ({ overflow, room: this.#roomFor(overflow) }))
-      .filter(({ room }) => room >= this.#capacity / 2)
+      .map((overflow) => {
+        const { trafficClass, tenantId } = overflow
+        return { overflow, room: limit - this.#sizeOf(trafficClass, tenantId) }
+      })
+      .filter(({ room }) => room >= limit / 2)
       .sort((a, b) => priorityOf(a.overflow) - priorityOf(b.overflow))
   }
 
-  #roomFor(overflow: Overflow): number {
-    return this.#capacity - this.#queue.sizeOf(priorityOf(overflow), overflow.tenantId)
+  /** What one tenant's queue of one class may grow to now. */
+  get #limit(): number {
+    return this.#isMemoryFull() ? Math.min(RESERVED, this.#capacity) : this.#capacity
+  }
+
+  #sizeOf(trafficClass: TrafficClass, tenantId: string): number {
+    return this.#queue.sizeOf(TRAFFIC_CLASSES.indexOf(trafficClass), tenantId)
   }
 
   /**

@@ -5,13 +5,15 @@ import type { Store } from '../store/open.ts'
 import { unchanged } from './endings.ts'
 import type { Effects, MovedEntry } from './journal.ts'
 import { type DecodedEntry, decodeEntries } from './journal-codec.ts'
-import type { LiveMessage, LiveMessages } from './live.ts'
+import type { Attempt, LiveMessages } from './live.ts'
+import type { Message } from './message.ts'
 import { IN_JOURNAL } from './sealing.ts'
-import { type PolicyFor, unknownUntil } from './settle.ts'
+import { afterUnwritten, type PolicyFor, unknownUntil } from './settle.ts'
 import type { Spool } from './spool.ts'
 import type { TableWriter } from './table-writer.ts'
 import { findInterrupted, findSubmits, loadMessages, loadOrphans, releaseLeases } from './tables.ts'
 import type { Tracker } from './tracker.ts'
+import { readMarks, removeMarks } from './written-marks.ts'
 
 /** Rows of the journal read at once. */
 const JOURNAL_PAGE = 100
@@ -29,6 +31,8 @@ export interface RecoveryParts {
   readonly tracker: Tracker
   readonly tables: TableWriter
   readonly policyFor: PolicyFor
+  /** Where earlier runs may have left their {@link WrittenMarks}. */
+  readonly marksFolder?: string
   /** Told what the journal of the last run brings about. */
   readonly onEffects: (effects: Effects) => void
   readonly logger: Logger
@@ -37,7 +41,7 @@ export interface RecoveryParts {
 
 /** How many messages a start has found unfinished. */
 export interface Recovered {
-  /** Waiting: for a carrier, or for an instant. */
+  /** Waiting: for a carrier, or for an instant; what was never written is among them. */
   readonly queued: number
   /** Written to a carrier without an answer when the last run ended: it may be there. */
   readonly uncertain: number
@@ -47,24 +51,27 @@ export interface Recovered {
  * Picks up what the last run left. Call it once, before new messages are taken.
  *
  * The journal is applied again, so that the tables hold all that was committed. What was only queued
- * stays queued; what was journalled as being sent may be with the carrier, so its class's policy
- * decides.
+ * stays queued, and so does what was journalled as being sent and never written. What was written may be
+ * with the carrier: its class's policy decides.
  */
 export async function recover(parts: RecoveryParts): Promise<Recovered> {
   const { store, node, live, tables, clock, logger } = parts
   const now = clock()
-  await registerNode(store, node, now)
+  const earlier = await registerNode(store, node, now)
   await releaseLeases(store)
   // Before the journal: the response that one of them waits for may be there.
   const orphans = await loadOrphans(store, new Date(now.getTime() - ORPHAN_MS), MAX_ORPHANS)
   for (const orphan of orphans) live.addOrphan(orphan, true)
   await replayJournal(parts)
   await tables.flush()
-  const uncertain = await settleInterrupted(parts)
+  const uncertain = await settleInterrupted(parts, earlier)
   // The last run may have ended between writing one down and finding its submit.
   const unmatched = orphans.filter(({ id }) => live.isOrphan(id))
   parts.onEffects({ endings: [], tellings: [], unmatched })
   await tables.flush()
+  if (parts.marksFolder !== undefined) {
+    for (const earlierNode of earlier) removeMarks(parts.marksFolder, earlierNode)
+  }
   const queued = await countWaiting(store)
   if (queued + uncertain > 0) {
     logger.info({ queued, uncertain }, 'took over the unfinished messages of the last run')
@@ -72,10 +79,14 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   return { queued, uncertain }
 }
 
-/** The rows of all earlier runs become this node's, in the order in which they were committed. */
-async function registerNode(store: Store, node: string, now: Date): Promise<void> {
-  await store.db.transaction(async (tx) => {
-    await store.query(sql`delete from nodes`, tx)
+/**
+ * The rows of all earlier runs become this node's, in the order in which they were committed.
+ *
+ * @returns the nodes that were registered before
+ */
+async function registerNode(store: Store, node: string, now: Date): Promise<string[]> {
+  return store.db.transaction(async (tx) => {
+    const earlier = await store.query<{ id: string }>(sql`delete from nodes returning id`, tx)
     await store.query(
       sql`insert into nodes (id, started_at) values (${node}, ${now.toISOString()}::text::timestamptz)`,
       tx,
@@ -92,6 +103,7 @@ async function registerNode(store: Store, node: string, now: Date): Promise<void
         where j.node = v.node and j.seq = v.seq`,
       tx,
     )
+    return earlier.map(({ id }) => id)
   })
 }
 
@@ -133,33 +145,48 @@ async function submitsOf(decoded: readonly DecodedEntry[], store: Store, live: L
   return (await findSubmits(store, receipts)).values()
 }
 
-/** What was being sent when the last run ended. */
-async function settleInterrupted(parts: RecoveryParts): Promise<number> {
-  const { store, live, spool, policyFor, clock } = parts
-  const interrupted = await findInterrupted(store)
+/** What was being sent when the last run ended; returns how much of it may have been. */
+async function settleInterrupted(
+  parts: RecoveryParts,
+  earlier: readonly string[],
+): Promise<number> {
+  const { store, live, spool, policyFor, marksFolder, clock } = parts
+  const [lastNode, ...others] = earlier
+  const isOne = lastNode !== undefined && others.length === 0
+  const written = marksFolder !== undefined && isOne ? readMarks(marksFolder, lastNode) : undefined
   const at = clock()
-  await Promise.all(
-    interrupted.map(({ message, attempts }) =>
-      spool.write(uncertainEntry(live.adopt(message, attempts), policyFor, at)),
-    ),
-  )
-  return interrupted.length
+  let uncertain = 0
+  const entries = (await findInterrupted(store)).map((stored) => {
+    const { message, attempts } = live.adopt(stored.message, stored.attempts)
+    const open = attempts.filter(
+      ({ attempt, state }) => attempt === message.attempt && state === 'sending',
+    )
+    if (written && !written.has(message.id, message.attempt)) {
+      return afterUnwritten(message, open.length, at)
+    }
+    uncertain++
+    return uncertainEntry(message, open, policyFor, at)
+  })
+  await Promise.all(entries.map((entry) => spool.write(entry)))
+  return uncertain
 }
 
-function uncertainEntry(live: LiveMessage, policyFor: PolicyFor, at: Date): MovedEntry {
-  const { message, attempts } = live
+function uncertainEntry(
+  message: Message,
+  open: readonly Attempt[],
+  policyFor: PolicyFor,
+  at: Date,
+): MovedEntry {
   const detail = `${message.carrier} had not answered when the gateway stopped: it may have the message`
   return {
     ...unchanged(message, at),
-    answers: attempts
-      .filter(({ attempt, state }) => attempt === message.attempt && state === 'sending')
-      .map(({ segment }) => ({
-        segment,
-        state: 'uncertain',
-        carrierMessageId: null,
-        matchKey: null,
-        commandStatus: null,
-      })),
+    answers: open.map(({ segment }) => ({
+      segment,
+      state: 'uncertain',
+      carrierMessageId: null,
+      matchKey: null,
+      commandStatus: null,
+    })),
     events: [
       {
         messageId: message.id,
@@ -173,7 +200,7 @@ function uncertainEntry(live: LiveMessage, policyFor: PolicyFor, at: Date): Move
     ],
     errorCode: 'outcome_unknown',
     errorDetail: detail,
-    deadlineAt: unknownUntil(policyFor(message.trafficClass), at),
+    deadlineAt: unknownUntil(policyFor(message.trafficClass), message, at),
   }
 }
 

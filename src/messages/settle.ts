@@ -5,6 +5,7 @@ import type { MovedEntry, SegmentAnswer, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
 import { type GiveUpReason, nextRetry } from './retry.ts'
 import type { MessageStatus } from './states.ts'
+import { receiptDeadline } from './timing.ts'
 
 /** A message the dispatcher works on. */
 export interface Held {
@@ -80,6 +81,7 @@ export function nextStep(
   const { message } = held
   const steps = new Steps(message, outcomes, at)
   const refusal = outcomes.find((outcome) => outcome.kind === 'refused')
+  const unsent = outcomes.find((outcome) => outcome.kind === 'not_sent')
   const kinds = new Set(outcomes.map(({ kind }) => kind))
   const isTaken = kinds.has('accepted') || kinds.has('uncertain')
 
@@ -88,17 +90,31 @@ export function nextStep(
     return steps.fail('partially_sent', reason)
   }
   if (refusal) return afterRefusal(held, refusal, rules, steps, at)
-  if (kinds.has('not_sent')) {
+  if (unsent) {
+    if (!isTaken && message.expiresAt <= at) {
+      const detail = `${message.carrier} has not taken it in time: ${unsent.reason}`
+      return steps.giveUp('expired', 'expired', detail, message.failures)
+    }
     if (!isTaken) return afterLostConnection(held, rules, steps, at)
     // Some segments may be with the carrier already; then the rest can only be waited for.
-    const reason = `${message.carrier} has only some of the segments: the connection closed`
+    const reason = `${message.carrier} has only some of the segments: ${unsent.reason}`
     return steps.fail('partially_sent', reason)
   }
   if (kinds.has('uncertain')) {
     const to = kinds.has('accepted') ? 'sent' : 'sending'
-    return steps.wait(to, unknownUntil(rules.policy, at))
+    return steps.wait(to, unknownUntil(rules.policy, message, at))
   }
-  return steps.sent(receiptUntil(rules.policy, at))
+  return steps.sent(receiptUntil(rules.policy, message, at))
+}
+
+/** Its intent was journalled, and nothing of it written: it goes into the queue again. */
+export function afterUnwritten(message: Message, segmentCount: number, at: Date): MovedEntry {
+  const reason = 'the gateway stopped before it was written'
+  const outcomes = Array.from(
+    { length: segmentCount },
+    () => ({ kind: 'not_sent', reason }) as const,
+  )
+  return new Steps(message, outcomes, at).queue({}).entry
 }
 
 type Refusal = Extract<SegmentOutcome, { kind: 'refused' }>
@@ -160,19 +176,17 @@ function afterLostConnection(
 }
 
 /** When the policy of its class decides about a submit without an answer. */
-export function unknownUntil(policy: ClassPolicy, at: Date): Date {
+export function unknownUntil(policy: ClassPolicy, message: Message, at: Date): Date {
   const decidesSoon = policy.uncertain === 'resend' || policy.uncertain === 'query'
-  const seconds = decidesSoon ? policy.uncertainSeconds : policy.receiptDeadlineSeconds
-  return new Date(at.getTime() + seconds * 1_000)
+  if (!decidesSoon) return receiptDeadline(policy, message, at)
+  return new Date(at.getTime() + policy.uncertainSeconds * 1_000)
 }
 
 /** When a message that its carrier has taken is looked at again if no receipt has ended it. */
-export function receiptUntil(policy: ClassPolicy, at: Date): Date {
-  const asks = policy.uncertain === 'query'
-  const seconds = asks
-    ? Math.min(policy.uncertainSeconds, policy.receiptDeadlineSeconds)
-    : policy.receiptDeadlineSeconds
-  return new Date(at.getTime() + seconds * 1_000)
+export function receiptUntil(policy: ClassPolicy, message: Message, at: Date): Date {
+  const deadline = receiptDeadline(policy, message, at)
+  if (policy.uncertain !== 'query') return deadline
+  return new Date(Math.min(at.getTime() + policy.uncertainSeconds * 1_000, deadline.getTime()))
 }
 
 /** The steps that may follow, each with its entry for the journal. */

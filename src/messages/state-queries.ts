@@ -1,7 +1,7 @@
-import { uuidv7 } from 'uuidv7'
 import type { Carrier, QueryOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
 import { parseSender } from '../routing/sender.ts'
 import { unchanged } from './endings.ts'
@@ -11,6 +11,7 @@ import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
 import { overdueEntry } from './sweeper.ts'
+import { receiptDeadline } from './timing.ts'
 
 /** Messages asked about at once at one carrier: questions must not crowd out submits. */
 const MAX_AT_ONCE = 5
@@ -142,7 +143,7 @@ function receiptOf(
 ): ReceiptEntry {
   return {
     kind: 'receipt',
-    id: uuidv7(),
+    id: newId(),
     carrier,
     carrierMessageId: carrierMessageId ?? '',
     matchKeys: matchKey === null ? [] : [matchKey],
@@ -176,7 +177,7 @@ function nextQuestion(
     attempt: message.attempt,
     detail: { segments: outcomes.map(shown) },
   }
-  const deadline = submittedAt.getTime() + policy.receiptDeadlineSeconds * 1_000
+  const deadline = receiptDeadline(policy, message, submittedAt).getTime()
   if (deadline <= at.getTime()) {
     const end = overdueEntry(live, policyFor, at)
     return { ...end, events: [line, ...end.events] }

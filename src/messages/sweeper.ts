@@ -12,6 +12,7 @@ import type { Spool } from './spool.ts'
 import type { StateQueries } from './state-queries.ts'
 import type { TableWriter } from './table-writer.ts'
 import { claimDue, claimOverdue, type StoredMessage } from './tables.ts'
+import { receiptDeadline } from './timing.ts'
 
 const SWEEP_EVERY_MS = 1_000
 
@@ -179,8 +180,8 @@ export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date):
     // What waits only for its policy to decide waits for its receipt after that.
     // Counted from the submit: this entry, too, is an update of the message.
     const submittedAt = segments[0]?.submittedAt ?? message.createdAt
-    const receiptDeadline = new Date(submittedAt.getTime() + policy.receiptDeadlineSeconds * 1_000)
-    if (receiptDeadline > at) return { ...unchanged(message, at), deadlineAt: receiptDeadline }
+    const deadlineAt = receiptDeadline(policy, message, submittedAt)
+    if (deadlineAt > at) return { ...unchanged(message, at), deadlineAt }
     return endEntry(message, 'unconfirmed', at)
   }
   const detail = `${message.carrier} did not answer, and no receipt came: sent again, as the policy of its class says`

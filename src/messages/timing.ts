@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import type { ClassPolicy } from '../core/policy.ts'
 import type { TimelineEvent } from './journal.ts'
+import type { Message } from './message.ts'
 import { quietUntil } from './quiet-hours.ts'
 
 /** When a message may be sent. */
@@ -18,6 +19,29 @@ const DAY_MS = 86_400_000
 
 /** Clocks differ, and requests take their time. */
 const MAX_PAST_MS = 5 * 60_000
+
+/** How long carriers commonly try, those that are told no validity included. */
+const RECEIPT_WAIT_MS = 3 * DAY_MS
+
+/** A carrier finds that a validity is over when it tries again, and then its receipt comes. */
+const EXPIRY_RECEIPT_MS = 3_600_000
+
+/**
+ * When a message that its carrier has, or may have, is `unconfirmed`. Unless the policy says
+ * otherwise that is after the carrier, which tries until the message's validity ends, could tell so.
+ */
+export function receiptDeadline(
+  policy: ClassPolicy,
+  { expiresAt }: Pick<Message, 'expiresAt'>,
+  submittedAt: Date,
+): Date {
+  const submittedMs = submittedAt.getTime()
+  const { receiptDeadlineSeconds } = policy
+  if (receiptDeadlineSeconds !== undefined) {
+    return new Date(submittedMs + receiptDeadlineSeconds * 1_000)
+  }
+  return new Date(Math.max(submittedMs + RECEIPT_WAIT_MS, expiresAt.getTime() + EXPIRY_RECEIPT_MS))
+}
 
 /**
  * The times of a message: as its sender asked, and outside the quiet hours of its country where the

@@ -38,6 +38,7 @@ const ENDING_DIGITS = 6
 const STEP_MS = 50
 
 const DELIVERED = { stat: 'DELIVRD', state: 2, err: '000', isIntermediate: false }
+const EXPIRED = { stat: 'EXPIRED', state: 3, err: '002', isIntermediate: false }
 const ENROUTE = { stat: 'ENROUTE', state: 1, err: '000', isIntermediate: true }
 
 type Behaviour = (delayMs: number) => Partial<Outcome>
@@ -94,6 +95,22 @@ export function decideOutcome(input: OutcomeInput): Outcome {
     return { ...delivered, status: ESME_RSUBMITFAIL, receipts: [] }
   }
   return delivered
+}
+
+/**
+ * The receipts of a carrier that gives up when the message's validity ends.
+ *
+ * @param validForMs - from the submit to that end
+ */
+export function withinValidity(
+  receipts: readonly PlannedReceipt[],
+  validForMs: number,
+): PlannedReceipt[] {
+  return receipts
+    .filter(({ isIntermediate, afterMs }) => !isIntermediate || afterMs <= validForMs)
+    .map((receipt) =>
+      receipt.afterMs <= validForMs ? receipt : { ...EXPIRED, afterMs: validForMs },
+    )
 }
 
 /** True when `registered_delivery` asks for a receipt of this kind: SMPP v3.4, section 5.2.17. */

@@ -4,7 +4,7 @@ import { type Delivery, moDeliveries, receiptDelivery } from './delivery.ts'
 import { DueQueue } from './due-queue.ts'
 import { Mailbox } from './mailbox.ts'
 import { MessageBook } from './message-book.ts'
-import { decideOutcome, isWanted, type Outcome } from './outcome.ts'
+import { decideOutcome, isWanted, type Outcome, withinValidity } from './outcome.ts'
 import type { MoMessage, SandboxSmscOptions } from './smsc-options.ts'
 import { type BindState, SmscSession } from './smsc-session.ts'
 import { loadState, saveState } from './state-file.ts'
@@ -298,7 +298,10 @@ export class SandboxSmsc {
     submit.messageId = ids.response
     const isEarly = outcome.extraSubmitDelayMs > 0
     const startMs = submit.receivedAt.getTime() + (isEarly ? 0 : (this.#options.submitDelayMs ?? 0))
-    this.#book.remember(ids.response, startMs, outcome.receipts)
+    const receipts = submit.validUntil
+      ? withinValidity(outcome.receipts, Math.max(0, submit.validUntil.getTime() - startMs))
+      : outcome.receipts
+    this.#book.remember(ids.response, startMs, receipts)
     const subject = {
       from: submit.from,
       to: submit.to,
@@ -307,7 +310,7 @@ export class SandboxSmsc {
       text: submit.text,
       submittedAt: submit.receivedAt,
     }
-    for (const receipt of outcome.receipts) {
+    for (const receipt of receipts) {
       if (!isWanted(receipt, submit.registeredDelivery)) continue
       const dueMs = startMs + receipt.afterMs
       this.#hasChanged = true

@@ -10,6 +10,8 @@ export interface ReceivedSubmit {
   readonly dataCoding: number
   readonly esmClass: number
   readonly registeredDelivery: number
+  /** When the carrier is to give up; undefined: the submit does not say. */
+  readonly validUntil: Date | undefined
   readonly sequence: number
   /** Place in a long message, from the user data header or the SAR parameters. */
   readonly part:
@@ -43,6 +45,7 @@ export function readSubmit(pdu: smpp.PDU, receivedAt: Date): ReceivedSubmit {
     dataCoding: Number(pdu.data_coding ?? 0),
     esmClass: Number(pdu.esm_class ?? 0),
     registeredDelivery: Number(pdu.registered_delivery ?? 0),
+    validUntil: instantOf(pdu.validity_period),
     sequence: pdu.sequence_number,
     part: partOf(pdu, value?.udh),
     receivedAt,
@@ -86,6 +89,11 @@ function message(segments: readonly ReceivedSubmit[]): ReceivedMessage {
 
 function address(ton: unknown, npi: unknown, text: unknown): Address {
   return { ton: Number(ton ?? 0), npi: Number(npi ?? 0), address: String(text ?? '') }
+}
+
+// The package makes instants of absolute and relative times alike, invalid ones of anything else.
+function instantOf(time: unknown): Date | undefined {
+  return time instanceof Date && !Number.isNaN(time.getTime()) ? time : undefined
 }
 
 function textOf(value: unknown): string {

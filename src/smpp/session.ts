@@ -51,6 +51,7 @@ interface PendingRequest extends WindowEntry {
   readonly octets: Buffer
   /** The output batch it was written in. */
   batch: number
+  readonly onWrite: (() => void) | undefined
   /** Wants the response even after the request has timed out. */
   readonly onLateResponse: ((response: Pdu) => void) | undefined
   resolve(response: Pdu): void
@@ -58,6 +59,8 @@ interface PendingRequest extends WindowEntry {
 
 /** How a request is to be treated. */
 export interface RequestOptions {
+  /** Told when its place in the window is free, right before its octets go to the stream. */
+  readonly onWrite?: (() => void) | undefined
   /**
    * Told of a response that comes after the request was rejected with `response_timeout`, on the
    * same connection. Kept for ten minutes, and for the latest 10,000 such requests of the session.
@@ -286,7 +289,7 @@ export class Session {
 
   #enqueue(
     pdu: PduInput,
-    { onLateResponse }: RequestOptions,
+    { onWrite, onLateResponse }: RequestOptions,
     resolve: (response: Pdu) => void,
     reject: (error: Error) => void,
   ): void {
@@ -318,6 +321,7 @@ export class Session {
       takesPlace: true,
       command,
       octets,
+      onWrite,
       onLateResponse,
       resolve,
       reject,
@@ -344,6 +348,7 @@ export class Session {
     const timeoutMs = isBind(entry.command) && sessionInitMs > 0 ? sessionInitMs : requestTimeoutMs
     const sequence = this.#window.open(entry, this.#now(), timeoutMs)
     entry.octets.writeUInt32BE(sequence, SEQUENCE_OFFSET)
+    if (entry.onWrite) this.#guard('onWrite', entry.onWrite)
     entry.batch = this.#output.batch
     this.#counters.requestsSent++
     this.#pushOctets(entry.command, entry.octets)
@@ -358,6 +363,7 @@ export class Session {
       takesPlace: false,
       command,
       octets: encodePdu({ command }),
+      onWrite: undefined,
       onLateResponse: undefined,
       resolve: onResponse ?? ignore,
       // The timers judge whether the peer is alive; a late answer to this one PDU does not.

@@ -1,27 +1,13 @@
-import type { KeyObject } from 'node:crypto'
-import { Agent } from 'undici'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Telling, TellingOutcome, TellingTry } from '../messages/telling.ts'
 import type { AddressGuard, WebhookTarget } from './address-guard.ts'
 import type { Endpoint, Endpoints, Signing } from './endpoints.ts'
-import { Exchange, type ExchangeResult } from './exchange.ts'
+import type { ExchangeResult } from './exchange.ts'
 import { Pace } from './pace.ts'
+import type { Poster } from './poster.ts'
 import { asksForLess, fateOf, retryAfterOf, showsStrain } from './schedule.ts'
-import { keyOf, signatureOf } from './signature.ts'
-
-const TIMEOUT_MS = 10_000
-const CONNECT_TIMEOUT_MS = 5_000
-
-/** A status has come and decides; its body is not waited for longer, in milliseconds. */
-const BODY_TIMEOUT_MS = 2_000
-
-/** Unused connections stay open so long, in milliseconds, unless the endpoint's server says less. */
-const KEEP_ALIVE_MS = 4_000
-
-/** Connections to one origin at most, for all recipients there; each has its own limit before that. */
-const MAX_CONNECTIONS = 256
 
 /** Addresses of callbacks remembered as read. */
 const MAX_READ_URLS = 1_000
@@ -33,12 +19,8 @@ export interface WebhookSenderOptions {
   readonly endpoints: Endpoints
   readonly guard: AddressGuard
   readonly logger: Logger
-  /** The gateway's version, for `User-Agent`. */
-  readonly version: string
+  readonly poster: Poster
   readonly clock?: Clock
-  /** Time for an answer, and for a connection, in milliseconds. */
-  readonly timeoutMs?: number
-  readonly connectTimeoutMs?: number
   /** A recipient that {@link WebhookSender.concurrencyOf} had at 0 can be sent to again. */
   readonly onReady: (recipient: string) => void
   /** From 0 up to 1: spreads the tries. */
@@ -58,20 +40,17 @@ interface Refusal {
   readonly refused: string
 }
 
-/** Sends webhooks: one signed POST for each telling, over connections that are kept open. */
+/** Sends webhooks: one signed POST for each telling. */
 export class WebhookSender {
   readonly #endpoints: Endpoints
   readonly #guard: AddressGuard
   readonly #logger: Logger
-  readonly #userAgent: string
+  readonly #poster: Poster
   readonly #clock: Clock
-  readonly #timeoutMs: number
   readonly #random: () => number
-  readonly #agent: Agent
   readonly #pace = new Pace()
   /** A record never changes, so what was read from it holds as long as it does. */
   readonly #destinations = new WeakMap<Endpoint, Destination>()
-  readonly #keys = new WeakMap<Signing, readonly KeyObject[]>()
   readonly #readUrls = new Map<string, WebhookTarget>()
   /** Recipients that have asked to be left alone. */
   readonly #pauses = new Map<string, NodeJS.Timeout>()
@@ -84,23 +63,10 @@ export class WebhookSender {
     this.#endpoints = options.endpoints
     this.#guard = options.guard
     this.#logger = options.logger
-    this.#userAgent = `Linehaul/${options.version}`
+    this.#poster = options.poster
     this.#clock = options.clock ?? systemClock
-    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS
     this.#random = options.random ?? Math.random
     this.#onReady = options.onReady
-    this.#agent = new Agent({
-      connections: MAX_CONNECTIONS,
-      // Pipelined requests would wait for each other, and many servers and proxies mishandle them.
-      pipelining: 1,
-      headersTimeout: this.#timeoutMs,
-      bodyTimeout: Math.min(this.#timeoutMs, BODY_TIMEOUT_MS),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connect: {
-        timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-        lookup: options.guard.lookup,
-      },
-    })
   }
 
   /**
@@ -156,7 +122,7 @@ export class WebhookSender {
         }
       })
     }
-    await this.#agent.destroy()
+    await this.#poster.close()
   }
 
   #send(telling: Telling, destination: Destination | Refusal): Promise<TellingOutcome> {
@@ -185,25 +151,13 @@ export class WebhookSender {
     const { target, signing } = destination
     const timestamp = Math.floor(at.getTime() / 1_000)
     this.#underWay += 1
-    this.#agent.dispatch(
-      {
-        origin: target.origin,
-        path: target.path,
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          'user-agent': this.#userAgent,
-          'webhook-id': id,
-          'webhook-timestamp': String(timestamp),
-          'webhook-signature': signatureOf(id, timestamp, body, this.#keysOf(signing, at)),
-        },
-        body,
-      },
-      new Exchange(this.#timeoutMs, (result) => {
+    this.#poster.post(
+      { target, id, timestamp, body, secrets: secretsAt(signing, at) },
+      (result) => {
         this.#underWay -= 1
         if (this.#underWay === 0) this.#onIdle?.()
         settle(result)
-      }),
+      },
     )
   }
 
@@ -296,17 +250,15 @@ export class WebhookSender {
       return { refused: messageOf(error) }
     }
   }
+}
 
-  #keysOf(signing: Signing, at: Date): readonly KeyObject[] {
-    let keys = this.#keys.get(signing)
-    if (!keys) {
-      const { secret, previousSecret } = signing
-      keys = previousSecret === null ? [keyOf(secret)] : [keyOf(secret), keyOf(previousSecret)]
-      this.#keys.set(signing, keys)
-    }
-    const { previousSecretUntil: until } = signing
-    return until !== null && at >= until ? keys.slice(0, 1) : keys
-  }
+/** The secrets that sign at an instant. */
+function secretsAt(
+  { secret, previousSecret, previousSecretUntil: until }: Signing,
+  at: Date,
+): string[] {
+  if (previousSecret === null || (until !== null && at >= until)) return [secret]
+  return [secret, previousSecret]
 }
 
 /** The body of a webhook; the same for every try. */

@@ -8,6 +8,7 @@ import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
 import type { SandboxSmscOptions } from '../../src/sandbox/smsc-options.ts'
 
+const NOW = new Date()
 const open: { close(): Promise<void> }[] = []
 
 afterEach(async () => {
@@ -86,6 +87,7 @@ function message(text: string, to = '+447700900123'): OutboundMessage {
     requestedEncoding: 'auto',
     maxSegments: null,
     sender: { value: 'ACME', ton: 5, npi: 0 },
+    expiresAt: new Date(NOW.getTime() + 600_000),
   }
 }
 
@@ -106,7 +108,7 @@ describe('SmppCarrier', () => {
     const { carrier, smsc, receipts } = await connected()
     const submission = carrier.prepare(message('Grüße'))
     expect(submission.segmentCount).toBe(1)
-    const outcome = await submission.send(1)
+    const outcome = await submission.send(1, NOW)
     expect(outcome).toMatchObject({ kind: 'accepted', carrierMessageId: expect.any(String) })
     await receipts.until(() => receipts.all.length > 0)
     expect(receipts.all[0]).toMatchObject({
@@ -128,7 +130,7 @@ describe('SmppCarrier', () => {
       const submission = carrier.prepare(message(text))
       const segments = Array.from({ length: submission.segmentCount }, (_, index) => index + 1)
       expect(carrier.layOut(message(text)).segments).toBe(segments.length)
-      const outcomes = await Promise.all(segments.map((segment) => submission.send(segment)))
+      const outcomes = await Promise.all(segments.map((segment) => submission.send(segment, NOW)))
       expect(outcomes.every(({ kind }) => kind === 'accepted')).toBe(true)
       expect(smsc.messages().map((each) => each.text)).toEqual([text])
       expect(smsc.submits().map(({ part }) => part?.number)).toEqual(segments)
@@ -141,28 +143,52 @@ describe('SmppCarrier', () => {
     ['exact', 'uuid'],
   ] as const)('knows receipts by the profile %s', async (messageIdProfile, idForm) => {
     const { carrier, receipts } = await connected({ idForm }, { messageIdProfile })
-    const outcome = await carrier.prepare(message('Hi')).send(1)
+    const outcome = await carrier.prepare(message('Hi')).send(1, NOW)
     await receipts.until(() => receipts.all.length > 0)
     expect(receipts.all[0]?.matchKeys).toContain((outcome as { matchKey: string }).matchKey)
   })
 
   it('is told of refusals and throttling', async () => {
     const { carrier } = await connected()
-    expect(await carrier.prepare(message('Hi', '+447700999004')).send(1)).toMatchObject({
+    expect(await carrier.prepare(message('Hi', '+447700999004')).send(1, NOW)).toMatchObject({
       kind: 'refused',
       commandStatus: 0x0b,
       class: 'message',
     })
     const throttled = carrier.prepare(message('Hi', '+447700999005'))
-    expect((await throttled.send(1)).kind).toBe('throttled')
-    expect((await throttled.send(1)).kind).toBe('accepted')
+    expect((await throttled.send(1, NOW)).kind).toBe('throttled')
+    expect((await throttled.send(1, NOW)).kind).toBe('accepted')
+  })
+
+  it.each(['relative', 'absolute'] as const)(
+    'tells how long the message is valid, the same for all segments: %s',
+    async (validity) => {
+      const { carrier, smsc } = await connected({}, { validity })
+      const submission = carrier.prepare(message('a'.repeat(400)))
+      const now = new Date()
+      await Promise.all([1, 2, 3].map((segment) => submission.send(segment, now)))
+      const ends = smsc.submits().map(({ validUntil }) => validUntil?.getTime() ?? 0)
+      expect(ends).toHaveLength(3)
+      for (const end of ends) expect(Math.abs(end - NOW.getTime() - 600_000)).toBeLessThan(5_000)
+    },
+  )
+
+  it('tells what is left when a segment is sent, not when it was made ready', async () => {
+    const { carrier, smsc } = await connected()
+    const throttled = carrier.prepare(message('Hi', '+447700999005'))
+    await throttled.send(1, NOW)
+    await throttled.send(1, new Date(NOW.getTime() + 540_000))
+    const left = smsc.submits().map(({ validUntil, receivedAt }) => {
+      return Math.round(((validUntil?.getTime() ?? 0) - receivedAt.getTime()) / 1_000)
+    })
+    expect(left).toEqual([600, 60])
   })
 
   it('tells the answer of a segment that came too late for its request', async () => {
     const { carrier, smsc } = await connected({ submitDelayMs: 1_500 })
     const late = new Reports<SegmentOutcome>()
     const submission = carrier.prepare(message('Hi'))
-    const outcome = await submission.send(1, (each) => late.add(each))
+    const outcome = await submission.send(1, NOW, { onLate: (each) => late.add(each) })
     expect(outcome).toMatchObject({ kind: 'uncertain', reason: 'no response in time' })
     await late.until(() => late.all.length > 0)
     expect(late.all).toMatchObject([
@@ -173,7 +199,7 @@ describe('SmppCarrier', () => {
   it('asks what became of a segment', async () => {
     const { carrier } = await connected({ receiptDelayMs: [60_000, 60_000] })
     const { sender, to } = message('Hi')
-    const outcome = await carrier.prepare(message('Hi')).send(1)
+    const outcome = await carrier.prepare(message('Hi')).send(1, NOW)
     const { carrierMessageId } = outcome as { carrierMessageId: string }
     expect(await carrier.query?.({ sender, to, carrierMessageId })).toMatchObject({
       kind: 'state',
@@ -190,7 +216,7 @@ describe('SmppCarrier', () => {
 
   it('does not know what became of a segment without an answer', async () => {
     const { carrier } = await connected({ onSubmit: () => ({ answer: 'drop' }) })
-    expect(await carrier.prepare(message('Hi')).send(1)).toMatchObject({ kind: 'uncertain' })
+    expect(await carrier.prepare(message('Hi')).send(1, NOW)).toMatchObject({ kind: 'uncertain' })
   })
 
   it('has surely not sent what it has no bind for', async () => {
@@ -198,14 +224,14 @@ describe('SmppCarrier', () => {
     const submission = carrier.prepare(message('Hi'))
     await carrier.close(0)
     expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
-    expect(await submission.send(1)).toEqual({ kind: 'not_sent', reason: 'no bind is up' })
-    expect((await submission.send(2)).kind).toBe('not_sent')
+    expect(await submission.send(1, NOW)).toEqual({ kind: 'not_sent', reason: 'no bind is up' })
+    expect((await submission.send(2, NOW)).kind).toBe('not_sent')
   })
 
   it('gets a receipt again that could not be stored', async () => {
     const { carrier, receipts, refuseReceipts } = await connected()
     refuseReceipts(1)
-    await carrier.prepare(message('Hi')).send(1)
+    await carrier.prepare(message('Hi')).send(1, NOW)
     await receipts.until(() => receipts.all.length > 0)
     expect(receipts.all).toMatchObject([{ state: 'DELIVERED' }])
   })
@@ -225,7 +251,7 @@ describe('SmppCarrier', () => {
       'receiver-2',
     ])
     expect(carrier.capacity).toBe(10)
-    expect((await carrier.prepare(message('Hi')).send(1)).kind).toBe('accepted')
+    expect((await carrier.prepare(message('Hi')).send(1, NOW)).kind).toBe('accepted')
     await receipts.until(() => receipts.all.length > 0)
   })
 

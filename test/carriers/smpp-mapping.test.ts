@@ -12,6 +12,13 @@ import type { CarrierConfig } from '../../src/config/schema.ts'
 import type { DeliverSm, SubmitSmResp } from '../../src/smpp/pdu.ts'
 import { parseReceipt } from '../../src/smpp/receipt.ts'
 
+const NOW = new Date('2026-02-03T04:05:06.700Z')
+
+/** That long after {@link NOW}. */
+function later(seconds: number): Date {
+  return new Date(NOW.getTime() + seconds * 1_000)
+}
+
 function config(more: Partial<CarrierConfig> = {}): CarrierConfig {
   const settings = { host: '127.0.0.1', port: 2775, systemId: 'esme', password: 'secret' }
   return { ...completeCarrier({ name: 'alpha', ...settings, rates: [] }), ...more }
@@ -27,13 +34,16 @@ function message(text: string, more: Partial<OutboundMessage> = {}): OutboundMes
     id: 'id',
     to: '+447700900123',
     sender: { value: 'ACME', ton: 5, npi: 0 },
+    expiresAt: later(600),
     ...more,
   }
 }
 
 function pdusOf(settings: CarrierConfig, outbound: OutboundMessage) {
   const planned = outbound.raw ? undefined : planFor(settings, outbound)
-  return octetsOf(outbound, planned, 7).map((segment) => submitSm(settings, outbound, segment))
+  return octetsOf(outbound, planned, 7).map((segment, index) =>
+    submitSm(settings, outbound, segment, index + 1, NOW),
+  )
 }
 
 function response(commandStatus: number, id = ''): SubmitSmResp {
@@ -74,7 +84,7 @@ describe('submitSm', () => {
         esm_class: 0,
         data_coding: 0,
         registered_delivery: 1,
-        validity_period: '',
+        validity_period: '000000001000000R',
         short_message: Buffer.from([0, 0x20, 0x48, 0x69]),
         tlvs: [],
       }),
@@ -99,7 +109,7 @@ describe('submitSm', () => {
       destinationNpi: 8,
       destinationPlus: true,
       registeredDelivery: 0x11,
-      validitySeconds: 86_400,
+      validitySeconds: 300,
     })
     expect(pdusOf(settings, message('Hi'))[0]).toMatchObject({
       source_addr_ton: 0,
@@ -108,8 +118,46 @@ describe('submitSm', () => {
       dest_addr_npi: 8,
       destination_addr: '+447700900123',
       registered_delivery: 0x11,
-      validity_period: '000001000000000R',
+      validity_period: '000000000500000R',
     })
+  })
+
+  it.each([
+    ['a begun second counts', 299.1, {}, '000000000500000R'],
+    ['no less than a second', 0.1, {}, '000000000001000R'],
+    ['no less than a second, even when it is over', -5, {}, '000000000001000R'],
+    ['days, hours, minutes, seconds', 86_400 + 3_723, {}, '000001010203000R'],
+    ['30 days are no month', 30 * 86_400, {}, '000030000000000R'],
+    ['as far as days go', 400 * 86_400, {}, '000031000000000R'],
+    ['cut to what the carrier takes', 259_200, { validitySeconds: 86_400 }, '000001000000000R'],
+    ['below what the carrier takes', 60, { validitySeconds: 86_400 }, '000000000100000R'],
+    ['in UTC, to the next second', 600, { validity: 'absolute' }, '260203041507000+'],
+    ['in UTC, no less than a second', -5, { validity: 'absolute' }, '260203040508000+'],
+    [
+      'in UTC, cut to what the carrier takes',
+      259_200,
+      { validity: 'absolute', validitySeconds: 86_400 },
+      '260204040507000+',
+    ],
+    ['not at all', 600, { validity: 'none', validitySeconds: 300 }, ''],
+  ] as const)('says how long it is valid: %s', (_what, seconds, settings, expected) => {
+    const outbound = message('a'.repeat(400), { expiresAt: later(seconds) })
+    const told = pdusOf(config(settings), outbound).map((pdu) => {
+      return (pdu as { validity_period?: string }).validity_period
+    })
+    expect(told).toEqual([expected, expected, expected])
+  })
+
+  it('says the same end in UTC whenever it is submitted', () => {
+    const outbound = message('Hi', { expiresAt: later(600) })
+    const [segment] = octetsOf(outbound, planFor(config(), outbound), 0)
+    if (!segment) throw new Error('no segment')
+    const settings = config({ validity: 'absolute' })
+    for (const seconds of [0, 0.9, 17.3, 598]) {
+      expect(submitSm(settings, outbound, segment, 1, later(seconds))).toMatchObject({
+        validity_period: '260203041507000+',
+      })
+    }
   })
 
   it('passes octets through and keeps of their esm_class the header indicator only', () => {

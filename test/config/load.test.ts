@@ -111,6 +111,7 @@ describe('a good configuration', () => {
         receiptHeuristic: false,
         transliterate: false,
         registeredDelivery: 1,
+        validity: 'relative',
         validitySeconds: undefined,
         sourceTon: undefined,
         sourceNpi: undefined,

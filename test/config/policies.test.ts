@@ -36,7 +36,7 @@ describe('policies', () => {
       const policy = DEFAULT_POLICIES[trafficClass]
       expect(policy.uncertain).toBe('wait_receipt')
       expect(policy.quietHours).toBe(trafficClass === 'marketing' ? 'country' : 'off')
-      expect(policy.receiptDeadlineSeconds).toBe(259_200)
+      expect(policy.receiptDeadlineSeconds).toBeUndefined()
       expect(policy.retry.nextCarrier).toBe('prefer')
       for (const errorClass of RETRYABLE_CLASSES) {
         const { firstSeconds, maxSeconds, backoff, jitter } = policy.retry[errorClass]

@@ -31,6 +31,7 @@ import type { Rate } from '../../src/routing/router.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
 import { Endpoints } from '../../src/webhooks/endpoints.ts'
+import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
 import { testPolicies } from '../messages/harness.ts'
 import { openTestPglite } from '../support/database.ts'
@@ -134,7 +135,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     endpoints,
     guard,
     logger,
-    version: '0.0.0',
+    poster: new LocalPoster({ guard, version: '0.0.0' }),
     onReady: () => {},
   })
   const teller = new Teller({

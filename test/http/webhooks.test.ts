@@ -14,6 +14,7 @@ import {
 import type { Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
 import { Endpoints } from '../../src/webhooks/endpoints.ts'
+import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
 import { openTestPglite } from '../support/database.ts'
 import { openSink, type Sink } from '../webhooks/sink.ts'
@@ -61,7 +62,7 @@ async function build(allowPrivateAddresses: boolean): Promise<void> {
     endpoints,
     guard,
     logger: silentLogger,
-    version: '0',
+    poster: new LocalPoster({ guard, version: '0' }),
     onReady() {},
   })
   app = new OpenAPIHono<AppEnv>()

@@ -74,6 +74,18 @@ describe.each(testDatabases())('a backlog on $name', ({ open }) => {
     expect(leased).toHaveLength(4)
   })
 
+  it('has only a short head in memory once all heads together fill it', async () => {
+    const alpha = closedCarrier()
+    const harness = await gateway([alpha], { memoryCapacity: 100 })
+    const texts = await accept(harness, 270)
+    await harness.journal.settled()
+    expect(harness.dispatcher.heldCount).toBe(250)
+    letThrough(harness, alpha)
+    await harness.until(() => alpha.sent.length >= texts.length)
+    await harness.idle()
+    expect(alpha.sent.map(({ text }) => text)).toEqual(texts)
+  })
+
   it.each([1, 2, 7])('is sent in full and in order through a lane of %i', async (laneCapacity) => {
     const alpha = closedCarrier()
     const harness = await gateway([alpha], { laneCapacity })

@@ -113,6 +113,47 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
     expect(await attemptRows(store, slow as Message)).toHaveLength(1)
   })
 
+  it('tells what is left of the validity with every try, the same for all segments', async () => {
+    const start = new Date('2026-01-02T03:04:05Z')
+    const alpha = new FakeCarrier('alpha', ({ segment, time }) => {
+      if (time > 1) return alpha.accept()
+      if (segment === 1) harness.now = new Date(start.getTime() + 30_000)
+      return { ...THROTTLED, pauseMs: 5 }
+    })
+    const harness = await gateway([alpha])
+    harness.now = start
+    await harness.intake.accept(TENANT, request({ text: LONG, validitySeconds: 600 }))
+    await harness.idle()
+    const left = alpha.sent.map(({ time, validMs }) => [time, validMs])
+    expect(left).toEqual([
+      [1, 600_000],
+      [1, 600_000],
+      [1, 600_000],
+      [2, 570_000],
+      [2, 570_000],
+      [2, 570_000],
+    ])
+  })
+
+  it('does not send again what has expired while its carrier asked for patience', async () => {
+    const start = new Date('2026-01-02T03:04:05Z')
+    const alpha = new FakeCarrier('alpha', () => {
+      harness.now = new Date(start.getTime() + 600_000)
+      return { ...THROTTLED, pauseMs: 5 }
+    })
+    const harness = await gateway([alpha])
+    harness.now = start
+    const message = await harness.intake.accept(TENANT, request({ validitySeconds: 600 }))
+    await harness.idle()
+    expect(alpha.sent).toHaveLength(1)
+    expect(await messageRow(store, message)).toMatchObject({
+      status: 'expired',
+      error_code: 'expired',
+      dead_letter: 'expired',
+    })
+    expect(await attemptRows(store, message)).toMatchObject([{ state: 'not_sent' }])
+  })
+
   it('goes to the next carrier after a refusal', async () => {
     const alpha = new FakeCarrier('alpha', () => REFUSED)
     const beta = new FakeCarrier('beta')

@@ -17,6 +17,8 @@ export interface SentSegment {
   readonly segment: number
   /** 1 for the first time this segment came. */
   readonly time: number
+  /** What is left of the message's validity. */
+  readonly validMs: number
 }
 
 type Answer = SegmentOutcome | Promise<SegmentOutcome>
@@ -64,11 +66,18 @@ export class FakeCarrier implements Carrier {
     return {
       segmentCount: segments,
       replacements: [],
-      send: async (segment) => {
+      send: async (segment, now, { onWrite } = {}) => {
         const before = this.sent.filter(
           (other) => other.messageId === message.id && other.segment === segment,
         )
-        const sent = { messageId: message.id, text: message.text, segment, time: before.length + 1 }
+        const sent = {
+          messageId: message.id,
+          text: message.text,
+          segment,
+          time: before.length + 1,
+          validMs: message.expiresAt.getTime() - now.getTime(),
+        }
+        onWrite?.()
         this.sent.push(sent)
         return this.answer(sent)
       },

@@ -34,6 +34,7 @@ export function testPolicies(more: Partial<ClassPolicy> = {}): PolicyFor {
 export interface HarnessOptions {
   readonly maxQueued?: number
   readonly laneCapacity?: number
+  readonly memoryCapacity?: number
   readonly policy?: Partial<ClassPolicy>
 }
 

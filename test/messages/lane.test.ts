@@ -129,3 +129,31 @@ describe('waits', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 })
+
+describe('while memory is full', () => {
+  function lanePushing(count: number, isMemoryFull: () => boolean) {
+    const lane = new Lane(new FakeCarrier('alpha'), { capacity: 1_000, isMemoryFull })
+    const taken = Array.from({ length: count }, (_, n) => held(String(n))).filter((one) => {
+      const isTaken = lane.push(one)
+      if (!isTaken) lane.noteOverflow(one.message)
+      return isTaken
+    })
+    return { lane, taken }
+  }
+
+  it('keeps only a few of each tenant, and counts the others', () => {
+    const { lane, taken } = lanePushing(600, () => true)
+    expect(taken).toHaveLength(250)
+    expect(lane.waiting).toBe(600)
+  })
+
+  it('takes back a few when half of those are gone, and all that fit once there is room', () => {
+    let isFull = true
+    const { lane } = lanePushing(600, () => isFull)
+    expect(lane.refillable()).toEqual([])
+    for (let n = 0; n < 125; n++) lane.next(NOW)
+    expect(lane.refillable()).toMatchObject([{ room: 125 }])
+    isFull = false
+    expect(lane.refillable()).toMatchObject([{ room: 875 }])
+  })
+})

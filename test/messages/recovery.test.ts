@@ -1,10 +1,15 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { silentLogger } from '../../src/core/logger.ts'
 import type { ClassPolicy } from '../../src/core/policy.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { type Recovered, recover } from '../../src/messages/recovery.ts'
 import { loadMessages } from '../../src/messages/tables.ts'
 import type { Telling } from '../../src/messages/telling.ts'
+import { WrittenMarks } from '../../src/messages/written-marks.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import {
@@ -62,6 +67,7 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
   async function recovered(
     harness: Harness,
     policy: Partial<ClassPolicy> = {},
+    marksFolder = join(tmpdir(), 'linehaul-no-marks'),
   ): Promise<Recovered> {
     const { journal, logger, clock } = harness
     const found = await recover({
@@ -73,6 +79,7 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
       tables: journal.tables,
       policyFor: testPolicies(policy),
       onEffects: (effects) => journal.onEffects(effects),
+      marksFolder,
       logger,
       clock,
     })
@@ -199,6 +206,67 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
     expect(await messageRow(store, message)).toMatchObject({ status: 'sent', attempt: 2 })
     const retry = (await eventRows(store, message)).find(({ type }) => type === 'retry')
     expect(retry).toMatchObject({ detail: { may_be_a_duplicate: true } })
+  })
+
+  describe('with marks of what was written', () => {
+    let folder: string
+
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'linehaul-marks-'))
+    })
+    afterEach(() => rmSync(folder, { recursive: true }))
+
+    function marksOf(node: string): WrittenMarks {
+      const marks = WrittenMarks.begin(folder, node, 100, silentLogger)
+      if (!marks) throw new Error('this system has no boot id')
+      return marks
+    }
+
+    it('sends what was journalled and never written, and waits for what was', async () => {
+      const first = await firstRun()
+      const marks = marksOf(first.node)
+      marks.complete()
+      const written = testMessage()
+      const again = testMessage()
+      const unwritten = testMessage()
+      for (const message of [written, again, unwritten]) {
+        await first.spool.write(accepted(message))
+        await first.spool.write(submitting(message, { attempt: message === again ? 2 : 1 }))
+      }
+      marks.mark(written.id, 1)
+      // The first attempt was; the second, with which the run ended, was not.
+      marks.mark(again.id, 1)
+
+      const alpha = new FakeCarrier('alpha')
+      const harness = nextRun([alpha])
+      expect(await recovered(harness, {}, folder)).toEqual({ queued: 2, uncertain: 1 })
+      expect(readdirSync(folder)).toEqual([])
+      await harness.dispatcher.loadBacklogs()
+      await harness.until(() => alpha.sent.length === 2)
+      await harness.idle()
+      expect(alpha.sent.map(({ messageId }) => messageId).sort()).toEqual(
+        [again.id, unwritten.id].sort(),
+      )
+      expect(await messageRow(store, unwritten)).toMatchObject({ status: 'sent', failures: 0 })
+      expect(await messageRow(store, written)).toMatchObject({ status: 'sending' })
+      const lines = await eventRows(store, unwritten)
+      expect(
+        lines.find(({ type, status }) => type === 'response' && status === 'queued'),
+      ).toMatchObject({
+        detail: {
+          segments: [{ result: 'not_sent', reason: 'the gateway stopped before it was written' }],
+        },
+      })
+    })
+
+    it('takes all for written when the last run had not settled what it took over', async () => {
+      const first = await firstRun()
+      marksOf(first.node)
+      const message = testMessage()
+      await first.spool.write(accepted(message))
+      await first.spool.write(submitting(message))
+      expect(await recovered(nextRun([]), {}, folder)).toEqual({ queued: 0, uncertain: 1 })
+    })
   })
 
   it('settles an interrupted submit once, however often it starts', async () => {

@@ -306,6 +306,36 @@ describe('nextStep', () => {
     expect(entry).toMatchObject({ to: 'sent', deadlineAt: seconds(after) })
   })
 
+  it.each([
+    ['three days', 'wait_receipt', 3_600, 259_200],
+    ['an hour longer than it is valid', 'wait_receipt', 604_800, 608_400],
+    ['until the carrier is asked', 'query', 604_800, 60],
+  ] as const)('waits %s where no deadline is set', (_what, uncertain, validity, wait) => {
+    const policy = { uncertain, uncertainSeconds: 60 }
+    for (const outcome of [ACCEPTED, UNCERTAIN]) {
+      const it = held()
+      it.message.expiresAt = seconds(validity)
+      const { entry } = nextStep(it, [outcome], rules(never, policy), AT)
+      expect(entry.deadlineAt).toEqual(seconds(wait))
+    }
+  })
+
+  it('expires when its carrier has not taken it in its validity', () => {
+    const it = held()
+    it.message.expiresAt = AT
+    const tooLate: SegmentOutcome = { kind: 'not_sent', reason: 'its validity has ended' }
+    const { entry, rejoins } = nextStep(it, [tooLate], rules(never), AT)
+    expect(rejoins).toBe(false)
+    expect(entry).toMatchObject({
+      to: 'expired',
+      errorCode: 'expired',
+      errorDetail: 'alpha has not taken it in time: its validity has ended',
+      deadLetter: 'expired',
+      deadlineAt: null,
+      answers: [{ state: 'not_sent' }],
+    })
+  })
+
   it('counts as sent when some segments were accepted and the rest is unknown', () => {
     const { entry } = nextStep(held(2), [ACCEPTED, UNCERTAIN], rules(never), AT)
     expect(entry).toMatchObject({ to: 'sent', errorCode: 'outcome_unknown' })

@@ -39,9 +39,9 @@ class TardyCarrier extends FakeCarrier {
     const submission = super.prepare(message)
     return {
       ...submission,
-      send: (segment, onLate) => {
-        if (onLate) this.late.push(onLate)
-        return submission.send(segment)
+      send: (segment, now, events = {}) => {
+        if (events.onLate) this.late.push(events.onLate)
+        return submission.send(segment, now, events)
       },
     }
   }

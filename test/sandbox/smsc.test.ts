@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
 import type { SandboxSmscOptions } from '../../src/sandbox/smsc-options.ts'
+import { formatAbsoluteTime } from '../../src/smpp/time.ts'
 import { Esme } from './esme.ts'
 
 const NUMBER = '447700900123'
@@ -124,6 +125,33 @@ describe('a message', () => {
       expect(second?.pdu).toMatchObject({ esm_class: 0x04, message_state: 2 })
     },
   )
+
+  it.each([
+    ['relative', () => '000000000001000R'],
+    ['absolute', () => formatAbsoluteTime(new Date(Date.now() + 1_000))],
+  ])('ends as EXPIRED when its validity ends before its receipt is due: %s', async (_how, time) => {
+    const { port, smsc } = await start({ receiptDelayMs: [60_000, 60_000] })
+    const esme = await bound(port)
+    const { message_id } = await esme.submit('447700999008', { validity_period: time() })
+    const [receipt] = await esme.deliveries(1)
+    expect(receipt?.text).toContain(`id:${message_id} sub:001 dlvrd:000`)
+    expect(receipt?.text).toContain('stat:EXPIRED err:002')
+    expect(smsc.waitingDeliveries).toBe(0)
+    expect(await esme.request('query_sm', { message_id })).toMatchObject({ message_state: 3 })
+  })
+
+  it('is delivered within its validity, and has none where the field cannot be read', async () => {
+    const { port, smsc } = await start()
+    const esme = await bound(port)
+    await esme.submit(NUMBER, { validity_period: '000000010000000R' })
+    await esme.submit(NUMBER, { validity_period: 'tomorrow at noon' })
+    const receipts = await esme.deliveries(2)
+    expect(receipts.map(({ pdu }) => pdu.message_state)).toEqual([2, 2])
+    const [within, unread] = smsc.submits()
+    const validMs = (within?.validUntil?.getTime() ?? 0) - (within?.receivedAt.getTime() ?? 0)
+    expect(Math.abs(validMs - 3_600_000)).toBeLessThan(1_000)
+    expect(unread?.validUntil).toBeUndefined()
+  })
 
   it('to …999009 has its receipt before the response', async () => {
     const { port } = await start()

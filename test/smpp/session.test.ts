@@ -209,6 +209,26 @@ describe('requests and responses', () => {
 })
 
 describe('the window', () => {
+  test('a request tells when it leaves the queue for the stream', async () => {
+    const { session, peer } = await bound({ windowSize: 1 })
+    const written: string[] = []
+    const submit = (name: string) =>
+      session.request(SUBMIT, { onWrite: () => written.push(name) }).catch(() => {})
+    const first = submit('first')
+    const rest = [submit('second')]
+    const { sequence_number } = await peer.next('submit_sm')
+    expect(written).toEqual(['first'])
+    peer.send({ command: 'submit_sm_resp', sequence_number, message_id: 'x' })
+    await first
+    await peer.next('submit_sm')
+    expect(written).toEqual(['first', 'second'])
+    // What never gets a place is never written.
+    rest.push(submit('third'))
+    await session.close()
+    await Promise.all(rest)
+    expect(written).toEqual(['first', 'second'])
+  })
+
   test('requests wait for a place in the order of the calls, up to a limit', async () => {
     const { session, peer } = await bound({ windowSize: 2, queueLimit: 2 })
     const submit = (text: string) =>

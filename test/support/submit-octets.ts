@@ -5,6 +5,7 @@ export interface SubmitOctets {
   readonly from: string
   readonly to: string
   readonly esmClass: number
+  readonly validityPeriod: string
   readonly registeredDelivery: number
   readonly dataCoding: number
   readonly shortMessage: Buffer
@@ -47,7 +48,7 @@ export function readSubmit(pdu: Buffer): SubmitOctets {
   const esmClass = octet()
   at += 2 // protocol_id, priority_flag
   text() // schedule_delivery_time
-  text() // validity_period
+  const validityPeriod = text()
   const registeredDelivery = octet()
   at += 1 // replace_if_present_flag
   const dataCoding = octet()
@@ -62,7 +63,16 @@ export function readSubmit(pdu: Buffer): SubmitOctets {
     tlvs.set(pdu.readUInt16BE(at), pdu.subarray(valueAt, end))
     at = end
   }
-  return { from, to, esmClass, registeredDelivery, dataCoding, shortMessage, tlvs }
+  return {
+    from,
+    to,
+    esmClass,
+    validityPeriod,
+    registeredDelivery,
+    dataCoding,
+    shortMessage,
+    tlvs,
+  }
 }
 
 /**

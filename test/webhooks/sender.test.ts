@@ -14,6 +14,7 @@ import {
   Endpoints,
   endpointRecipient,
 } from '../../src/webhooks/endpoints.ts'
+import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender, type WebhookSenderOptions } from '../../src/webhooks/sender.ts'
 import { openTestPglite } from '../support/database.ts'
 import { openSink, type Sink } from './sink.ts'
@@ -48,12 +49,16 @@ afterEach(async () => {
   await store.query(sql`truncate webhook_endpoints`)
 })
 
-function senderWith(options: Partial<WebhookSenderOptions>): WebhookSender {
+function senderWith({
+  guard = new AddressGuard(open),
+  timeoutMs = 10_000,
+  ...options
+}: Partial<WebhookSenderOptions> & { timeoutMs?: number }): WebhookSender {
   const made = new WebhookSender({
     endpoints,
-    guard: new AddressGuard(open),
+    guard,
+    poster: new LocalPoster({ guard, version: '1.2.3', timeoutMs }),
     logger: silentLogger,
-    version: '1.2.3',
     random: () => 0,
     onReady() {},
     ...options,

@@ -1,0 +1,25 @@
+// The thread behind PosterThread: it signs, sends, and hands back what came of it.
+import { parentPort, workerData } from 'node:worker_threads'
+import { AddressGuard } from './address-guard.ts'
+import { LocalPoster } from './poster.ts'
+import type { PosterSettings, Ticketed, TicketedResult } from './poster-thread.ts'
+
+const settings = workerData as PosterSettings
+const poster = new LocalPoster({ ...settings, guard: new AddressGuard(settings) })
+
+/** What one turn of the event loop has brought goes back in one piece. */
+let results: TicketedResult[] = []
+
+function handBack(): void {
+  parentPort?.postMessage(results)
+  results = []
+}
+
+parentPort?.on('message', (postings: readonly Ticketed[]) => {
+  for (const { ticket, posting } of postings) {
+    poster.post(posting, (result) => {
+      if (results.length === 0) setImmediate(handBack)
+      results.push({ ticket, result })
+    })
+  }
+})
