@@ -1,8 +1,7 @@
-import type { Carrier, OutboundMessage, SegmentOutcome, Submission } from '../carriers/carrier.ts'
+import type { Carrier, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-import { parseSender } from '../routing/sender.ts'
 import type { Store } from '../store/open.ts'
 import { endEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
@@ -11,16 +10,9 @@ import { type LateAnswer, lateEntry, refusedOutcomes } from './late.ts'
 import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
 import type { Routes } from './routes.ts'
-import {
-  type Held,
-  newlyHeld,
-  nextStep,
-  type PolicyFor,
-  receiptUntil,
-  unknownUntil,
-} from './settle.ts'
+import { type Held, newlyHeld, nextStep, type PolicyFor, receiptUntil } from './settle.ts'
 import type { Spool } from './spool.ts'
-import { isFinal } from './states.ts'
+import { Submitter } from './submitter.ts'
 import type { TableWriter } from './table-writer.ts'
 import {
   type Backlog,
@@ -89,9 +81,8 @@ export class Dispatcher {
   readonly #held = new Map<string, Held>()
   readonly #working = new Set<Promise<void>>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #submitter: Submitter
   #isStopped = false
-  /** Set when the time to wait for answers is over. */
-  #isAbandoned = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -101,6 +92,10 @@ export class Dispatcher {
     this.#logger = options.logger
     this.#clock = options.clock
     this.#maxQueued = options.maxQueued ?? 2_000_000
+    this.#submitter = new Submitter({
+      ...options,
+      onLate: (message, answer) => this.#track(this.#takeLate(message, answer)),
+    })
     for (const carrier of options.carriers.values()) {
       const { laneCapacity: capacity, memoryCapacity = MEMORY_CAPACITY } = options
       const isMemoryFull = () => this.#held.size >= memoryCapacity
@@ -191,7 +186,7 @@ export class Dispatcher {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
     await Promise.race([this.drained(), elapsed(drainMs)])
-    this.#isAbandoned = true
+    this.#submitter.abandon()
     for (const lane of this.#lanes.values()) lane.wake()
   }
 
@@ -344,97 +339,12 @@ export class Dispatcher {
   async #submit(lane: Lane, held: Held): Promise<void> {
     held.isSubmitting = true
     try {
-      await this.#settle(held, await this.#outcomes(lane, held.message))
+      await this.#settle(held, await this.#submitter.submit(lane, held.message))
     } catch (error) {
       this.#letGo(held)
       // Its places are free, and nothing else may tell the lane so.
       this.#pump(lane)
       throw error
-    }
-  }
-
-  /** Journals the intent, sends the segments, and gives what became of each. */
-  async #outcomes(lane: Lane, message: Message): Promise<SegmentOutcome[]> {
-    let submission: Submission
-    try {
-      submission = lane.carrier.prepare(outbound(message))
-    } catch (error) {
-      // The carrier's settings have changed since the message was accepted: try the others.
-      return [unpreparable(error)]
-    }
-    const { segmentCount, replacements } = submission
-    lane.inFlight += segmentCount
-    try {
-      const attempt = message.attempt + 1
-      const at = this.#clock()
-      const policy = this.#options.policyFor(message.trafficClass)
-      await this.#spool.write({
-        kind: 'submitting',
-        message,
-        carrier: lane.carrier.name,
-        attempt,
-        segmentCount,
-        replacements,
-        at,
-        deadlineAt: unknownUntil(policy, message, at),
-      })
-      // A receipt of an earlier submit has ended it while this was being written.
-      if (isFinal(message.status)) return [{ kind: 'not_sent', reason: 'the message has ended' }]
-      const onLate: OnLate = (segment, outcome) =>
-        this.#track(this.#takeLate(message, { attempt, segment, outcome }))
-      const onWrite = () => this.#options.marks?.mark(message.id, attempt)
-      return await this.#sendAll({ lane, message, submission, onWrite, onLate })
-    } finally {
-      lane.inFlight -= segmentCount
-    }
-  }
-
-  /**
-   * Sends all segments. Where the carrier has taken some, those that a closed connection or a passing
-   * refusal has kept from it follow: half a message is of no use to anybody.
-   */
-  async #sendAll(sending: Sending): Promise<SegmentOutcome[]> {
-    const { lane, submission } = sending
-    const outcomes = await this.#sendEach(sending, numbersTo(submission.segmentCount))
-    for (let tries = 0; tries < MAX_RESUMPTIONS; tries++) {
-      const missing = missingSegments(outcomes)
-      if (missing.length === 0) break
-      if (outcomes.some(({ kind }) => kind === 'refused')) {
-        await lane.rest(RESEND_WAIT_MS * 2 ** tries)
-      }
-      if (this.#isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
-      const resumed = await this.#sendEach(sending, missing)
-      missing.forEach((segment, index) => {
-        const outcome = resumed[index]
-        if (outcome) outcomes[segment - 1] = outcome
-      })
-    }
-    return outcomes
-  }
-
-  #sendEach(sending: Sending, segments: readonly number[]): Promise<SegmentOutcome[]> {
-    const now = this.#clock()
-    return Promise.all(segments.map((segment) => this.#send(sending, segment, now)))
-  }
-
-  /** Sends one segment, as often as the carrier asks for patience and the message is valid. */
-  async #send(
-    { lane, message, submission, onWrite, onLate }: Sending,
-    segment: number,
-    startedAt: Date,
-  ): Promise<SegmentOutcome> {
-    for (let now = startedAt; ; now = this.#clock()) {
-      if (message.expiresAt <= now) return { kind: 'not_sent', reason: 'its validity has ended' }
-      const outcome = await submission.send(segment, now, {
-        onWrite,
-        onLate: (late) => onLate(segment, late),
-      })
-      if (outcome.kind !== 'throttled') return outcome
-      lane.pacer.pause(outcome.pauseMs, performance.now())
-      // A bind that comes up wakes the lane before the pause is over.
-      while (!this.#isAbandoned && lane.pacer.pauseLeft(performance.now()) > 0)
-        await lane.pauseOver()
-      if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
     }
   }
 
@@ -521,60 +431,6 @@ export class Dispatcher {
     }
     this.#track(this.#spool.write(entry).then(() => this.#letGo(held)))
   }
-}
-
-/** How often the rest of a message is sent again, and how long a connection is waited for. */
-const MAX_RESUMPTIONS = 5
-const RESUME_PATIENCE_MS = 30_000
-
-/** Rest before a refused segment of a half-sent message goes again; doubles with each time. */
-const RESEND_WAIT_MS = 250
-
-/** Told what became of a segment after its outcome counted as unknown. */
-type OnLate = (segment: number, outcome: SegmentOutcome) => void
-
-/** A message at a carrier. */
-interface Sending {
-  readonly lane: Lane
-  readonly message: Message
-  readonly submission: Submission
-  readonly onWrite: () => void
-  readonly onLate: OnLate
-}
-
-function outbound(message: Message): OutboundMessage {
-  const parsed = parseSender(message.from)
-  const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
-  return { ...message, sender }
-}
-
-function unpreparable(error: unknown): SegmentOutcome {
-  return {
-    kind: 'refused',
-    commandStatus: null,
-    reason: `it cannot be encoded for this carrier: ${messageOf(error)}`,
-    class: 'message',
-  }
-}
-
-/** The segments that may still complete a message of which the carrier has taken others. */
-function missingSegments(outcomes: readonly SegmentOutcome[]): number[] {
-  const isTaken = outcomes.some(({ kind }) => kind === 'accepted' || kind === 'uncertain')
-  const isLost = outcomes.some((outcome) => outcome.kind === 'refused' && !isPassing(outcome))
-  if (!isTaken || isLost) return []
-  return numbersTo(outcomes.length).filter((segment) => {
-    const outcome = outcomes[segment - 1]
-    return outcome !== undefined && (outcome.kind === 'not_sent' || isPassing(outcome))
-  })
-}
-
-function isPassing(outcome: SegmentOutcome): boolean {
-  return outcome.kind === 'refused' && outcome.class === 'passing'
-}
-
-/** The numbers from 1 to `last`. */
-function numbersTo(last: number): number[] {
-  return Array.from({ length: last }, (_, index) => index + 1)
 }
 
 function elapsed(waitMs: number): Promise<void> {

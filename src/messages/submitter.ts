@@ -1,0 +1,180 @@
+import type { OutboundMessage, SegmentOutcome, Submission } from '../carriers/carrier.ts'
+import type { Clock } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import { parseSender } from '../routing/sender.ts'
+import type { Lane } from './lane.ts'
+import type { LateAnswer } from './late.ts'
+import type { Message } from './message.ts'
+import { type PolicyFor, unknownUntil } from './settle.ts'
+import type { Spool } from './spool.ts'
+import { isFinal } from './states.ts'
+import type { WrittenMarks } from './written-marks.ts'
+
+/** What a {@link Submitter} works with. */
+export interface SubmitterOptions {
+  readonly spool: Pick<Spool, 'write'>
+  readonly policyFor: PolicyFor
+  /** Told of what is written; undefined where nothing can keep it. */
+  readonly marks?: Pick<WrittenMarks, 'mark'> | undefined
+  /** A carrier has answered after the outcome counted as unknown. */
+  readonly onLate: (message: Message, answer: LateAnswer) => void
+  readonly clock: Clock
+}
+
+/** How often the rest of a message is sent again, and how long a connection is waited for. */
+const MAX_RESUMPTIONS = 5
+const RESUME_PATIENCE_MS = 30_000
+
+/** Rest before a refused segment of a half-sent message goes again; doubles with each time. */
+const RESEND_WAIT_MS = 250
+
+/** Told what became of a segment after its outcome counted as unknown. */
+type OnLate = (segment: number, outcome: SegmentOutcome) => void
+
+/** A message at a carrier. */
+interface Sending {
+  readonly lane: Lane
+  readonly message: Message
+  readonly submission: Submission
+  readonly onWrite: () => void
+  readonly onLate: OnLate
+}
+
+/**
+ * Submits messages: the intent is journalled before the first octet is written, and half a message is
+ * completed where it can be.
+ */
+export class Submitter {
+  readonly #options: SubmitterOptions
+  /** Set when the time to wait for answers is over. */
+  #isAbandoned = false
+
+  constructor(options: SubmitterOptions) {
+    this.#options = options
+  }
+
+  /** Sends nothing again and waits for no connection any more. */
+  abandon(): void {
+    this.#isAbandoned = true
+  }
+
+  /** Journals the intent, sends the segments, and gives what became of each. */
+  async submit(lane: Lane, message: Message): Promise<SegmentOutcome[]> {
+    let submission: Submission
+    try {
+      submission = lane.carrier.prepare(outbound(message))
+    } catch (error) {
+      // The carrier's settings have changed since the message was accepted: try the others.
+      return [unpreparable(error)]
+    }
+    const { segmentCount, replacements } = submission
+    lane.inFlight += segmentCount
+    try {
+      const attempt = message.attempt + 1
+      const at = this.#options.clock()
+      const policy = this.#options.policyFor(message.trafficClass)
+      await this.#options.spool.write({
+        kind: 'submitting',
+        message,
+        carrier: lane.carrier.name,
+        attempt,
+        segmentCount,
+        replacements,
+        at,
+        deadlineAt: unknownUntil(policy, message, at),
+      })
+      // A receipt of an earlier submit has ended it while this was being written.
+      if (isFinal(message.status)) return [{ kind: 'not_sent', reason: 'the message has ended' }]
+      const onLate: OnLate = (segment, outcome) =>
+        this.#options.onLate(message, { attempt, segment, outcome })
+      const onWrite = () => this.#options.marks?.mark(message.id, attempt)
+      return await this.#sendAll({ lane, message, submission, onWrite, onLate })
+    } finally {
+      lane.inFlight -= segmentCount
+    }
+  }
+
+  /**
+   * Sends all segments. Where the carrier has taken some, those that a closed connection or a passing
+   * refusal has kept from it follow: half a message is of no use to anybody.
+   */
+  async #sendAll(sending: Sending): Promise<SegmentOutcome[]> {
+    const { lane, submission } = sending
+    const outcomes = await this.#sendEach(sending, numbersTo(submission.segmentCount))
+    for (let tries = 0; tries < MAX_RESUMPTIONS; tries++) {
+      const missing = missingSegments(outcomes)
+      if (missing.length === 0) break
+      if (outcomes.some(({ kind }) => kind === 'refused')) {
+        await lane.rest(RESEND_WAIT_MS * 2 ** tries)
+      }
+      if (this.#isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
+      const resumed = await this.#sendEach(sending, missing)
+      missing.forEach((segment, index) => {
+        const outcome = resumed[index]
+        if (outcome) outcomes[segment - 1] = outcome
+      })
+    }
+    return outcomes
+  }
+
+  #sendEach(sending: Sending, segments: readonly number[]): Promise<SegmentOutcome[]> {
+    const now = this.#options.clock()
+    return Promise.all(segments.map((segment) => this.#send(sending, segment, now)))
+  }
+
+  /** Sends one segment, as often as the carrier asks for patience and the message is valid. */
+  async #send(
+    { lane, message, submission, onWrite, onLate }: Sending,
+    segment: number,
+    startedAt: Date,
+  ): Promise<SegmentOutcome> {
+    for (let now = startedAt; ; now = this.#options.clock()) {
+      if (message.expiresAt <= now) return { kind: 'not_sent', reason: 'its validity has ended' }
+      const outcome = await submission.send(segment, now, {
+        onWrite,
+        onLate: (late) => onLate(segment, late),
+      })
+      if (outcome.kind !== 'throttled') return outcome
+      lane.pacer.pause(outcome.pauseMs, performance.now())
+      // A bind that comes up wakes the lane before the pause is over.
+      while (!this.#isAbandoned && lane.pacer.pauseLeft(performance.now()) > 0)
+        await lane.pauseOver()
+      if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
+    }
+  }
+}
+
+function outbound(message: Message): OutboundMessage {
+  const parsed = parseSender(message.from)
+  const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
+  return { ...message, sender }
+}
+
+function unpreparable(error: unknown): SegmentOutcome {
+  return {
+    kind: 'refused',
+    commandStatus: null,
+    reason: `it cannot be encoded for this carrier: ${messageOf(error)}`,
+    class: 'message',
+  }
+}
+
+/** The segments that may still complete a message of which the carrier has taken others. */
+function missingSegments(outcomes: readonly SegmentOutcome[]): number[] {
+  const isTaken = outcomes.some(({ kind }) => kind === 'accepted' || kind === 'uncertain')
+  const isLost = outcomes.some((outcome) => outcome.kind === 'refused' && !isPassing(outcome))
+  if (!isTaken || isLost) return []
+  return numbersTo(outcomes.length).filter((segment) => {
+    const outcome = outcomes[segment - 1]
+    return outcome !== undefined && (outcome.kind === 'not_sent' || isPassing(outcome))
+  })
+}
+
+function isPassing(outcome: SegmentOutcome): boolean {
+  return outcome.kind === 'refused' && outcome.class === 'passing'
+}
+
+/** The numbers from 1 to `last`. */
+function numbersTo(last: number): number[] {
+  return Array.from({ length: last }, (_, index) => index + 1)
+}
