@@ -49,6 +49,7 @@ import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { createCipher } from './store/cipher.ts'
 import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
+import { Upkeep } from './store/upkeep.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
 import { AddressGuard } from './webhooks/address-guard.ts'
@@ -231,6 +232,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     purgeAnswers: (now) => keys.purge(now),
     onErased: (what, count) => metrics.erased(what, count),
   })
+  const upkeep =
+    store.kind === 'pglite'
+      ? new Upkeep({ store, writes: () => tables.generation, logger })
+      : undefined
   const partners = new PartnerServer({
     ...config.smpp,
     accounts: assembly.partnerConfigs.flatMap((partner) => {
@@ -319,6 +324,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   for (const carrier of carriers.values()) carrier.start()
   sweeper.start()
   retention.start()
+  upkeep?.start()
   await teller.start()
   const qualityTimer = setInterval(() => {
     saveQuality(store, routes.quality.snapshot()).catch((error: unknown) =>
@@ -336,6 +342,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await sweeper.close()
     await queries.close()
     await retention.close()
+    await upkeep?.close()
     await teller.close()
     await webhooks.close()
     await matcher.close()

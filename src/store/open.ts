@@ -81,7 +81,13 @@ async function createPglite(folder: string): Promise<PGlite> {
   const dataDir = `${folder}/pglite`
   try {
     if (!existsSync(dataDir)) await layDown(dataDir)
-    return await PGlite.create({ dataDir })
+    const client = await PGlite.create({ dataDir })
+    await client.exec(
+      Object.entries(PLANS)
+        .map(([name, value]) => `set ${name} = ${value};`)
+        .join(' '),
+    )
+    return client
   } catch (cause) {
     throw new GatewayError(
       'data_dir_unusable',
