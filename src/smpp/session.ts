@@ -59,7 +59,7 @@ interface PendingRequest extends WindowEntry {
 
 /** How a request is to be treated. */
 export interface RequestOptions {
-  /** Told when its place in the window is free, right before its octets go to the stream. */
+  /** Told right before its octets are handed to the stream. */
   readonly onWrite?: (() => void) | undefined
   /**
    * Told of a response that comes after the request was rejected with `response_timeout`, on the
@@ -109,6 +109,8 @@ export class Session {
   #isBinding = false
   #unboundErrors = 0
   #placesFreed = false
+  /** Who wants to know when what is gathered in the output goes to the stream. */
+  #toTellOfWrite: (() => void)[] = []
   #receivedInTurn = false
   #pausedAt: number | undefined
   /** Set once no new requests are taken because `unbind` is about to be sent or answered. */
@@ -133,6 +135,7 @@ export class Session {
     this.#stream.on('close', () => this.#onStreamClosed())
     if (isSocket(this.#stream)) this.#stream.setNoDelay(true)
     this.#output = new Output(this.#stream, {
+      onWrite: () => this.#tellOfWrite(),
       onBlocked: () => this.#timers.blocked(this.#now()),
       onUnblocked: () => this.#onUnblocked(),
     })
@@ -348,7 +351,7 @@ export class Session {
     const timeoutMs = isBind(entry.command) && sessionInitMs > 0 ? sessionInitMs : requestTimeoutMs
     const sequence = this.#window.open(entry, this.#now(), timeoutMs)
     entry.octets.writeUInt32BE(sequence, SEQUENCE_OFFSET)
-    if (entry.onWrite) this.#guard('onWrite', entry.onWrite)
+    if (entry.onWrite) this.#toTellOfWrite.push(entry.onWrite)
     entry.batch = this.#output.batch
     this.#counters.requestsSent++
     this.#pushOctets(entry.command, entry.octets)
@@ -369,6 +372,10 @@ export class Session {
       // The timers judge whether the peer is alive; a late answer to this one PDU does not.
       reject: ignore,
     })
+  }
+
+  #tellOfWrite(): void {
+    for (const tell of this.#toTellOfWrite.splice(0)) this.#guard('onWrite', tell)
   }
 
   #pump(): void {
