@@ -1,32 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { duplicateKeyOf } from '../../src/partners/duplicate-key.ts'
 import type { SubmitSm, Tlv } from '../../src/smpp/pdu.ts'
+import { SUBMIT } from './sample-submit.ts'
 
 function submit(more: Partial<SubmitSm> = {}): SubmitSm {
-  return {
-    command: 'submit_sm',
-    command_status: 0,
-    sequence_number: 1,
-    service_type: '',
-    source_addr_ton: 5,
-    source_addr_npi: 0,
-    source_addr: 'ACME',
-    dest_addr_ton: 1,
-    dest_addr_npi: 1,
-    destination_addr: '447700900123',
-    esm_class: 0,
-    protocol_id: 0,
-    priority_flag: 0,
-    schedule_delivery_time: '',
-    validity_period: '',
-    registered_delivery: 1,
-    replace_if_present_flag: 0,
-    data_coding: 0,
-    sm_default_msg_id: 0,
-    short_message: Buffer.from('hello'),
-    tlvs: [],
-    ...more,
-  }
+  return { ...SUBMIT, ...more }
 }
 
 const reference = (value: number): Tlv => ({
