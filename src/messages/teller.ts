@@ -218,6 +218,8 @@ class RecipientQueue {
 
   /** A try is in the outbox for certain once two more snapshots have been written. */
   #forgetOldTries(): void {
+    // What is being read may be older than what has been written since.
+    if (this.#reading) return
     const { generation } = this.#options.tables
     for (const [id, since] of this.#justTold) {
       if (since + 2 > generation) break

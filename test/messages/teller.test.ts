@@ -59,6 +59,15 @@ class FakeTransport implements Transport {
   }
 }
 
+/** A promise, and what resolves it. */
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
 function soon(): TellingFate {
   return { kind: 'later', at: new Date(Date.now() + 30) }
 }
@@ -86,14 +95,17 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
   })
   afterAll(() => store.close())
 
-  async function run(capacity = 5_000): Promise<{ journal: Journal; teller: Teller }> {
+  async function run(
+    capacity = 5_000,
+    readFrom = store,
+  ): Promise<{ journal: Journal; teller: Teller }> {
     const journal = await Journal.open(store, {
       node: `run ${runs.length}`,
       gatherMs: 5,
       recipientsFor: (message, status) => recipients(message, status),
     })
     const teller = new Teller({
-      store,
+      store: readFrom,
       spool: journal.spool,
       tables: journal.tables,
       transportFor: () => transport,
@@ -339,6 +351,42 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     await quiet(it)
     expect(transport.told.map(({ id }) => id)).toEqual(tellings.map(({ id }) => id))
     expect((await outboxRows(store)).every(({ state }) => state === 'done')).toBe(true)
+  })
+
+  it('does not tell again what was told while the outbox was read', async () => {
+    const answers = new Map<string, () => void>()
+    const reading = gate()
+    const isRead = gate()
+    const query: Store['query'] = async (statement, on) => {
+      const rows = await store.query(statement, on)
+      if (!rows.some((row) => 'payload' in row)) return rows as never
+      reading.open()
+      await isRead.opened
+      return rows as never
+    }
+    const it = await run(6, { ...store, query })
+    transport.places.set(HOOK, 2)
+    const tellings = await fail(it.journal, 8)
+    const [first, second] = tellings.slice(4).map(({ id }) => id)
+    transport.answer = ({ id }) =>
+      id === first || id === second
+        ? new Promise((resolve) => answers.set(id, () => resolve({ kind: 'done' })))
+        : { kind: 'done' }
+    it.teller.offer(tellings)
+    // With two under way there is room for what waits in the database.
+    await reading.opened
+    answers.get(first ?? '')?.()
+    await vi.waitFor(() => expect(it.teller.pending).toBe(1))
+    for (let generation = 0; generation < 3; generation++) {
+      await it.journal.write(accepted(testMessage()))
+      await it.journal.settled()
+    }
+    answers.get(second ?? '')?.()
+    await vi.waitFor(() => expect(it.teller.pending).toBe(0))
+    isRead.open()
+    await toldTimes(8)
+    await quiet(it)
+    expect(transport.told.map(({ id }) => id)).toEqual(tellings.map(({ id }) => id))
   })
 
   it('tells after a restart what is left, and not what was told', async () => {
