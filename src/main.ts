@@ -195,6 +195,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         logger,
         events: {
           onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock())),
+          onWrite: (written) => marks?.mark(written),
           onCapacityChange: (name) => dispatcher.onCapacityChange(name),
         },
       }),
@@ -209,7 +210,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
-  const dispatcher = new Dispatcher({ ...work, carriers, routes, marks })
+  const dispatcher = new Dispatcher({ ...work, carriers, routes })
   const intake = new Intake({
     routes,
     spool,

@@ -75,13 +75,19 @@ export interface Submission {
    * @param now - what is left of the message's validity is counted from it; the same for segments
    *   that are sent together
    */
-  send(segment: number, now: Date, events?: SendEvents): Promise<SegmentOutcome>
+  send(segment: number, now: Date, options?: SendOptions): Promise<SegmentOutcome>
 }
 
-/** What can be told of a segment beside its outcome. */
-export interface SendEvents {
-  /** It is about to be written: from now on the carrier may have it. */
-  readonly onWrite?: (() => void) | undefined
+/** The attempt that a segment belongs to. */
+export interface SubmitMark {
+  readonly messageId: string
+  readonly attempt: number
+}
+
+/** What goes with a segment beside its octets. */
+export interface SendOptions {
+  /** What {@link CarrierEvents.onWrite} is told of it. */
+  readonly mark?: SubmitMark
   /**
    * What became of it when the carrier answers after all, the promise having resolved to
    * `uncertain`.
@@ -177,6 +183,8 @@ export interface Carrier {
 export interface CarrierEvents {
   /** Resolves when the receipt is durable; only then is the carrier told so. */
   onReceipt(receipt: CarrierReceipt): Promise<void>
+  /** Segments are about to be written: from now on the carrier may have them. */
+  onWrite?(marks: readonly SubmitMark[]): void
   /** A connection came or went: there may be more, or less, capacity. */
   onCapacityChange(carrier: string): void
 }

@@ -19,8 +19,9 @@ import type {
   OutboundMessage,
   QueryOutcome,
   SegmentOutcome,
-  SendEvents,
+  SendOptions,
   Submission,
+  SubmitMark,
   SubmittedSegment,
 } from './carrier.ts'
 import {
@@ -118,14 +119,14 @@ export class SmppCarrier implements Carrier {
     return {
       segmentCount: segments.length,
       replacements: planned?.replacements ?? [],
-      send: (segment, now, events = {}) => {
+      send: (segment, now, options = {}) => {
         const octets = segments[segment - 1]
         if (!octets) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
         // One bind for all segments of a message keeps them in order at the carrier.
         if (!session?.isBound) session = this.#freestSession()
         if (!session) return Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
         const makePdu = () => submitSm(this.#config, message, octets, segment, now)
-        return this.#submit(session, makePdu, events)
+        return this.#submit(session, makePdu, options)
       },
     }
   }
@@ -166,12 +167,12 @@ export class SmppCarrier implements Carrier {
   async #submit(
     session: Session,
     makePdu: () => PduInput,
-    { onWrite, onLate }: SendEvents,
+    { mark, onLate }: SendOptions,
   ): Promise<SegmentOutcome> {
     let response: Pdu
     try {
       response = await session.request(makePdu(), {
-        onWrite,
+        tag: mark,
         onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
       })
     } catch (error) {
@@ -225,6 +226,7 @@ export class SmppCarrier implements Carrier {
       },
       logger: this.#logger,
       onRequest: (pdu) => this.#onRequest(pdu),
+      onWrite: (tags) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
       onStateChange: () => this.#onStateChange(),
     })
   }

@@ -8,14 +8,11 @@ import type { Message } from './message.ts'
 import { type PolicyFor, unknownUntil } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
-import type { WrittenMarks } from './written-marks.ts'
 
 /** What a {@link Submitter} works with. */
 export interface SubmitterOptions {
   readonly spool: Pick<Spool, 'write'>
   readonly policyFor: PolicyFor
-  /** Told of what is written; undefined where nothing can keep it. */
-  readonly marks?: Pick<WrittenMarks, 'mark'> | undefined
   /** A carrier has answered after the outcome counted as unknown. */
   readonly onLate: (message: Message, answer: LateAnswer) => void
   readonly clock: Clock
@@ -36,7 +33,7 @@ interface Sending {
   readonly lane: Lane
   readonly message: Message
   readonly submission: Submission
-  readonly onWrite: () => void
+  readonly attempt: number
   readonly onLate: OnLate
 }
 
@@ -87,8 +84,7 @@ export class Submitter {
       if (isFinal(message.status)) return [{ kind: 'not_sent', reason: 'the message has ended' }]
       const onLate: OnLate = (segment, outcome) =>
         this.#options.onLate(message, { attempt, segment, outcome })
-      const onWrite = () => this.#options.marks?.mark(message.id, attempt)
-      return await this.#sendAll({ lane, message, submission, onWrite, onLate })
+      return await this.#sendAll({ lane, message, submission, attempt, onLate })
     } finally {
       lane.inFlight -= segmentCount
     }
@@ -124,14 +120,14 @@ export class Submitter {
 
   /** Sends one segment, as often as the carrier asks for patience and the message is valid. */
   async #send(
-    { lane, message, submission, onWrite, onLate }: Sending,
+    { lane, message, submission, attempt, onLate }: Sending,
     segment: number,
     startedAt: Date,
   ): Promise<SegmentOutcome> {
     for (let now = startedAt; ; now = this.#options.clock()) {
       if (message.expiresAt <= now) return { kind: 'not_sent', reason: 'its validity has ended' }
       const outcome = await submission.send(segment, now, {
-        onWrite,
+        mark: { messageId: message.id, attempt },
         onLate: (late) => onLate(segment, late),
       })
       if (outcome.kind !== 'throttled') return outcome

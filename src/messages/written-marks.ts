@@ -8,6 +8,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import type { SubmitMark } from '../carriers/carrier.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 
@@ -75,11 +76,19 @@ export class WrittenMarks {
     this.#write(headerLine(this.#boot, 'complete'), 0)
   }
 
-  /** A segment is about to be written to a socket: call it before. */
-  mark(messageId: string, attempt: number): void {
-    const line = `${keyOf(messageId, attempt).padEnd(MARK_OCTETS - 1)}\n`
-    this.#write(line, HEADER_OCTETS + this.#next * MARK_OCTETS)
-    this.#next = (this.#next + 1) % this.#capacity
+  /** Segments are about to be written to a socket: call it before. */
+  mark(written: readonly SubmitMark[]): void {
+    let lines = ''
+    let first = this.#next
+    for (const mark of written) {
+      lines += `${keyOf(mark.messageId, mark.attempt).padEnd(MARK_OCTETS - 1)}\n`
+      this.#next = (this.#next + 1) % this.#capacity
+      if (this.#next > 0) continue
+      this.#write(lines, placeOf(first))
+      lines = ''
+      first = 0
+    }
+    if (lines !== '') this.#write(lines, placeOf(first))
   }
 
   /** Ends the marks of a run that has nothing left to tell apart. */
@@ -102,6 +111,10 @@ export class WrittenMarks {
       )
     }
   }
+}
+
+function placeOf(mark: number): number {
+  return HEADER_OCTETS + mark * MARK_OCTETS
 }
 
 /** What an earlier run has written. */

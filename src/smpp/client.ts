@@ -61,6 +61,7 @@ export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'> 
   /** An attempt failed before it was bound. */
   readonly onAttemptFailed?: (error: Error, retryInMs: number) => void
   readonly onStateChange?: (state: SmppClientState) => void
+  readonly onWrite?: NonNullable<SessionOptions['onWrite']>
   readonly onWindowFree?: (session: Session) => void
   readonly onPduError?: NonNullable<SessionOptions['onPduError']>
   readonly logger?: SmppLogger

@@ -85,6 +85,11 @@ export interface SessionOptions extends SessionLimits {
   readonly now?: () => number
   readonly onRequest: RequestHandler
   readonly onStateChange?: (state: SessionState, session: Session) => void
+  /**
+   * Requests are about to be handed to the stream: the tags of those that have one, in order. From now
+   * on the peer may have them.
+   */
+  readonly onWrite?: (tags: readonly unknown[]) => void
   /** Places became free in the window; called at most once per turn. */
   readonly onWindowFree?: (session: Session) => void
   /** A PDU could not be decoded; it has been answered already where it can be. */

@@ -51,7 +51,7 @@ interface PendingRequest extends WindowEntry {
   readonly octets: Buffer
   /** The output batch it was written in. */
   batch: number
-  readonly onWrite: (() => void) | undefined
+  readonly tag: unknown
   /** Wants the response even after the request has timed out. */
   readonly onLateResponse: ((response: Pdu) => void) | undefined
   resolve(response: Pdu): void
@@ -59,8 +59,8 @@ interface PendingRequest extends WindowEntry {
 
 /** How a request is to be treated. */
 export interface RequestOptions {
-  /** Told right before its octets are handed to the stream. */
-  readonly onWrite?: (() => void) | undefined
+  /** What {@link SessionOptions.onWrite} is told when its octets go to the stream. */
+  readonly tag?: unknown
   /**
    * Told of a response that comes after the request was rejected with `response_timeout`, on the
    * same connection. Kept for ten minutes, and for the latest 10,000 such requests of the session.
@@ -109,8 +109,8 @@ export class Session {
   #isBinding = false
   #unboundErrors = 0
   #placesFreed = false
-  /** Who wants to know when what is gathered in the output goes to the stream. */
-  #toTellOfWrite: (() => void)[] = []
+  /** Tags of what is gathered in the output. */
+  #tags: unknown[] = []
   #receivedInTurn = false
   #pausedAt: number | undefined
   /** Set once no new requests are taken because `unbind` is about to be sent or answered. */
@@ -292,7 +292,7 @@ export class Session {
 
   #enqueue(
     pdu: PduInput,
-    { onWrite, onLateResponse }: RequestOptions,
+    { tag, onLateResponse }: RequestOptions,
     resolve: (response: Pdu) => void,
     reject: (error: Error) => void,
   ): void {
@@ -324,7 +324,7 @@ export class Session {
       takesPlace: true,
       command,
       octets,
-      onWrite,
+      tag,
       onLateResponse,
       resolve,
       reject,
@@ -351,7 +351,7 @@ export class Session {
     const timeoutMs = isBind(entry.command) && sessionInitMs > 0 ? sessionInitMs : requestTimeoutMs
     const sequence = this.#window.open(entry, this.#now(), timeoutMs)
     entry.octets.writeUInt32BE(sequence, SEQUENCE_OFFSET)
-    if (entry.onWrite) this.#toTellOfWrite.push(entry.onWrite)
+    if (entry.tag !== undefined) this.#tags.push(entry.tag)
     entry.batch = this.#output.batch
     this.#counters.requestsSent++
     this.#pushOctets(entry.command, entry.octets)
@@ -366,7 +366,7 @@ export class Session {
       takesPlace: false,
       command,
       octets: encodePdu({ command }),
-      onWrite: undefined,
+      tag: undefined,
       onLateResponse: undefined,
       resolve: onResponse ?? ignore,
       // The timers judge whether the peer is alive; a late answer to this one PDU does not.
@@ -375,7 +375,10 @@ export class Session {
   }
 
   #tellOfWrite(): void {
-    for (const tell of this.#toTellOfWrite.splice(0)) this.#guard('onWrite', tell)
+    const tags = this.#tags
+    if (tags.length === 0) return
+    this.#tags = []
+    this.#guard('onWrite', () => this.#options.onWrite?.(tags))
   }
 
   #pump(): void {
@@ -422,6 +425,8 @@ export class Session {
     if (!this.#placesFreed) return
     this.#placesFreed = false
     this.#pump()
+    // What waits for these places leaves before the answers are worked on, not after.
+    this.#output.flush()
     if (this.#options.onWindowFree !== undefined && this.freePlaces > 0) {
       this.#guard('onWindowFree', () => this.#options.onWindowFree?.(this))
     }

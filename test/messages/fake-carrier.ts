@@ -66,7 +66,7 @@ export class FakeCarrier implements Carrier {
     return {
       segmentCount: segments,
       replacements: [],
-      send: async (segment, now, { onWrite } = {}) => {
+      send: async (segment, now) => {
         const before = this.sent.filter(
           (other) => other.messageId === message.id && other.segment === segment,
         )
@@ -77,7 +77,6 @@ export class FakeCarrier implements Carrier {
           time: before.length + 1,
           validMs: message.expiresAt.getTime() - now.getTime(),
         }
-        onWrite?.()
         this.sent.push(sent)
         return this.answer(sent)
       },

@@ -233,9 +233,9 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
         await first.spool.write(accepted(message))
         await first.spool.write(submitting(message, { attempt: message === again ? 2 : 1 }))
       }
-      marks.mark(written.id, 1)
+      marks.mark([{ messageId: written.id, attempt: 1 }])
       // The first attempt was; the second, with which the run ended, was not.
-      marks.mark(again.id, 1)
+      marks.mark([{ messageId: again.id, attempt: 1 }])
 
       const alpha = new FakeCarrier('alpha')
       const harness = nextRun([alpha])

@@ -24,8 +24,8 @@ function begin(node = 'node-1', capacity = 100): WrittenMarks {
 it('tells the next run what was written, by message and attempt', () => {
   const marks = begin()
   marks.complete()
-  marks.mark(FIRST, 1)
-  marks.mark(FIRST, 12)
+  marks.mark([{ messageId: FIRST, attempt: 1 }])
+  marks.mark([{ messageId: FIRST, attempt: 12 }])
   // Killed: nothing is closed.
   const earlier = readMarks(folder, 'node-1')
   expect(earlier?.has(FIRST, 1)).toBe(true)
@@ -38,7 +38,7 @@ it('tells the next run what was written, by message and attempt', () => {
 })
 
 it('is not relied on when the run ended while it took over an earlier one', () => {
-  begin().mark(FIRST, 1)
+  begin().mark([{ messageId: FIRST, attempt: 1 }])
   expect(readMarks(folder, 'node-1')).toBeUndefined()
 })
 
@@ -60,7 +60,21 @@ it('keeps the latest marks within its size', () => {
   const marks = begin('node-1', 10)
   marks.complete()
   const size = readFileSync(join(folder, 'written-node-1')).length
-  for (let attempt = 1; attempt <= 25; attempt++) marks.mark(FIRST, attempt)
+  const attempts = Array.from({ length: 25 }, (_, index) => ({
+    messageId: FIRST,
+    attempt: index + 1,
+  }))
+  // Some alone, some together, over the end of the file and round more than once.
+  for (const [from, to] of [
+    [0, 1],
+    [1, 3],
+    [3, 9],
+    [9, 10],
+    [10, 24],
+    [24, 25],
+  ]) {
+    marks.mark(attempts.slice(from, to))
+  }
   const earlier = readMarks(folder, 'node-1')
   const known = Array.from({ length: 25 }, (_, index) => index + 1).filter((attempt) =>
     earlier?.has(FIRST, attempt),
@@ -71,7 +85,7 @@ it('keeps the latest marks within its size', () => {
 
 it('leaves nothing behind when it is closed in order', () => {
   const marks = begin()
-  marks.mark(FIRST, 1)
+  marks.mark([{ messageId: FIRST, attempt: 1 }])
   marks.close()
   expect(readdirSync(folder)).toEqual([])
 })

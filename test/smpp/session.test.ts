@@ -209,11 +209,13 @@ describe('requests and responses', () => {
 })
 
 describe('the window', () => {
-  test('a request tells when it leaves the queue for the stream', async () => {
-    const { session, peer } = await bound({ windowSize: 1 })
-    const written: string[] = []
-    const submit = (name: string) =>
-      session.request(SUBMIT, { onWrite: () => written.push(name) }).catch(() => {})
+  test('tells of requests when they leave the queue for the stream, and only of those', async () => {
+    const written: unknown[] = []
+    const { session, peer } = await bound({
+      windowSize: 1,
+      onWrite: (tags) => written.push(...tags),
+    })
+    const submit = (name: string) => session.request(SUBMIT, { tag: name }).catch(() => {})
     const first = submit('first')
     const rest = [submit('second')]
     const { sequence_number } = await peer.next('submit_sm')
@@ -227,6 +229,20 @@ describe('the window', () => {
     await session.close()
     await Promise.all(rest)
     expect(written).toEqual(['first', 'second'])
+  })
+
+  test('what waits for a place goes before the answer that freed it is worked on', async () => {
+    const order: unknown[] = []
+    const { session, peer } = await bound({
+      windowSize: 1,
+      onWrite: (tags) => order.push(...tags),
+    })
+    const first = session.request(SUBMIT, { tag: 'first' }).then(() => order.push('answered'))
+    session.request(SUBMIT, { tag: 'second' }).catch(() => {})
+    const { sequence_number } = await peer.next('submit_sm')
+    peer.send({ command: 'submit_sm_resp', sequence_number, message_id: 'x' })
+    await first
+    expect(order).toEqual(['first', 'second', 'answered'])
   })
 
   test('requests wait for a place in the order of the calls, up to a limit', async () => {
