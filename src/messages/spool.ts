@@ -10,10 +10,6 @@ import { IN_JOURNAL } from './sealing.ts'
 /** Entries in one commit, unless one call brings more: about half a megabyte. */
 const MAX_BATCH = 1_000
 
-/** A commit of so many calls says that the gateway is busy; then the next one gathers so long. */
-const BUSY_BATCH = 24
-const GATHER_MS = 3
-
 /** First and longest wait before a batch is tried again while the database is away. */
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
@@ -41,6 +37,13 @@ interface Pending {
   readonly since: number
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
+}
+
+/** A batch that is committed, and not yet told. */
+interface Commit {
+  readonly seq: number
+  readonly batch: readonly Pending[]
+  readonly entries: readonly JournalEntry[]
 }
 
 /**
@@ -129,12 +132,16 @@ export class Spool {
 
   async #run(): Promise<void> {
     // Lets the other callers of this turn of the event loop join the first batch.
-    await new Promise((resolve) => setImmediate(resolve))
-    while (this.#waiting.length > 0) {
-      const batch = this.#takeBatch()
-      await this.#commit(batch)
-      // Under load a commit serves more entries for the same price when it waits a moment.
-      if (batch.length >= BUSY_BATCH) await elapsed(GATHER_MS)
+    await nextTurn()
+    let committed: Commit | undefined
+    while (committed || this.#waiting.length > 0) {
+      const commit = this.#waiting.length > 0 ? this.#commit(this.#takeBatch()) : undefined
+      if (committed) {
+        // The database works on the next batch while we work on what follows from this one.
+        if (commit) await nextTurn()
+        this.#tell(committed)
+      }
+      committed = await commit
       if (this.#retryDelayMs > 0) await this.#pause()
     }
     this.#running = undefined
@@ -154,7 +161,7 @@ export class Spool {
     return batch
   }
 
-  async #commit(batch: readonly Pending[]): Promise<void> {
+  async #commit(batch: readonly Pending[]): Promise<Commit | undefined> {
     const entries = batch.flatMap((pending) => pending.entries)
     const text = this.#store.cipher.seal(encodeEntries(entries), IN_JOURNAL)
     const seq = ++this.#lastSeq
@@ -170,22 +177,22 @@ export class Spool {
       // It may be there all the same: the next commit takes its place.
       this.#doubtful.push(seq)
       this.#retryLater(batch, error)
-      return
+      return undefined
     }
     this.#doubtful = []
     this.#retryDelayMs = 0
-    this.#seq = seq
-    this.#tell(entries)
-    for (const { resolve } of batch) resolve()
+    return { seq, batch, entries }
   }
 
   /** What is committed stays so, whatever its listener makes of it. */
-  #tell(entries: readonly JournalEntry[]): void {
+  #tell({ seq, batch, entries }: Commit): void {
+    this.#seq = seq
     try {
       this.#onCommit(entries)
     } catch (error) {
       this.#logger.error({ error: messageOf(error) }, 'the listener of the journal failed')
     }
+    for (const { resolve } of batch) resolve()
   }
 
   #retryLater(batch: readonly Pending[], error: unknown): void {
@@ -228,6 +235,11 @@ function isAcceptance({ kind }: JournalEntry): boolean {
 
 function closedError(): GatewayError {
   return new GatewayError('closed', 'the gateway is shutting down', { retryable: true })
+}
+
+/** Lets what has been begun in this turn of the event loop leave. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 function elapsed(ms: number): Promise<void> {

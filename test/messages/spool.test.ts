@@ -88,6 +88,22 @@ describe.each(testDatabases())('Spool on $name', ({ open }) => {
     expect(batches.at(-1)).toEqual(more)
   })
 
+  it('has the next batch on its way before it tells of the last', async () => {
+    const commitsWhenTold: number[] = []
+    const spool = spoolOf({ onCommit: () => commitsWhenTold.push(unsteady.commits) })
+    let openGate = (): void => {}
+    unsteady.gate = new Promise((resolve) => {
+      openGate = resolve
+    })
+    const writes = [spool.write(accepted(testMessage()))]
+    await vi.waitFor(() => expect(unsteady.commits).toBe(1))
+    writes.push(spool.write(accepted(testMessage())))
+    openGate()
+    await Promise.all(writes)
+    expect(commitsWhenTold).toEqual([2, 2])
+    expect(spool.committedSeq).toBe(2)
+  })
+
   it('tells of a commit before the writer goes on', async () => {
     const order: string[] = []
     const spool = spoolOf({ onCommit: () => order.push('told') })
