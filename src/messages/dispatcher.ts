@@ -21,7 +21,6 @@ import {
   loadMessages,
   type StoredMessage,
 } from './tables.ts'
-import type { WrittenMarks } from './written-marks.ts'
 
 /** What a {@link Dispatcher} is built with. */
 export interface DispatcherOptions {
@@ -43,8 +42,6 @@ export interface DispatcherOptions {
   readonly laneCapacity?: number
   /** Messages in memory beyond which each tenant keeps only a few there. Default 50,000. */
   readonly memoryCapacity?: number
-  /** Told of what is written; undefined where nothing can keep it. */
-  readonly marks?: Pick<WrittenMarks, 'mark'> | undefined
 }
 
 /** What waits longer than this waits in the database. */
@@ -52,6 +49,9 @@ const MEMORY_WAIT_MS = 2_000
 
 /** About 100 MB. */
 const MEMORY_CAPACITY = 50_000
+
+/** Waiting messages read from the database at once: reading more would hold up everything else. */
+const REFILL_PAGE = 250
 
 /** Rest after the database could not be read. */
 const REFILL_RETRY_MS = 1_000
@@ -253,7 +253,7 @@ export class Dispatcher {
     const [first] = lane.refillable()
     if (!first) return
     lane.isRefilling = true
-    const work = this.#claim(lane, first.overflow, first.room).then(
+    const work = this.#claim(lane, first.overflow, Math.min(REFILL_PAGE, first.room)).then(
       () => {
         lane.isRefilling = false
         this.#refill(lane)
@@ -356,13 +356,15 @@ export class Dispatcher {
     const policy = policyFor(message.trafficClass)
     const rules = { policy, chooseNext: this.#routes.choose, random }
     const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
-    await this.#spool.write(entry)
+    const written = this.#spool.write(entry)
+    // Its places are free; what comes next is journalled with this answer, not after it.
+    const lane = this.#lanes.get(carrier)
+    if (lane) this.#pump(lane)
+    await written
     held.isSubmitting = false
     // A receipt may have ended it before its response.
     if (rejoins && message.status === 'queued') this.#rejoin(held)
     else this.#letGo(held)
-    const lane = this.#lanes.get(carrier)
-    if (lane) this.#pump(lane)
   }
 
   /** A carrier has answered after the outcome counted as unknown. */
