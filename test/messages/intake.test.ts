@@ -132,6 +132,18 @@ describe('accept', () => {
     expect(harness.dispatcher.heldCount).toBe(1)
   })
 
+  it('takes one message while it is still busy with a campaign', async () => {
+    const order: string[] = []
+    const campaign = Array.from({ length: 2_000 }, () => request({ trafficClass: 'marketing' }))
+    const all = harness.intake.acceptAll(TENANT, campaign).then(() => order.push('campaign'))
+    await new Promise((resolve) => setImmediate(resolve))
+    const one = harness.intake
+      .accept(TENANT, request({ trafficClass: 'otp' }))
+      .then(() => order.push('code'))
+    await Promise.all([all, one])
+    expect(order).toEqual(['code', 'campaign'])
+  })
+
   it('stores nothing of what it refuses', async () => {
     await expect(harness.intake.accept(TENANT, request({ to: 'x' }))).rejects.toMatchObject({
       code: 'to_invalid',
