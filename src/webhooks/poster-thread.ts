@@ -69,7 +69,7 @@ export class PosterThread implements Poster {
     const postings = this.#outgoing
     this.#outgoing = []
     if (this.#isClosed) this.#failAll()
-    else this.#running().postMessage(postings)
+    else this.#running().postMessage(JSON.stringify(postings))
   }
 
   #running(): Worker {
@@ -84,8 +84,9 @@ export class PosterThread implements Poster {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
       eval: typeof ENTRY === 'string',
     })
-    worker.on('message', (results: readonly TicketedResult[]) => {
-      for (const { ticket, result } of results) this.#settle(ticket, result)
+    worker.on('message', (results: string) => {
+      for (const { ticket, result } of JSON.parse(results) as TicketedResult[])
+        this.#settle(ticket, result)
     })
     worker.on('error', (error) =>
       this.#logger.error({ error: messageOf(error) }, 'the thread that sends webhooks has failed'),

@@ -11,12 +11,12 @@ const poster = new LocalPoster({ ...settings, guard: new AddressGuard(settings) 
 let results: TicketedResult[] = []
 
 function handBack(): void {
-  parentPort?.postMessage(results)
+  parentPort?.postMessage(JSON.stringify(results))
   results = []
 }
 
-parentPort?.on('message', (postings: readonly Ticketed[]) => {
-  for (const { ticket, posting } of postings) {
+parentPort?.on('message', (postings: string) => {
+  for (const { ticket, posting } of JSON.parse(postings) as Ticketed[]) {
     poster.post(posting, (result) => {
       if (results.length === 0) setImmediate(handBack)
       results.push({ ticket, result })
