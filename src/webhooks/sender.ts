@@ -70,8 +70,8 @@ export class WebhookSender {
   }
 
   /**
-   * Requests that may run at once to a recipient: 32, fewer while it shows strain, none while it has
-   * asked to be left alone.
+   * Requests that may run at once to a recipient: 32 at first, up to 128 while it takes them, fewer
+   * while it shows strain, none while it has asked to be left alone.
    */
   concurrencyOf(recipient: string): number {
     const waitMs = this.#pace.readyAtMs(recipient) - this.#clock().getTime()
@@ -134,6 +134,7 @@ export class WebhookSender {
         fate: { kind: 'dead', reason: refused },
       })
     }
+    this.#pace.noteStart(telling.recipient)
     return new Promise((resolve) => {
       this.#post(destination, telling.id, bodyOf(telling), at, (result) =>
         resolve(this.#settle(telling, destination, at, result)),
@@ -175,6 +176,7 @@ export class WebhookSender {
       this.#pace.noteStrain(recipient, now, until)
       this.#wakeAfterPause(recipient, now)
     } else if (fate.kind === 'done') this.#pace.noteSuccess(recipient)
+    this.#pace.noteEnd(recipient)
     if (result.status === 410 && destination.endpoint) this.#disable(destination.endpoint)
     return { try: tryOf(at, result), fate }
   }

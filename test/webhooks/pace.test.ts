@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FULL_CONCURRENCY, Pace } from '../../src/webhooks/pace.ts'
+import { FIRST_CONCURRENCY, FULL_CONCURRENCY, Pace } from '../../src/webhooks/pace.ts'
 
 const START_MS = Date.parse('2026-03-01T12:00:00Z')
 
@@ -8,10 +8,9 @@ function at(seconds: number): Date {
 }
 
 describe('the pace', () => {
-  it('is full for whoever has given no reason for less', () => {
+  it('is the same for whoever has shown nothing yet', () => {
     const pace = new Pace()
-    pace.noteSuccess('a')
-    expect(pace.concurrencyOf('a')).toBe(FULL_CONCURRENCY)
+    expect(pace.concurrencyOf('a')).toBe(FIRST_CONCURRENCY)
     expect(pace.readyAtMs('a')).toBe(0)
   })
 
@@ -22,29 +21,47 @@ describe('the pace', () => {
       return pace.concurrencyOf('a')
     })
     expect(limits).toEqual([16, 8, 4, 2, 1, 1, 1])
-    expect(pace.concurrencyOf('b')).toBe(FULL_CONCURRENCY)
+    expect(pace.concurrencyOf('b')).toBe(FIRST_CONCURRENCY)
   })
 
   it('halves once for what fails together', () => {
     const pace = new Pace()
-    for (let index = 0; index < FULL_CONCURRENCY; index += 1) pace.noteStrain('a', at(index / 100))
-    expect(pace.concurrencyOf('a')).toBe(FULL_CONCURRENCY / 2)
+    for (let index = 0; index < 32; index += 1) pace.noteStrain('a', at(index / 100))
+    expect(pace.concurrencyOf('a')).toBe(16)
   })
+
+  /** As many tries at once as there may be, all of them with success. */
+  function succeed(pace: Pace, count = pace.concurrencyOf('a')): void {
+    for (let index = 0; index < count; index += 1) pace.noteStart('a')
+    for (let index = 0; index < count; index += 1) {
+      pace.noteSuccess('a')
+      pace.noteEnd('a')
+    }
+  }
 
   it('grows by one after as many successes as the limit, up to the full one', () => {
     const pace = new Pace()
     pace.noteStrain('a', at(0))
-    for (let index = 0; index < 15; index += 1) pace.noteSuccess('a')
-    expect(pace.concurrencyOf('a')).toBe(16)
-    pace.noteSuccess('a')
+    succeed(pace)
     expect(pace.concurrencyOf('a')).toBe(17)
-    for (let index = 0; index < 17 * 32; index += 1) pace.noteSuccess('a')
+    for (let round = 17; round < FULL_CONCURRENCY - 1; round += 1) succeed(pace)
+    expect(pace.concurrencyOf('a')).toBe(FULL_CONCURRENCY - 1)
+    for (let round = 0; round < 3; round += 1) succeed(pace)
     expect(pace.concurrencyOf('a')).toBe(FULL_CONCURRENCY)
+  })
+
+  it('does not grow while fewer are under way than there may be', () => {
+    const pace = new Pace()
+    for (let round = 0; round < 100; round += 1) succeed(pace, FIRST_CONCURRENCY - 1)
+    expect(pace.concurrencyOf('a')).toBe(FIRST_CONCURRENCY)
+    succeed(pace)
+    expect(pace.concurrencyOf('a')).toBe(FIRST_CONCURRENCY + 1)
   })
 
   it('counts successes in a row', () => {
     const pace = new Pace()
     pace.noteStrain('a', at(0))
+    for (let index = 0; index < 16; index += 1) pace.noteStart('a')
     for (let index = 0; index < 15; index += 1) pace.noteSuccess('a')
     pace.noteStrain('a', at(0.5))
     pace.noteSuccess('a')
@@ -64,7 +81,7 @@ describe('the pace', () => {
   it('forgets the oldest rather than grow without end', () => {
     const pace = new Pace()
     for (let index = 0; index <= 10_000; index += 1) pace.noteStrain(`recipient ${index}`, at(0))
-    expect(pace.concurrencyOf('recipient 0')).toBe(FULL_CONCURRENCY)
+    expect(pace.concurrencyOf('recipient 0')).toBe(FIRST_CONCURRENCY)
     expect(pace.concurrencyOf('recipient 1')).toBe(16)
     expect(pace.concurrencyOf('recipient 10000')).toBe(16)
   })
