@@ -40,8 +40,11 @@ const LATENCY_WINDOWS = [10, 100] as const
 const STEADY_PER_SECOND = 1_000
 const WARM_UP_MESSAGES = 2_000
 const STEP = 1_000
-/** Part of a round at its beginning and at its end where the window is not full. */
-const EDGE = 0.1
+/**
+ * Part of a round at its beginning, when the calls come in as well, and at its end, when the window is
+ * not full any more.
+ */
+const EDGE = 0.25
 
 /** Runs one scenario; see the issue for what each has to reach. */
 export function runAlone(stage: Stage, name: Alone, options: AloneOptions): Promise<BenchRow[]> {
