@@ -116,6 +116,16 @@ describe('POST /v1/messages', () => {
 })
 
 describe('GET /v1/messages/{id}', () => {
+  test('says when its text was erased', async () => {
+    const { id } = (await (await api.post(GOOD)).json()) as ShownMessage
+    expect(await get(id)).toMatchObject({ text: 'hello', text_erased_at: null })
+    await api.settled()
+    await api.store.query(sql`
+      update messages set body = '', body_erased_at = '2026-01-02T03:04:05.678Z' where id = ${id}`)
+    const text_erased_at = '2026-01-02T03:04:05.678Z'
+    expect(await get(id)).toMatchObject({ text: '', text_erased_at })
+  })
+
   test("another tenant's message is not there, nor what is no id", async () => {
     const { id } = (await (await api.post(GOOD)).json()) as ShownMessage
     const other = await api.request(`/v1/messages/${id}`, {

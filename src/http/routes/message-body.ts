@@ -46,6 +46,7 @@ export function messageBody(row: MessageRow) {
     to: row.to_number,
     from: row.from_sender,
     text: row.body,
+    text_erased_at: row.body_erased_at?.toISOString() ?? null,
     encoding: row.encoding,
     segments: row.segments,
     price: priceBody(row.price_micros, row.price_currency),

@@ -174,6 +174,10 @@ export const message = acceptedMessage
     replayed_as: z.uuid().nullable().openapi({ description: 'The message that repeats it.' }),
     replay_of: z.uuid().nullable().openapi({ description: 'The dead letter that it repeats.' }),
     text: z.string(),
+    text_erased_at: z.iso
+      .datetime()
+      .nullable()
+      .openapi({ description: 'Since when `text` is empty because its time was over.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES),
     callback_url: z.string().nullable(),
     send_at: z.iso.datetime().nullable(),
