@@ -67,7 +67,11 @@ const UNBIND_MS = 2_000
 const ANNOUNCED: ReadonlySet<MessageStatus> = new Set(['sent', ...MESSAGE_STATUSES.filter(isFinal)])
 const NOBODY: readonly TellingRecipient[] = []
 
-/** Messages that the journal may hold before the tables do; beyond that intake refuses. */
+/**
+ * Messages that the journal may hold before the tables do: beyond the first number calls with many
+ * messages wait, beyond the second intake refuses.
+ */
+const CROWDED_UNSAVED = 8_000
 const MAX_UNSAVED = 50_000
 
 /** 3 MB; see {@link WrittenMarks}. */
@@ -217,6 +221,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     dispatcher,
     policyFor,
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
+    isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
     clock,
   })

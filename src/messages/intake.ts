@@ -61,6 +61,8 @@ export interface IntakeOptions {
   readonly policyFor: PolicyFor
   /** True while the tables are too far behind to take more. */
   readonly isBehind: () => boolean
+  /** True while they are so far behind that calls with many messages had better wait. */
+  readonly isCrowded: () => boolean
   /** Throws a {@link GatewayError} for an address that must not be called. */
   readonly checkCallbackUrl: (url: string) => void
   readonly clock: Clock
@@ -68,6 +70,10 @@ export interface IntakeOptions {
 
 /** Messages of one call that are judged in one turn of the event loop: about a millisecond. */
 const SLICE = 25
+
+/** How long such a call waits for the tables, and how often it looks, in milliseconds. */
+const CROWDED_PATIENCE_MS = 2_000
+const CROWDED_REST_MS = 5
 
 /** The one way in, for every front door: judge, route, price, make durable, hand on. */
 export class Intake {
@@ -146,6 +152,7 @@ export class Intake {
     requests: readonly MessageRequest[],
     alongside: (verdicts: readonly Verdict[]) => readonly JournalEntry[] = () => [],
   ): Promise<readonly Verdict[]> {
+    if (requests.length > 1) await this.#uncrowded()
     this.#refuseIfFull()
     const at = this.#clock()
     const entries: JournalEntry[] = []
@@ -166,6 +173,12 @@ export class Intake {
     if (entries.length > 0) await this.#spool.write(...entries)
     for (const { message } of verdicts) if (message) this.#handOn(message)
     return verdicts
+  }
+
+  /** Gives the tables time for what they do not hold yet; resolves in any case before long. */
+  async #uncrowded(): Promise<void> {
+    const until = performance.now() + CROWDED_PATIENCE_MS
+    while (this.#options.isCrowded() && performance.now() < until) await elapsed(CROWDED_REST_MS)
   }
 
   #acceptedEntry(
@@ -335,4 +348,8 @@ function noRoute(number: PhoneNumber, decision: RouteDecision): GatewayError {
     `no carrier takes messages to ${number.country} (+${number.callingCode}). ${reasons || 'No carrier is configured'}`,
     { pointer: '/to' },
   )
+}
+
+function elapsed(waitMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, waitMs))
 }

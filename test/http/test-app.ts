@@ -152,6 +152,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     dispatcher,
     policyFor: work.policyFor,
     isBehind: () => false,
+    isCrowded: () => false,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
     clock,
   })

@@ -49,6 +49,8 @@ export class Harness {
   readonly logger = keepingLogger()
   readonly clock: Clock
   now: Date | undefined
+  /** What intake is told about the tables. */
+  isCrowded = false
   readonly #waiters = new Set<() => void>()
 
   constructor(journal: Journal, carriers: readonly Carrier[], options: HarnessOptions = {}) {
@@ -82,6 +84,7 @@ export class Harness {
       dispatcher,
       policyFor,
       isBehind: () => false,
+      isCrowded: () => this.isCrowded,
       checkCallbackUrl: () => {},
       clock,
     })

@@ -144,6 +144,22 @@ describe('accept', () => {
     expect(order).toEqual(['code', 'campaign'])
   })
 
+  it('lets calls with many messages wait while the tables are behind, but not for ever', async () => {
+    const order: string[] = []
+    const campaign = [request(), request()]
+    harness.isCrowded = true
+    const waiting = harness.intake.acceptAll(TENANT, campaign).then(() => order.push('campaign'))
+    await harness.intake.accept(TENANT, request()).then(() => order.push('one'))
+    harness.isCrowded = false
+    await waiting
+    expect(order).toEqual(['one', 'campaign'])
+    harness.isCrowded = true
+    expect(await harness.intake.acceptAll(TENANT, campaign)).toMatchObject([
+      { message: { status: 'queued' } },
+      { message: { status: 'queued' } },
+    ])
+  })
+
   it('stores nothing of what it refuses', async () => {
     await expect(harness.intake.accept(TENANT, request({ to: 'x' }))).rejects.toMatchObject({
       code: 'to_invalid',
