@@ -10,6 +10,13 @@ import { IN_JOURNAL } from './sealing.ts'
 /** Entries in one commit, unless one call brings more: about half a megabyte. */
 const MAX_BATCH = 1_000
 
+/**
+ * A commit of so many calls says that there is much to do, yet serves few of them for its price: the
+ * next one gathers a moment longer.
+ */
+const WORTH_A_WAIT = { least: 24, most: 96 }
+const GATHER_MS = 3
+
 /** First and longest wait before a batch is tried again while the database is away. */
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
@@ -135,6 +142,11 @@ export class Spool {
     await nextTurn()
     let committed: Commit | undefined
     while (committed || this.#waiting.length > 0) {
+      if (committed && isWorthAWait(committed)) {
+        this.#tell(committed)
+        committed = undefined
+        await elapsed(GATHER_MS)
+      }
       const commit = this.#waiting.length > 0 ? this.#commit(this.#takeBatch()) : undefined
       if (committed) {
         // The database works on the next batch while we work on what follows from this one.
@@ -226,6 +238,10 @@ export class Spool {
   async #pause(): Promise<void> {
     await elapsed(this.#retryDelayMs)
   }
+}
+
+function isWorthAWait({ batch }: Commit): boolean {
+  return batch.length >= WORTH_A_WAIT.least && batch.length <= WORTH_A_WAIT.most
 }
 
 function isAcceptance({ kind }: JournalEntry): boolean {

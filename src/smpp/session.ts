@@ -381,11 +381,16 @@ export class Session {
     this.#guard('onWrite', () => this.#options.onWrite?.(tags))
   }
 
-  #pump(): void {
+  /** Writes what waits for a place, as far as there are places; true when there was any. */
+  #pump(): boolean {
+    let written = 0
     while (this.#queue.length > 0 && this.#window.freePlaces > 0 && !this.#output.blocked) {
       const entry = this.#queue.shift()
-      if (entry !== undefined) this.#write(entry)
+      if (entry === undefined) break
+      this.#write(entry)
+      written++
     }
+    return written > 0
   }
 
   #expire(now: number): void {
@@ -424,9 +429,8 @@ export class Session {
   #onPlacesFreed(): void {
     if (!this.#placesFreed) return
     this.#placesFreed = false
-    this.#pump()
     // What waits for these places leaves before the answers are worked on, not after.
-    this.#output.flush()
+    if (this.#pump()) this.#output.flush()
     if (this.#options.onWindowFree !== undefined && this.freePlaces > 0) {
       this.#guard('onWindowFree', () => this.#options.onWindowFree?.(this))
     }
