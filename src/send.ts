@@ -1,4 +1,5 @@
 import { type ApiAccess, callApi } from './api-call.ts'
+import { elapsed } from './core/waits.ts'
 
 /** How long a message is followed, and how often it is looked at, in milliseconds. */
 const FOLLOW_MS = 30_000
@@ -41,7 +42,7 @@ export async function sendAndFollow(request: SendRequest): Promise<boolean> {
       shown++
     }
     if (message.is_final) return message.status === 'delivered'
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    await elapsed(LOOK_EVERY_MS)
   }
   say(`no end within ${FOLLOW_MS / 1_000} s; look again with GET /v1/messages/${sent.id}`)
   return false

@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { Turns } from '../core/turns.ts'
+import { elapsed } from '../core/waits.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
@@ -348,8 +349,4 @@ function noRoute(number: PhoneNumber, decision: RouteDecision): GatewayError {
     `no carrier takes messages to ${number.country} (+${number.callingCode}). ${reasons || 'No carrier is configured'}`,
     { pointer: '/to' },
   )
-}
-
-function elapsed(waitMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, waitMs))
 }

@@ -2,6 +2,7 @@ import type { CarrierReceipt } from '../carriers/carrier.ts'
 import { messageOf } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
+import { elapsed, nextTurn } from '../core/waits.ts'
 import type { Store } from '../store/open.ts'
 import type { Effects, ReceiptEntry } from './journal.ts'
 import { type LiveMessages, recipientKeyOf } from './live.ts'
@@ -78,7 +79,7 @@ export class ReceiptMatcher {
 
   async #run(): Promise<void> {
     // The response that a receipt has overtaken is usually just behind it.
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextTurn()
     while (this.#waiting.length > 0) {
       const page = this.#waiting.splice(0, PAGE).filter(({ id }) => this.#options.live.isOrphan(id))
       try {
@@ -90,7 +91,7 @@ export class ReceiptMatcher {
         )
         if (this.#isClosed) break
         this.#waiting.unshift(...page)
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+        await elapsed(RETRY_MS)
       }
     }
     this.#running = undefined

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { GatewayError, messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { elapsed, nextTurn } from '../core/waits.ts'
 import { textArray } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
 import type { JournalEntry } from './journal.ts'
@@ -251,13 +252,4 @@ function isAcceptance({ kind }: JournalEntry): boolean {
 
 function closedError(): GatewayError {
   return new GatewayError('closed', 'the gateway is shutting down', { retryable: true })
-}
-
-/** Lets what has been begun in this turn of the event loop leave. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
-
-function elapsed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { messageOf } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
+import { elapsed, nextTurn } from '../core/waits.ts'
 import type { Database, Store } from '../store/open.ts'
 import { isRefusedByDatabase } from '../store/refusal.ts'
 import type { LiveMessages, Snapshot } from './live.ts'
@@ -141,7 +142,7 @@ export class TableWriter {
           'cannot bring the journal into the tables, will try again',
         )
         if (this.#isClosing) throw error
-        await new Promise((resolve) => setTimeout(resolve, waitMs))
+        await elapsed(waitMs)
       }
     }
   }
@@ -177,11 +178,10 @@ export class TableWriter {
 
   async #writeAll(snapshot: Snapshot, guard: SQL, on?: Database): Promise<void> {
     const { store, node, logger } = this.#options
-    const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
     const statement = await snapshotStatement(snapshot, {
       node,
       guard,
-      breathe,
+      breathe: nextTurn,
       cipher: store.cipher,
     })
     const [row] = await store.query<{ guarded: boolean; moved: string[] }>(statement, on)

@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts'
+import { elapsed } from '../core/waits.ts'
 import type { Store } from '../store/open.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
@@ -56,7 +57,7 @@ export class Withdrawal {
       const live = await this.#seize(id)
       if (live) return { isTaken: true, live, message: live.message }
       // It is being routed, queued or journalled: in a moment it waits again or is with a carrier.
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      await elapsed(LOOK_AGAIN_MS)
     }
     throw new GatewayError('busy', 'the message is being worked on: try again in a second', {
       retryable: true,

@@ -9,6 +9,7 @@ import { drizzle as drizzlePostgres } from 'drizzle-orm/postgres-js'
 import { migrate as migratePostgres } from 'drizzle-orm/postgres-js/migrator'
 import postgres from 'postgres'
 import { GatewayError, messageOf } from '../core/errors.ts'
+import { elapsed } from '../core/waits.ts'
 import { type Cipher, NO_CIPHER } from './cipher.ts'
 import { takeFileLock } from './lock.ts'
 import { MIGRATIONS, readTemplate } from './template.ts'
@@ -235,7 +236,7 @@ async function takeAdvisoryLock(url: string): Promise<postgres.Sql> {
       const [row] = await holder`select pg_try_advisory_lock(${ADVISORY_LOCK_KEY}) as taken`
       if (row?.taken === true) return holder
       if (Date.now() > deadline) break
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await elapsed(200)
     }
     throw new GatewayError(
       'database_in_use',
