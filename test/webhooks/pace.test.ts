@@ -42,8 +42,12 @@ describe('the pace', () => {
   it('grows by one after as many successes as the limit, up to the full one', () => {
     const pace = new Pace()
     pace.noteStrain('a', at(0))
-    succeed(pace)
+    for (let index = 0; index < 16; index += 1) pace.noteStart('a')
+    for (let index = 0; index < 15; index += 1) pace.noteSuccess('a')
+    expect(pace.concurrencyOf('a')).toBe(16)
+    pace.noteSuccess('a')
     expect(pace.concurrencyOf('a')).toBe(17)
+    for (let index = 0; index < 16; index += 1) pace.noteEnd('a')
     for (let round = 17; round < FULL_CONCURRENCY - 1; round += 1) succeed(pace)
     expect(pace.concurrencyOf('a')).toBe(FULL_CONCURRENCY - 1)
     for (let round = 0; round < 3; round += 1) succeed(pace)
