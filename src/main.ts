@@ -43,6 +43,7 @@ import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
+import { PartnerRequests } from './partners/requests.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
@@ -250,14 +251,17 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       const duplicates = { windowSeconds: duplicateWindowSeconds, key: duplicateKey }
       return tenant ? [{ systemId, password, tenant, duplicates }] : []
     }),
-    intake,
-    cancellation,
-    keys,
-    clock,
+    requests: new PartnerRequests({
+      intake,
+      cancellation,
+      keys,
+      clock,
+      logger,
+      onRefused: (status) => metrics.refused(`smpp_${status}`),
+    }),
     receipts,
     teller,
     logger,
-    onRefused: (status) => metrics.refused(`smpp_${status}`),
   })
 
   function onCommit(batch: readonly JournalEntry[]): void {
