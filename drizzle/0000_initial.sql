@@ -74,6 +74,7 @@ CREATE TABLE "messages" (
 	"from_sender" text NOT NULL,
 	"body" text NOT NULL,
 	"octets" "bytea",
+	"pass_through" text,
 	"body_erased_at" timestamp with time zone,
 	"esm_class" smallint DEFAULT 0 NOT NULL,
 	"data_coding" smallint,

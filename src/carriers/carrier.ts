@@ -1,12 +1,16 @@
+import type { PassThrough } from '../core/pass-through.ts'
+
 /** What a message says, and how its sender wants it encoded. */
 export interface Content {
   readonly text: string
-  /** Octets of one segment to pass through instead of the text. */
+  /** Octets of one segment to pass through; `text` says the same where they are text, or nothing. */
   readonly raw: {
     readonly octets: Buffer
     readonly esmClass: number
     readonly dataCoding: number
   } | null
+  /** What else a partner's submit said; null: nothing. */
+  readonly passThrough: PassThrough | null
   readonly requestedEncoding: 'auto' | 'gsm7' | 'ucs2'
   /** Most segments the sender will pay for; null: no limit of its own. */
   readonly maxSegments: number | null
@@ -23,8 +27,14 @@ export interface ContentLayout {
 /** What a carrier is asked to send. */
 export interface OutboundMessage extends Content {
   readonly id: string
+  /** system_id of the partner that submitted it, or null. */
+  readonly partner: string | null
+  /** As the sender wrote it. */
+  readonly from: string
   /** E.164 with `+`. */
   readonly to: string
+  /** What a partner asked to be told, SMPP v3.4 section 5.2.17. */
+  readonly registeredDelivery: number
   /** Sender id in the terms of the PDU, SMPP v3.4 sections 5.2.5 to 5.2.8. */
   readonly sender: { readonly value: string; readonly ton: number; readonly npi: number }
   /** When it is worth nothing any more: the carrier is told to give up then. */

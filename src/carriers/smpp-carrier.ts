@@ -2,6 +2,8 @@ import type { ConnectionOptions } from 'node:tls'
 import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { siblingKey } from '../core/pass-through.ts'
+import { Recent } from '../core/recent.ts'
 import type { ReferenceCounter } from '../encoding/reference.ts'
 import { SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
@@ -24,11 +26,10 @@ import type {
   SubmitMark,
   SubmittedSegment,
 } from './carrier.ts'
+import { planFor, segmentsOf } from './segments.ts'
 import {
   cancelSm,
-  octetsOf,
   outcomeOf,
-  planFor,
   queryOutcomeOf,
   querySm,
   receiptOf,
@@ -37,6 +38,9 @@ import {
 
 /** Carriers lock accounts that come back too soon after a refusal. */
 const FIRST_REFUSED_MS = 30_000
+
+/** How long the segments of one long message, sent by a partner one by one, follow each other. */
+const SIBLINGS_MS = 300_000
 
 const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
 
@@ -66,6 +70,7 @@ export class SmppCarrier implements Carrier {
   readonly #all: readonly Bind[]
   /** The bound sessions that send: every message looks at them, and they change seldom. */
   #sending: readonly Session[] = []
+  readonly #siblingSessions = new Recent<Session>(10_000, SIBLINGS_MS)
 
   constructor(options: SmppCarrierOptions) {
     const { config } = options
@@ -103,19 +108,21 @@ export class SmppCarrier implements Carrier {
   }
 
   layOut(content: Content): ContentLayout {
-    if (content.raw) return { encoding: 'binary', segments: 1 }
-    const { plan } = planFor(this.#config, content)
-    return { encoding: plan.encoding, segments: plan.segmentCount }
+    const planned = planFor(this.#config, content)
+    if (!planned) return { encoding: content.text === '' ? 'binary' : 'latin1', segments: 1 }
+    const { encoding, segmentCount } = planned.plan
+    return { encoding, segments: segmentCount }
   }
 
   prepare(message: OutboundMessage): Submission {
-    const planned = message.raw ? undefined : planFor(this.#config, message)
+    const planned = planFor(this.#config, message)
     const reference =
       planned && planned.plan.segmentCount > 1
         ? this.#references.next(message.sender.value, message.to)
         : 0
-    const segments = octetsOf(message, planned, reference)
+    const segments = segmentsOf(this.#config, message, planned, reference)
     let session: Session | undefined
+    const siblings = siblingKey(message)
     return {
       segmentCount: segments.length,
       replacements: planned?.replacements ?? [],
@@ -123,7 +130,7 @@ export class SmppCarrier implements Carrier {
         const octets = segments[segment - 1]
         if (!octets) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
         // One bind for all segments of a message keeps them in order at the carrier.
-        if (!session?.isBound) session = this.#freestSession()
+        if (!session?.isBound) session = this.#sessionFor(siblings)
         if (!session) return Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
         const makePdu = () => submitSm(this.#config, message, octets, segment, now)
         return this.#submit(session, makePdu, options)
@@ -193,6 +200,16 @@ export class SmppCarrier implements Carrier {
     if (response.command === 'submit_sm_resp') return outcomeOf(this.#config, response)
     // A generic_nack stands in for the response; it always refuses.
     return outcomeOf(this.#config, { ...response, command: 'submit_sm_resp', message_id: '' })
+  }
+
+  /** The bind that the other segments have taken, where they came one by one. */
+  #sessionFor(siblings: string | undefined): Session | undefined {
+    if (siblings === undefined) return this.#freestSession()
+    const now = performance.now()
+    const known = this.#siblingSessions.get(siblings, now)
+    const session = known?.isBound ? known : this.#freestSession()
+    if (session) this.#siblingSessions.set(siblings, session, now)
+    return session
   }
 
   #freestSession(): Session | undefined {

@@ -1,23 +1,21 @@
 import type { CarrierConfig } from '../config/schema.ts'
-import { encodeSegments, planText, type SegmentOctets, type TextPlan } from '../encoding/segment.ts'
-import { replaceTypography } from '../encoding/typography.ts'
+import { PLAIN } from '../core/pass-through.ts'
 import { receiptKeys, responseKey } from '../smpp/id-profile.ts'
-import type { DataSm, DeliverSm, Pdu, PduInput, SubmitSmResp } from '../smpp/pdu.ts'
+import type { DataSm, DeliverSm, Pdu, PduInput, SubmitSmResp, Tlv } from '../smpp/pdu.ts'
 import { type Receipt, receiptIds } from '../smpp/receipt.ts'
 import { STATES, stateOfNumber } from '../smpp/receipt-state.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import { formatAbsoluteTime, formatRelativeTime } from '../smpp/time.ts'
-import { findTlv, intTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
+import { findTlv, intTlv, TlvTag, tlvInt, tlvSpec } from '../smpp/tlv.ts'
 import type {
   CarrierReceipt,
-  Content,
   OutboundMessage,
   QueryOutcome,
-  Replacement,
   SegmentOutcome,
   SubmittedSegment,
 } from './carrier.ts'
 import { messageReference } from './reference.ts'
+import type { SegmentFields } from './segments.ts'
 
 /** Pauses that a carrier's request for patience is worth; a full queue takes longer to empty. */
 const THROTTLED_PAUSE_MS = 500
@@ -26,55 +24,14 @@ const QUEUE_FULL_PAUSE_MS = 5_000
 /** Longest id that is kept as it came; some carriers answer with anything. */
 const MAX_ID_CHARACTERS = 255
 
+/** Intermediate notifications and acknowledgements of the handset, SMPP v3.4 section 5.2.17. */
+const MORE_THAN_FINAL_RECEIPTS = 0x1c
+
 /** Longest receipt text that is kept. */
 const MAX_RAW_OCTETS = 1_000
 
 /** A relative time says no more in days; months differ in length. */
 const MAX_VALIDITY_SECONDS = 31 * 86_400
-
-/** A text laid out for one carrier. */
-export interface PlannedText {
-  readonly plan: TextPlan
-  readonly replacements: readonly Replacement[]
-}
-
-/**
- * Lays a text out as the carrier takes it: its alphabet, its way with long texts.
- *
- * @throws {EncodingError} when the text is too long or has characters the encoding lacks
- */
-export function planFor(config: CarrierConfig, content: Content): PlannedText {
-  const { text, replacements } = config.transliterate
-    ? replaceTypography(content.text)
-    : { text: content.text, replacements: [] }
-  const plan = planText(text, {
-    encoding: content.requestedEncoding,
-    longMessages: config.longMessages,
-    defaultAlphabet: config.defaultAlphabet,
-    maxSegments: content.maxSegments ?? undefined,
-  })
-  return { plan, replacements }
-}
-
-/** The octets of a content, one element for each PDU. */
-export function octetsOf(
-  content: Content,
-  planned: PlannedText | undefined,
-  reference: number,
-): readonly SegmentOctets[] {
-  if (planned) return encodeSegments(planned.plan, reference)
-  const raw = content.raw
-  if (!raw) return []
-  return [
-    {
-      // Only the UDH indicator belongs to the content; mode and type are the carrier's business.
-      esmClass: raw.esmClass & 0x40 ? 0x40 : 0,
-      dataCoding: raw.dataCoding,
-      shortMessage: raw.octets,
-      tlvs: [],
-    },
-  ]
-}
 
 /**
  * The submit_sm for one segment.
@@ -85,22 +42,48 @@ export function octetsOf(
 export function submitSm(
   config: CarrierConfig,
   message: OutboundMessage,
-  segment: SegmentOctets,
+  segment: SegmentFields,
   number: number,
   now: Date,
 ): PduInput {
+  const { serviceType, protocolId, priorityFlag } = message.passThrough ?? PLAIN
   return {
     command: 'submit_sm',
+    service_type: serviceType,
     ...addressesOf(config, message),
     esm_class: segment.esmClass,
+    protocol_id: protocolId,
+    priority_flag: priorityFlag,
     validity_period: validityPeriod(config, message.expiresAt, now),
-    registered_delivery: config.registeredDelivery,
+    registered_delivery:
+      config.registeredDelivery | (message.registeredDelivery & MORE_THAN_FINAL_RECEIPTS),
     data_coding: segment.dataCoding,
     short_message: segment.shortMessage,
-    tlvs: config.userMessageReference
-      ? [...segment.tlvs, intTlv('user_message_reference', messageReference(message.id, number))]
-      : segment.tlvs,
+    tlvs: tlvsOf(config, message, segment, number),
   }
+}
+
+/** The segment's own, ours, and those of the partner that the carrier is to have. */
+function tlvsOf(
+  config: CarrierConfig,
+  { id, passThrough }: OutboundMessage,
+  segment: SegmentFields,
+  number: number,
+): readonly Tlv[] {
+  const own = config.userMessageReference
+    ? [...segment.tlvs, intTlv('user_message_reference', messageReference(id, number))]
+    : segment.tlvs
+  const passed = (passThrough ?? PLAIN).tlvs.filter(
+    ({ tag }) => config.passTlvs === 'all' || (config.passTlvs === 'vendor' && isVendorTag(tag)),
+  )
+  if (passed.length === 0) return own
+  const taken = new Set(own.map(({ tag }) => tag))
+  return [...own, ...passed.filter(({ tag }) => !taken.has(tag))]
+}
+
+/** @see SMPP v3.4, section 5.3.1: reserved for vendors; many tags in use lie outside all ranges */
+function isVendorTag(tag: number): boolean {
+  return tlvSpec(tag) === undefined
 }
 
 /**

@@ -246,6 +246,8 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     messageIdProfile: carrier.message_id_profile,
     receiptHeuristic: carrier.receipt_heuristic,
     transliterate: carrier.transliterate,
+    transcode: carrier.transcode,
+    passTlvs: carrier.pass_tlvs,
     registeredDelivery: carrier.registered_delivery,
     validity: carrier.validity,
     validitySeconds: carrier.validity_seconds,

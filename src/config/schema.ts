@@ -111,6 +111,9 @@ export interface CarrierConfig {
   readonly receiptHeuristic: boolean
   /** Replace typographic characters (curly quotes, dashes) by GSM 7-bit look-alikes. */
   readonly transliterate: boolean
+  /** Send Latin-1 and ASCII of partners in the carrier's own alphabet. */
+  readonly transcode: boolean
+  readonly passTlvs: PassTlvs
   /** Value of the PDU field, 0 to 31. */
   readonly registeredDelivery: number
   readonly validity: ValidityForm
@@ -158,6 +161,8 @@ export type DefaultAlphabet = (typeof DEFAULT_ALPHABETS)[number]
 export type LongMessages = (typeof LONG_MESSAGES)[number]
 /** How a carrier is told when to give up: the time left, its end in UTC, not at all. */
 export type ValidityForm = (typeof VALIDITY_FORMS)[number]
+/** Which optional parameters of a partner a carrier gets. */
+export type PassTlvs = (typeof PASS_TLVS)[number]
 /** How the id of a receipt relates to the id of the response. */
 export type MessageIdProfile = (typeof MESSAGE_ID_PROFILES)[number]
 
@@ -166,6 +171,7 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
+const PASS_TLVS = ['all', 'vendor', 'none'] as const
 const VALIDITY_FORMS = ['relative', 'absolute', 'none'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
@@ -304,6 +310,16 @@ export const carrierSchema = mapping({
   }),
   transliterate: flag(false, {
     about: 'Replace curly quotes, dashes and the like so that a text fits GSM 7-bit.',
+  }),
+  transcode: flag(false, {
+    about:
+      'Send what partners submit in Latin-1 or ASCII in the alphabet that the carrier takes for any ' +
+      'text, instead of passing it with its `data_coding`.',
+  }),
+  pass_tlvs: choice(PASS_TLVS, 'all', {
+    about:
+      'Which optional parameters of a partner the carrier gets: all, those that the specification ' +
+      'does not name, or none.',
   }),
   registered_delivery: integer(0, 31, 1, {
     about: 'Value of `registered_delivery` in `submit_sm`; 1 asks for final receipts.',

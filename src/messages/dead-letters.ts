@@ -173,6 +173,7 @@ function requestOf(letter: Message): MessageRequest {
     from: letter.from,
     text: letter.text,
     raw: letter.raw,
+    passThrough: letter.passThrough,
     // A partner was told the end of the first one, and does not know the id of this one.
     registeredDelivery: 0,
     encoding: letter.requestedEncoding,

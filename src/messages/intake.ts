@@ -2,7 +2,9 @@ import type { Content } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
+import { type PassThrough, siblingKey } from '../core/pass-through.ts'
 import type { TrafficClass } from '../core/policy.ts'
+import { Recent } from '../core/recent.ts'
 import { Turns } from '../core/turns.ts'
 import { elapsed } from '../core/waits.ts'
 import { EncodingError } from '../encoding/errors.ts'
@@ -26,6 +28,7 @@ export interface MessageRequest {
   readonly from: string
   readonly text: string
   readonly raw: RawContent | null
+  readonly passThrough: PassThrough | null
   readonly registeredDelivery: number
   readonly encoding: RequestedEncoding
   readonly trafficClass: TrafficClass
@@ -69,6 +72,9 @@ export interface IntakeOptions {
   readonly clock: Clock
 }
 
+/** How long after the last segment of a long message the next may come. */
+const SIBLINGS_MS = 300_000
+
 /** Messages of one call that are judged in one turn of the event loop: about a millisecond. */
 const SLICE = 25
 
@@ -84,6 +90,8 @@ export class Intake {
   readonly #options: IntakeOptions
   readonly #clock: Clock
   readonly #turns = new Turns()
+  /** Where the segments go that partners send one by one: all to the same carrier. */
+  readonly #siblingCarriers = new Recent<string>(10_000, SIBLINGS_MS)
   #isClosed = false
 
   constructor(options: IntakeOptions) {
@@ -107,7 +115,13 @@ export class Intake {
     const number = readNumber(request.to)
     const from = readSender(request.from)
     const content = readContent(request)
-    const decision = this.#routes.decide({ number, content, trafficClass: request.trafficClass })
+    const siblings = siblingKey({ ...request, from, to: number.e164 })
+    const decision = this.#routes.decide({
+      number,
+      content,
+      trafficClass: request.trafficClass,
+      siblingCarrier: siblings && this.#siblingCarriers.get(siblings, this.#clock().getTime()),
+    })
     const [best] = decision.candidates
     const layout = best && this.#routes.layOut(best.carrier, content)
     if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
@@ -190,6 +204,10 @@ export class Intake {
   ): AcceptedEntry {
     const quote = this.quote(request)
     const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null)
+    const siblings = siblingKey(message)
+    if (siblings !== undefined) {
+      this.#siblingCarriers.set(siblings, message.carrier, at.getTime())
+    }
     return { kind: 'accepted', message, events: acceptedEvents(message, quote, at) }
   }
 
@@ -232,6 +250,7 @@ export class Intake {
       from: quote.from,
       text: request.text,
       raw: request.raw,
+      passThrough: request.passThrough,
       registeredDelivery: request.registeredDelivery,
       encoding: quote.encoding,
       requestedEncoding: request.encoding,
@@ -311,6 +330,7 @@ function readContent(request: MessageRequest): Content {
   const content = {
     text: request.text,
     raw: request.raw,
+    passThrough: request.passThrough,
     requestedEncoding: request.encoding,
     maxSegments: request.maxSegments,
   }

@@ -11,6 +11,7 @@ import type {
   ToldEntry,
 } from './journal.ts'
 import type { Message } from './message.ts'
+import { passThroughOf, type StoredPassThrough, storedPassThrough } from './pass-through.ts'
 import type { TellingFate } from './telling.ts'
 
 /**
@@ -438,6 +439,7 @@ function messageFields(message: Message): Fields {
     message.carrier,
     millis(message.dueAt),
     millis(message.deadlineAt),
+    message.passThrough && storedPassThrough(message.passThrough),
   ]
 }
 
@@ -445,7 +447,8 @@ function messageOf(fields: Fields): Message {
   const [id, tenantId, source, partner, to, from, text, raw, registeredDelivery, ...rest] = fields
   const [encoding, requestedEncoding, segments, maxSegments, trafficClass, ...more] = rest
   const [clientReference, callbackUrl, country, priceMicros, priceCurrency, ...times] = more
-  const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, deadlineAt] = times
+  const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
+  const [deadlineAt, passThrough] = last
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -455,6 +458,7 @@ function messageOf(fields: Fields): Message {
     from: from as string,
     text: text as string,
     raw: rawOf(raw as Fields | null),
+    passThrough: passThrough ? passThroughOf(passThrough as StoredPassThrough) : null,
     registeredDelivery: registeredDelivery as number,
     encoding: encoding as string,
     requestedEncoding: requestedEncoding as Message['requestedEncoding'],

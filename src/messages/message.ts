@@ -1,3 +1,4 @@
+import type { PassThrough } from '../core/pass-through.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { MessageStatus } from './states.ts'
 
@@ -23,8 +24,10 @@ export interface Message {
   readonly to: string
   readonly from: string
   text: string
-  /** Set instead of `text` for octets that pass through. */
+  /** Set for octets that pass through; `text` says the same where they are text, or nothing. */
   readonly raw: RawContent | null
+  /** What else a partner's submit said; null: nothing. */
+  readonly passThrough: PassThrough | null
   /** SMPP v3.4 section 5.2.17, as the partner set it. */
   readonly registeredDelivery: number
   encoding: string

@@ -122,6 +122,7 @@ function requestOf(message: Message, { text, sendAt }: MessageChangeWish): Messa
     from: message.from,
     text: text ?? message.text,
     raw: message.raw,
+    passThrough: message.passThrough,
     registeredDelivery: message.registeredDelivery,
     encoding: message.requestedEncoding,
     trafficClass: message.trafficClass,

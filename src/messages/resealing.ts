@@ -141,13 +141,14 @@ interface MessageRow {
   readonly to_fingerprint: string | null
   readonly body: string
   readonly octets: Uint8Array | null
+  readonly pass_through: string | null
 }
 
 const MESSAGES: SealedTable<MessageRow> = {
   firstPlace: [FIRST_UUID],
   page: 500,
   read: ([id], limit) => sql`
-    select id, tenant_id, to_number, to_fingerprint, body, octets from messages
+    select id, tenant_id, to_number, to_fingerprint, body, octets, pass_through from messages
     where id > ${id}::text::uuid order by id limit ${limit}`,
   placeOf: ({ id }) => [id],
   anew: (row, cipher) => {
@@ -158,7 +159,11 @@ const MESSAGES: SealedTable<MessageRow> = {
     const octets = row.octets
       ? resealOctets(cipher, row.octets, inMessage('octets', tenantId, id))
       : undefined
-    if (to === undefined && body === undefined && octets === undefined) return undefined
+    const passThrough =
+      row.pass_through === null
+        ? undefined
+        : cipher.reseal(row.pass_through, inMessage('pass_through', tenantId, id))
+    if ([to, body, octets, passThrough].every((anew) => anew === undefined)) return undefined
     const number = cipher.open(row.to_number, inNumber)
     return {
       ...row,
@@ -166,11 +171,13 @@ const MESSAGES: SealedTable<MessageRow> = {
       to_fingerprint: cipher.activeKeyId === undefined ? null : cipher.fingerprint(number),
       body: body ?? row.body,
       octets: octets ?? row.octets,
+      pass_through: passThrough ?? row.pass_through,
     }
   },
   write: (changes) => sql`
     update messages m
-    set to_number = v.to_number, to_fingerprint = v.to_fingerprint, body = v.body, octets = v.octets
+    set to_number = v.to_number, to_fingerprint = v.to_fingerprint, body = v.body, octets = v.octets,
+      pass_through = v.pass_through
     from ${unnest<Change<MessageRow>>(
       'v',
       {
@@ -179,6 +186,7 @@ const MESSAGES: SealedTable<MessageRow> = {
         to_fingerprint: ['text', ({ anew }) => anew.to_fingerprint],
         body: ['text', ({ anew }) => anew.body],
         octets: ['bytea', ({ anew }) => anew.octets && Buffer.from(anew.octets)],
+        pass_through: ['text', ({ anew }) => anew.pass_through],
         old_body: ['text', ({ old }) => old.body],
       },
       changes,

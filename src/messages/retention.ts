@@ -124,7 +124,7 @@ export class Retention {
   async #eraseTexts(tenantId: string, before: Date, now: Date): Promise<void> {
     await this.#batches('texts', async () => {
       const rows = await this.#options.store.query(sql`
-        update messages set body = '', octets = null, body_erased_at = ${instant(now)}
+        update messages set body = '', octets = null, pass_through = null, body_erased_at = ${instant(now)}
         where id = any(array(
             select id from messages
             where tenant_id = ${tenantId} and final_at is not null and body_erased_at is null

@@ -29,6 +29,7 @@ export interface RouteQuestion {
   readonly number: PhoneNumber
   readonly content: Content
   readonly trafficClass: TrafficClass
+  readonly siblingCarrier?: string | undefined
   readonly excluded?: ReadonlySet<string>
 }
 
@@ -48,11 +49,12 @@ export class Routes {
 
   /** Ranks the carriers for a content; best first. */
   decide(question: RouteQuestion): RouteDecision {
-    const { number, content, trafficClass, excluded } = question
+    const { number, content, trafficClass, siblingCarrier, excluded } = question
     return rank(
       {
         number,
         trafficClass,
+        siblingCarrier,
         segments: (name) => this.layOut(name, content)?.segments ?? 0,
         ...(excluded ? { excluded } : {}),
       },

@@ -3,6 +3,7 @@ import type { TrafficClass } from '../core/policy.ts'
 import type { Cipher } from '../store/cipher.ts'
 import { messages } from '../store/schema/messages.ts'
 import type { Message, RequestedEncoding } from './message.ts'
+import { readPassThrough } from './pass-through.ts'
 import { inMessage, isUnreadable, openOctets } from './sealing.ts'
 import type { MessageStatus } from './states.ts'
 
@@ -35,6 +36,12 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
       esmClass: row.esm_class,
       dataCoding: row.data_coding ?? 0,
     },
+    passThrough:
+      row.pass_through === null
+        ? null
+        : readPassThrough(
+            cipher.open(row.pass_through, inMessage('pass_through', row.tenant_id, row.id)),
+          ),
     registeredDelivery: row.registered_delivery,
     encoding: row.encoding,
     requestedEncoding: row.requested_encoding as RequestedEncoding,

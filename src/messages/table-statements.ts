@@ -3,6 +3,7 @@ import { textArray, unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import type { KeptEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, MessageChange, Snapshot, TellingRecord } from './live.ts'
+import { writePassThrough } from './pass-through.ts'
 import { inAnswer, inMessage, inOutbox, inReceipt, sealJson, sealOctets } from './sealing.ts'
 import { storedLines } from './timeline.ts'
 import { isForPartner } from './tracker.ts'
@@ -82,6 +83,15 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
         ({ row }) =>
           row.raw && sealOctets(cipher, row.raw.octets, inMessage('octets', row.tenantId, row.id)),
       ],
+      pass_through: [
+        'text',
+        ({ row }) =>
+          row.passThrough &&
+          cipher.seal(
+            writePassThrough(row.passThrough),
+            inMessage('pass_through', row.tenantId, row.id),
+          ),
+      ],
       esm_class: ['int2', ({ row }) => row.raw?.esmClass ?? 0],
       data_coding: ['int2', ({ row }) => row.raw?.dataCoding],
       registered_delivery: ['int2', ({ row }) => row.registeredDelivery],
@@ -117,7 +127,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
   )
   return sql`
     insert into messages (id, tenant_id, source, partner, to_number, to_fingerprint, from_sender,
-      body, octets, esm_class, data_coding, registered_delivery, encoding, requested_encoding, segments,
+      body, octets, pass_through, esm_class, data_coding, registered_delivery, encoding, requested_encoding, segments,
       max_segments, traffic_class, client_reference, callback_url, country, status, carrier,
       attempt, failures, price_micros, price_currency, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,

@@ -1,9 +1,9 @@
 import { GatewayError } from '../core/errors.ts'
-import { decodeText } from '../encoding/data-coding.ts'
+import type { PassThrough } from '../core/pass-through.ts'
+import { decodeText, readDataCoding } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
-import { buildUdh, concatElement } from '../encoding/udh.ts'
 import type { MessageRequest } from '../messages/intake.ts'
-import type { RawContent } from '../messages/message.ts'
+import type { RawContent, RequestedEncoding } from '../messages/message.ts'
 import type { TellingPayload } from '../messages/telling.ts'
 import type { PduInput, SubmitSm } from '../smpp/pdu.ts'
 import { formatReceipt } from '../smpp/receipt-format.ts'
@@ -11,10 +11,14 @@ import type { MessageState } from '../smpp/receipt-state.ts'
 import { parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
 
-/** data_coding values whose octets are nothing but text; anything else passes through as it is. */
-const PLAIN_TEXT = new Set([0x00, 0x01, 0x03, 0x08])
+const DEFAULT_ALPHABET = 0x00
+const ASCII = 0x01
+const LATIN1 = 0x03
 const UCS2 = 0x08
 const UDH_INDICATOR = 0x40
+const HIGHEST_PRIORITY = 3
+/** Octets of one segment on the radio interface, 3GPP TS 23.040 section 9.2.3.24. */
+const RADIO_OCTETS = 140
 const TON_INTERNATIONAL = 1
 const TON_ALPHANUMERIC = 5
 const MAX_RAW_OCTETS = 254
@@ -25,16 +29,14 @@ const MAX_VALIDITY_SECONDS = 2_592_000
 /**
  * The request that a partner's submit_sm makes.
  *
- * Plain text is decoded, so that the carrier gets it in its own alphabet. Segments with a user data
- * header, binary and flash messages pass through octet by octet; SAR segments get the header that
- * says the same.
+ * What it says beside text and addresses goes with it, see {@link PassThrough}.
  *
  * @param now - what relative times count from
- * @throws {GatewayError} `send_at_invalid`, `validity_invalid`, `text_too_long`
+ * @throws {GatewayError} `send_at_invalid`, `validity_invalid`, `priority_invalid`, `text_too_long`
  */
 export function requestOf(pdu: SubmitSm, systemId: string, now: Date): MessageRequest {
   const sendAt = readSchedule(pdu.schedule_delivery_time, now)
-  const { text, raw } = contentOf(pdu)
+  const { text, raw, encoding, dataCoding } = contentOf(pdu)
   return {
     source: 'smpp',
     partner: systemId,
@@ -42,8 +44,9 @@ export function requestOf(pdu: SubmitSm, systemId: string, now: Date): MessageRe
     from: senderOf(pdu),
     text,
     raw,
+    passThrough: passThroughOf(pdu, dataCoding),
     registeredDelivery: pdu.registered_delivery,
-    encoding: pdu.data_coding === UCS2 ? 'ucs2' : 'auto',
+    encoding,
     trafficClass: 'transactional',
     maxSegments: null,
     clientReference: null,
@@ -75,36 +78,110 @@ function readValidity(text: string, now: Date, startAt: Date): number | null {
   throw new GatewayError('validity_invalid', `validity_period "${text}" ends before it begins`)
 }
 
-function contentOf(pdu: SubmitSm): { text: string; raw: RawContent | null } {
-  const dataCoding = pdu.data_coding
-  const payload = findTlv(pdu.tlvs, TlvTag.message_payload)
-  const octets = pdu.short_message.length > 0 || !payload ? pdu.short_message : payload
-  const { concat } = readUserData(pdu.esm_class, pdu.short_message, pdu.tlvs)
-  if (concat?.method === 'sar') {
-    const header = buildUdh([concatElement({ ...concat, method: 'udh16' })])
-    return rawContent(Buffer.concat([header, octets]), UDH_INDICATOR, dataCoding)
-  }
-  if (pdu.esm_class & UDH_INDICATOR || !PLAIN_TEXT.has(dataCoding)) {
-    return rawContent(Buffer.from(octets), pdu.esm_class, dataCoding)
-  }
+/** What a submit_sm carries, and how it is to go on. */
+interface SubmitContent {
+  readonly text: string
+  readonly raw: RawContent | null
+  readonly encoding: RequestedEncoding
+  /** For a text whose segments are to keep it; null: the one of its encoding. */
+  readonly dataCoding: number | null
+}
+
+/**
+ * Segments, binary octets and what fits one segment in an alphabet of its own go on as they came.
+ * Any other text is decoded: each carrier gets it in its alphabet, and split in its way.
+ */
+function contentOf(pdu: SubmitSm): SubmitContent {
+  const { esm_class: esmClass, data_coding: dataCoding } = pdu
+  const { octets, udh, concat } = readUserData(esmClass, pdu.short_message, pdu.tlvs)
+  if (udh) return rawContent(wholeOf(pdu), UDH_INDICATOR, dataCoding)
+  const { charset } = readDataCoding(dataCoding)
   const { text } = decodeText(octets, dataCoding)
-  return text === undefined
-    ? rawContent(Buffer.from(octets), pdu.esm_class, dataCoding)
-    : { text, raw: null }
+  if (text === undefined || concat) return rawContent(octets, 0, dataCoding)
+  if (dataCoding === DEFAULT_ALPHABET) return { ...WHOLE, text, encoding: 'auto' }
+  if (dataCoding === UCS2) return { ...WHOLE, text, encoding: 'ucs2' }
+  // A text with a message class, such as flash: split like any other, it keeps its class.
+  const isGsm = charset === 'gsm7' || charset === 'ucs2'
+  if (isGsm && !text.includes(UNREADABLE)) return { ...WHOLE, text, encoding: charset, dataCoding }
+  const isOneSegment = octets.length <= (isGsm ? MAX_RAW_OCTETS : RADIO_OCTETS)
+  if (isOneSegment) return rawContent(octets, 0, dataCoding, isTranscodable(dataCoding) ? text : '')
+  return { ...WHOLE, text, encoding: 'auto' }
+}
+
+/** What octets without a meaning are decoded to. */
+const UNREADABLE = '\ufffd'
+const WHOLE = { raw: null, dataCoding: null } as const
+
+/** Alphabets that a carrier's own can take the place of without loss. */
+function isTranscodable(dataCoding: number): boolean {
+  return dataCoding === ASCII || dataCoding === LATIN1
+}
+
+/** The octets with their user data header. */
+function wholeOf({ short_message: message, tlvs }: SubmitSm): Buffer {
+  return message.length > 0 ? message : (findTlv(tlvs, TlvTag.message_payload) ?? message)
 }
 
 function rawContent(
   octets: Buffer,
   esmClass: number,
   dataCoding: number,
-): { text: string; raw: RawContent } {
+  text = '',
+): SubmitContent {
   if (octets.length > MAX_RAW_OCTETS) {
     throw new GatewayError(
       'text_too_long',
       `${octets.length} octets cannot pass through in one segment: ${MAX_RAW_OCTETS} at most`,
     )
   }
-  return { text: '', raw: { octets, esmClass, dataCoding } }
+  const raw = { octets: Buffer.from(octets), esmClass, dataCoding }
+  return { text, raw, encoding: 'auto', dataCoding: null }
+}
+
+/** Parameters that say how the text came, or that belong to responses and receipts. */
+const NOT_PASSED = new Set<number>([
+  TlvTag.message_payload,
+  TlvTag.sar_msg_ref_num,
+  TlvTag.sar_total_segments,
+  TlvTag.sar_segment_seqnum,
+  TlvTag.sc_interface_version,
+  TlvTag.receipted_message_id,
+  TlvTag.message_state,
+  TlvTag.network_error_code,
+  TlvTag.delivery_failure_reason,
+  TlvTag.additional_status_info_text,
+  TlvTag.congestion_state,
+])
+
+/** What else it says; null where that is nothing. */
+function passThroughOf(pdu: SubmitSm, dataCoding: number | null): PassThrough | null {
+  if (pdu.priority_flag > HIGHEST_PRIORITY) {
+    throw new GatewayError(
+      'priority_invalid',
+      `priority_flag is ${pdu.priority_flag}: 0 to ${HIGHEST_PRIORITY}`,
+    )
+  }
+  const { concat } = readUserData(pdu.esm_class, pdu.short_message, pdu.tlvs)
+  const passThrough: PassThrough = {
+    serviceType: pdu.service_type,
+    protocolId: pdu.protocol_id,
+    priorityFlag: pdu.priority_flag,
+    esmClass: pdu.esm_class & ~UDH_INDICATOR,
+    dataCoding,
+    concat: concat
+      ? { reference: concat.reference, total: concat.total, sequence: concat.sequence }
+      : null,
+    tlvs: pdu.tlvs
+      .filter(({ tag }) => !NOT_PASSED.has(tag))
+      .map(({ tag, value }) => ({ tag, value: Buffer.from(value) })),
+  }
+  return isPlain(passThrough) ? null : passThrough
+}
+
+function isPlain(passThrough: PassThrough): boolean {
+  const { serviceType, protocolId, priorityFlag, esmClass, dataCoding, concat, tlvs } = passThrough
+  const isWhole = dataCoding === null && concat === null && tlvs.length === 0
+  return isWhole && serviceType === '' && protocolId + priorityFlag + esmClass === 0
 }
 
 function senderOf(pdu: SubmitSm): string {

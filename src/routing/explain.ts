@@ -18,6 +18,8 @@ export interface CandidateFacts {
   readonly score: number
   /** Whether the carrier could take a message at the moment of the decision. */
   readonly isUp: boolean
+  /** Whether it has the other segments of a long message that came one by one. */
+  readonly hasSiblings: boolean
   /** `converted`: the score is in the base currency; `nominal`: amounts were compared as they are. */
   readonly comparison: 'same' | 'converted' | 'nominal'
 }
@@ -44,6 +46,7 @@ export function explainCandidate(facts: CandidateFacts): string[] {
   if (facts.comparison === 'nominal') {
     reasons.push(`no conversion rate for ${currency}: its amounts are compared as they are`)
   }
+  if (facts.hasSiblings) reasons.push('has the other segments of this long message')
   if (!facts.isUp) reasons.push('not connected now: placed after the carriers that are')
   return reasons
 }

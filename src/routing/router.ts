@@ -18,6 +18,8 @@ export interface RouteRequest {
   /** Segments the text takes at a carrier, which depends on its alphabet; 0: it cannot be sent. */
   readonly segments: (carrier: string) => number
   readonly trafficClass: TrafficClass
+  /** The carrier that has the other segments of a long message that came one by one. */
+  readonly siblingCarrier?: string | undefined
   /** Carriers that have been tried. */
   readonly excluded?: ReadonlySet<string>
 }
@@ -67,8 +69,8 @@ const MIN_SUCCESS = 0.01
 /**
  * Ranks the carriers that may take a message.
  *
- * Carriers that are up come before those that are down, then the lower expected cost per delivered
- * message (price x segments / success), then the name. The decision depends on nothing but the
+ * Carriers that are up come before those that are down, then the one that has the other segments,
+ * then the lower expected cost per delivered message (price x segments / success), then the name. The decision depends on nothing but the
  * arguments and not on the order of the snapshot. An empty list of candidates is a result.
  */
 export function rank(request: RouteRequest, snapshot: RoutingSnapshot): RouteDecision {
@@ -81,8 +83,17 @@ export function rank(request: RouteRequest, snapshot: RoutingSnapshot): RouteDec
     else hits.push(hit)
   }
   const isMixed = hits.some(({ rate }) => rate.currency !== hits[0]?.rate.currency)
-  const candidates = hits.map((hit) => toCandidate(hit, isMixed, snapshot.ratesToBase))
-  candidates.sort((a, b) => Number(b.isUp) - Number(a.isUp) || a.score - b.score || byName(a, b))
+  const candidates = hits.map((hit) => ({
+    ...toCandidate(hit, isMixed, snapshot.ratesToBase),
+    hasSiblings: hit.carrier.name === request.siblingCarrier,
+  }))
+  candidates.sort(
+    (a, b) =>
+      Number(b.isUp) - Number(a.isUp) ||
+      Number(b.hasSiblings) - Number(a.hasSiblings) ||
+      a.score - b.score ||
+      byName(a, b),
+  )
   refused.sort(byName)
   return { candidates, refused }
 }
@@ -111,7 +122,7 @@ function toCandidate(
   { carrier, rate, segments }: Hit,
   isMixed: boolean,
   ratesToBase: Readonly<Record<string, number>> | undefined,
-): RouteCandidate {
+): Omit<RouteCandidate, 'hasSiblings'> {
   const priceMicros = rate.priceMicros * BigInt(segments)
   const { factor, comparison } = conversion(rate.currency, isMixed, ratesToBase)
   const success = boundedSuccess(carrier.success)

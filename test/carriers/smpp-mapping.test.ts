@@ -1,14 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Content, OutboundMessage } from '../../src/carriers/carrier.ts'
-import {
-  octetsOf,
-  outcomeOf,
-  planFor,
-  receiptOf,
-  submitSm,
-} from '../../src/carriers/smpp-mapping.ts'
+import { planFor, segmentsOf } from '../../src/carriers/segments.ts'
+import { outcomeOf, receiptOf, submitSm } from '../../src/carriers/smpp-mapping.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import type { CarrierConfig } from '../../src/config/schema.ts'
+import { PLAIN } from '../../src/core/pass-through.ts'
 import type { DeliverSm, SubmitSmResp } from '../../src/smpp/pdu.ts'
 import { parseReceipt } from '../../src/smpp/receipt.ts'
 
@@ -25,13 +21,23 @@ function config(more: Partial<CarrierConfig> = {}): CarrierConfig {
 }
 
 function content(text: string, more: Partial<Content> = {}): Content {
-  return { text, raw: null, requestedEncoding: 'auto', maxSegments: null, ...more }
+  return {
+    text,
+    raw: null,
+    passThrough: null,
+    requestedEncoding: 'auto',
+    maxSegments: null,
+    ...more,
+  }
 }
 
 function message(text: string, more: Partial<OutboundMessage> = {}): OutboundMessage {
   return {
     ...content(text),
     id: 'id',
+    partner: null,
+    from: 'ACME',
+    registeredDelivery: 0,
     to: '+447700900123',
     sender: { value: 'ACME', ton: 5, npi: 0 },
     expiresAt: later(600),
@@ -40,8 +46,8 @@ function message(text: string, more: Partial<OutboundMessage> = {}): OutboundMes
 }
 
 function pdusOf(settings: CarrierConfig, outbound: OutboundMessage) {
-  const planned = outbound.raw ? undefined : planFor(settings, outbound)
-  return octetsOf(outbound, planned, 7).map((segment, index) =>
+  const planned = planFor(settings, outbound)
+  return segmentsOf(settings, outbound, planned, 7).map((segment, index) =>
     submitSm(settings, outbound, segment, index + 1, NOW),
   )
 }
@@ -150,7 +156,7 @@ describe('submitSm', () => {
 
   it('says the same end in UTC whenever it is submitted', () => {
     const outbound = message('Hi', { expiresAt: later(600) })
-    const [segment] = octetsOf(outbound, planFor(config(), outbound), 0)
+    const [segment] = segmentsOf(config(), outbound, planFor(config(), outbound), 0)
     if (!segment) throw new Error('no segment')
     const settings = config({ validity: 'absolute' })
     for (const seconds of [0, 0.9, 17.3, 598]) {
@@ -160,14 +166,125 @@ describe('submitSm', () => {
     }
   })
 
-  it('passes octets through and keeps of their esm_class the header indicator only', () => {
+  it('passes octets through', () => {
     const octets = Buffer.from([5, 0, 3, 1, 2, 1, 0xff, 0])
-    const raw = { octets, esmClass: 0xc3, dataCoding: 0xf5 }
+    const raw = { octets, esmClass: 0x40, dataCoding: 0xf5 }
     expect(pdusOf(config(), message('', { raw }))).toEqual([
       expect.objectContaining({ esm_class: 0x40, data_coding: 0xf5, short_message: octets }),
     ])
-    const plain = { octets, esmClass: 0x03, dataCoding: 4 }
+    const plain = { octets, esmClass: 0, dataCoding: 4 }
     expect(pdusOf(config(), message('', { raw: plain }))[0]).toMatchObject({ esm_class: 0 })
+  })
+
+  it('tells the carrier what the partner said', () => {
+    const tlvs = [
+      { tag: 0x1401, value: Buffer.from('entity') },
+      { tag: 0x020b, value: Buffer.from([0x23, 0xf0]) },
+    ]
+    const passThrough = {
+      ...PLAIN,
+      serviceType: 'CMT',
+      protocolId: 0x41,
+      priorityFlag: 2,
+      esmClass: 0x83,
+      tlvs,
+    }
+    const outbound = message('a'.repeat(200), { passThrough, registeredDelivery: 0x1f })
+    for (const pdu of pdusOf(config(), outbound)) {
+      expect(pdu).toMatchObject({
+        service_type: 'CMT',
+        protocol_id: 0x41,
+        priority_flag: 2,
+        esm_class: 0xc3,
+        // Ours asks for final receipts; theirs adds intermediate ones and the handset's answers.
+        registered_delivery: 0x1d,
+        tlvs,
+      })
+    }
+    const [vendor] = pdusOf(config({ passTlvs: 'vendor' }), outbound)
+    expect(vendor).toMatchObject({ tlvs: [tlvs[0]] })
+    expect(pdusOf(config({ passTlvs: 'none' }), outbound)[0]).toMatchObject({ tlvs: [] })
+  })
+
+  it('sends its own reference where the carrier repeats it, not that of the partner', () => {
+    const theirs = { tag: 0x0204, value: Buffer.from([1, 2]) }
+    const outbound = message('Hi', { passThrough: { ...PLAIN, tlvs: [theirs] } })
+    expect(pdusOf(config(), outbound)[0]).toMatchObject({ tlvs: [theirs] })
+    const [pdu] = pdusOf(config({ userMessageReference: true }), outbound)
+    expect(pdu).toMatchObject({ tlvs: [{ tag: 0x0204 }] })
+    expect(pdu).not.toMatchObject({ tlvs: [theirs] })
+  })
+
+  it.each([
+    ['udh8', '05000307020148656c6c6f', 0x40, []],
+    ['udh16', '0608041207020148656c6c6f', 0x40, []],
+    ['payload', '0608041207020148656c6c6f', 0x40, []],
+    [
+      'sar',
+      '48656c6c6f',
+      0,
+      [
+        { tag: 0x020c, value: Buffer.from([0x12, 0x07]) },
+        { tag: 0x020e, value: Buffer.from([2]) },
+        { tag: 0x020f, value: Buffer.from([1]) },
+      ],
+    ],
+  ] as const)(
+    'a segment that came with SAR parameters leaves as %s',
+    (longMessages, hex, esm, tlvs) => {
+      const raw = { octets: Buffer.from('Hello'), esmClass: 0, dataCoding: 0 }
+      const concat = { reference: 0x1207, total: 2, sequence: 1 }
+      const outbound = message('', { raw, passThrough: { ...PLAIN, concat } })
+      expect(pdusOf(config({ longMessages }), outbound)).toEqual([
+        expect.objectContaining({ esm_class: esm, short_message: Buffer.from(hex, 'hex'), tlvs }),
+      ])
+    },
+  )
+
+  it.each([
+    ['gsm7', '05000301020102'],
+    ['latin1', '05000301020124'],
+    ['ascii', '05000301020124'],
+  ] as const)(
+    'septets of a segment are told in the default alphabet %s',
+    (defaultAlphabet, hex) => {
+      const raw = { octets: Buffer.from('05000301020102', 'hex'), esmClass: 0x40, dataCoding: 0 }
+      expect(pdusOf(config({ defaultAlphabet }), message('', { raw }))[0]).toMatchObject({
+        short_message: Buffer.from(hex, 'hex'),
+        esm_class: 0x40,
+      })
+    },
+  )
+
+  it('packs the septets of a segment behind its header', () => {
+    const raw = { octets: Buffer.from('0500030102016869', 'hex'), esmClass: 0x40, dataCoding: 0 }
+    expect(
+      pdusOf(config({ defaultAlphabet: 'gsm7-packed' }), message('', { raw }))[0],
+    ).toMatchObject({ short_message: Buffer.from('050003010201d069', 'hex') })
+  })
+
+  it('splits a flash text, and every segment keeps its class', () => {
+    const passThrough = { ...PLAIN, dataCoding: 0xf0 }
+    const outbound = message('@'.repeat(161), { passThrough, requestedEncoding: 'gsm7' })
+    const pdus = pdusOf(config({ defaultAlphabet: 'latin1' }), outbound)
+    expect(pdus).toHaveLength(2)
+    for (const pdu of pdus) expect(pdu).toMatchObject({ data_coding: 0xf0, esm_class: 0x40 })
+    expect((pdus[1] as { short_message: Buffer }).short_message.subarray(6)).toEqual(
+      Buffer.alloc(8),
+    )
+  })
+
+  it('transcodes Latin-1 only where the carrier is set so', () => {
+    const raw = { octets: Buffer.from('é', 'latin1'), esmClass: 0, dataCoding: 3 }
+    const outbound = message('é', { raw })
+    expect(pdusOf(config(), outbound)[0]).toMatchObject({
+      data_coding: 3,
+      short_message: raw.octets,
+    })
+    expect(pdusOf(config({ transcode: true }), outbound)[0]).toMatchObject({
+      data_coding: 0,
+      short_message: Buffer.from([5]),
+    })
   })
 })
 
@@ -179,9 +296,10 @@ describe('planFor', () => {
       plan: { encoding: 'ucs2' },
       replacements: [],
     })
-    const { plan, replacements } = planFor(config({ transliterate: true }), content(curly))
-    expect(plan).toMatchObject({ encoding: 'gsm7', text: '"Hi" - it\'s' })
-    expect(replacements).toEqual(expect.arrayContaining([{ from: '’', to: "'", count: 1 }]))
+    expect(planFor(config({ transliterate: true }), content(curly))).toMatchObject({
+      plan: { encoding: 'gsm7', text: '"Hi" - it\'s' },
+      replacements: expect.arrayContaining([{ from: '’', to: "'", count: 1 }]),
+    })
   })
 
   it('refuses more segments than the sender pays for', () => {

@@ -110,6 +110,8 @@ describe('a good configuration', () => {
         messageIdProfile: 'exact',
         receiptHeuristic: false,
         transliterate: false,
+        transcode: false,
+        passTlvs: 'all',
         registeredDelivery: 1,
         validity: 'relative',
         validitySeconds: undefined,

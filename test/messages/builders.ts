@@ -42,6 +42,7 @@ export function testMessage(more: Partial<Message> = {}): Message {
     from: 'ACME',
     text: 'Hello',
     raw: null,
+    passThrough: null,
     registeredDelivery: 0,
     encoding: 'gsm7',
     requestedEncoding: 'auto',

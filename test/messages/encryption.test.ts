@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { messageOf } from '../../src/core/errors.ts'
+import { PLAIN } from '../../src/core/pass-through.ts'
 import { Archive } from '../../src/messages/archive.ts'
 import { IdempotencyKeys, type KeyedCall } from '../../src/messages/idempotency.ts'
 import type { KeptEntry, ReceiptEntry } from '../../src/messages/journal.ts'
@@ -97,7 +98,9 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
     const { store } = journal
     const message = partnerMessage({ text: TEXT, to: NUMBER })
     const raw = { octets: OCTETS, esmClass: 0, dataCoding: 4 }
-    const passedOn = testMessage({ text: '', raw, to: NUMBER })
+    const tlvs = [{ tag: 0x0381, value: Buffer.from(NUMBER) }]
+    const passThrough = { ...PLAIN, tlvs }
+    const passedOn = testMessage({ text: '', raw, passThrough, to: NUMBER })
     await journal.write(accepted(message), submitting(message), accepted(passedOn))
     await journal.write(moved(message, 'sent', { answers: ids('id-1') }))
     await journal.write(receipt('id-1', 'DELIVERED', { rawText: `id:id-1 text:${TEXT}` }))
@@ -199,7 +202,12 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
     const loaded = await loadMessages(store, [message.id, passedOn.id])
     expect(loaded.map((stored) => stored.message)).toMatchObject([
       { to: NUMBER, text: TEXT, raw: null },
-      { to: NUMBER, text: '', raw: { octets: OCTETS, dataCoding: 4 } },
+      {
+        to: NUMBER,
+        text: '',
+        raw: { octets: OCTETS, dataCoding: 4 },
+        passThrough: { tlvs: [{ tag: 0x0381, value: Buffer.from(NUMBER) }] },
+      },
     ])
     const archive = new Archive(store, journal.live, journal.tables)
     expect(await archive.find(TENANT, message.id)).toMatchObject({
@@ -312,7 +320,7 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
       expect(loaded.map((stored) => stored.message)).toMatchObject([
         { to: NUMBER, text: TEXT },
         { to: NUMBER, text: TEXT },
-        { to: NUMBER, raw: { octets: OCTETS } },
+        { to: NUMBER, raw: { octets: OCTETS }, passThrough: { tlvs: [{ tag: 0x0381 }] } },
       ])
       const [telling] = await readDue(under(SECOND), 'partner:acme', new Date(), 10)
       expect(telling?.payload).toMatchObject({ to: NUMBER })
@@ -341,7 +349,7 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
         body: TEXT,
       })
       expect(await loadMessages(plain, [passedOn?.id as string])).toMatchObject([
-        { message: { raw: { octets: OCTETS } } },
+        { message: { raw: { octets: OCTETS }, passThrough: { tlvs: [{ tag: 0x0381 }] } } },
       ])
     })
 

@@ -141,6 +141,7 @@ export function request(more: Partial<MessageRequest> = {}): MessageRequest {
     from: 'ACME',
     text: 'Hello',
     raw: null,
+    passThrough: null,
     registeredDelivery: 0,
     encoding: 'auto',
     trafficClass: 'transactional',

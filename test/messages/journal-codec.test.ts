@@ -35,6 +35,22 @@ const message: fc.Arbitrary<Message> = fc
         dataCoding: small,
       }),
     ),
+    passThrough: fc.option(
+      fc.record({
+        serviceType: text,
+        protocolId: small,
+        priorityFlag: small,
+        esmClass: small,
+        dataCoding: fc.option(small),
+        concat: fc.option(fc.record({ reference: small, total: small, sequence: small })),
+        tlvs: fc.array(
+          fc.record({
+            tag: small,
+            value: fc.uint8Array().map((octets) => Buffer.from(octets)),
+          }),
+        ),
+      }),
+    ),
     registeredDelivery: small,
     encoding: text,
     requestedEncoding: fc.constantFrom('auto', 'gsm7', 'ucs2'),

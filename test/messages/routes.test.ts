@@ -19,7 +19,13 @@ function routesOf(...carriers: readonly FakeCarrier[]): Routes {
 function question(text = 'Hello') {
   const parsed = parseNumber('+447700900123')
   if (!parsed.ok) throw new Error(parsed.reason)
-  const content = { text, raw: null, requestedEncoding: 'auto', maxSegments: null } as const
+  const content = {
+    text,
+    raw: null,
+    passThrough: null,
+    requestedEncoding: 'auto',
+    maxSegments: null,
+  } as const
   return { number: parsed.number, content, trafficClass: 'transactional' } as const
 }
 

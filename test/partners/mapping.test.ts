@@ -14,6 +14,7 @@ describe('requestOf', () => {
       from: 'ACME',
       text: 'hello',
       raw: null,
+      passThrough: null,
       registeredDelivery: 1,
       encoding: 'auto',
       trafficClass: 'transactional',
@@ -26,23 +27,51 @@ describe('requestOf', () => {
   })
 
   test.each([
-    ['the default alphabet with its extension', 0, '1b65', '€'],
-    ['ASCII', 1, '5b7e5d', '[~]'],
-    ['Latin-1', 3, 'e9e8', 'éè'],
-    ['UCS-2', 8, '4f60d83dde00', '你😀'],
-  ])('%s is decoded', (_what, data_coding, hex, text) => {
+    ['the default alphabet with its extension', 0, '1b65', '€', 'auto'],
+    ['UCS-2', 8, '4f60d83dde00', '你😀', 'ucs2'],
+  ])('%s is decoded', (_what, data_coding, hex, text, encoding) => {
     const short_message = Buffer.from(hex, 'hex')
     expect(requestOf({ ...SUBMIT, data_coding, short_message }, 'p', NOW)).toMatchObject({
       text,
       raw: null,
-      encoding: data_coding === 8 ? 'ucs2' : 'auto',
+      passThrough: null,
+      encoding,
     })
+  })
+
+  test.each([
+    ['ASCII', 1, '5b7e5d', '[~]'],
+    ['Latin-1', 3, 'e9e8', 'éè'],
+  ])('%s keeps its octets, and its text is known', (_what, dataCoding, hex, text) => {
+    const short_message = Buffer.from(hex, 'hex')
+    expect(
+      requestOf({ ...SUBMIT, data_coding: dataCoding, short_message }, 'p', NOW),
+    ).toMatchObject({ text, raw: { octets: short_message, dataCoding }, encoding: 'auto' })
+  })
+
+  test('Latin-1 of more than one segment is a text like any other', () => {
+    const short_message = Buffer.alloc(141, 0xe9)
+    expect(requestOf({ ...SUBMIT, data_coding: 3, short_message }, 'p', NOW)).toMatchObject({
+      text: 'é'.repeat(141),
+      raw: null,
+    })
+  })
+
+  test.each([
+    ['GSM-7', 0x10, '6805', 'hé', 'gsm7'],
+    ['GSM-7', 0xf0, '1b65', '€', 'gsm7'],
+    ['UCS-2', 0x18, '4f60', '你', 'ucs2'],
+  ])('flash in %s is a text that keeps its class', (_what, dataCoding, hex, text, encoding) => {
+    const short_message = Buffer.from(hex, 'hex')
+    expect(
+      requestOf({ ...SUBMIT, data_coding: dataCoding, short_message }, 'p', NOW),
+    ).toMatchObject({ text, raw: null, encoding, passThrough: { dataCoding } })
   })
 
   test.each([
     ['a segment with a header', { esm_class: 0x40, data_coding: 0 }],
     ['binary', { esm_class: 0, data_coding: 4 }],
-    ['a flash message', { esm_class: 0, data_coding: 0x10 }],
+    ['a flash message with octets that are no septets', { esm_class: 0, data_coding: 0x10 }],
     ['a class of its own', { esm_class: 0, data_coding: 0xf5 }],
   ])('%s passes through octet by octet', (_what, fields) => {
     const short_message = Buffer.from('0500032a0201c1c2', 'hex')
@@ -52,23 +81,58 @@ describe('requestOf', () => {
     })
   })
 
+  test('what it says beside the text goes with it', () => {
+    const vendor = { tag: 0x1400, value: Buffer.from('dlt') }
+    const port = { tag: 0x020b, value: Buffer.from([0, 80]) }
+    const payload = { tag: 0x0424, value: Buffer.from('long text') }
+    const pdu = {
+      ...SUBMIT,
+      service_type: 'CMT',
+      esm_class: 0x83,
+      protocol_id: 0x40,
+      priority_flag: 3,
+      short_message: Buffer.alloc(0),
+      tlvs: [vendor, payload, port],
+    }
+    expect(requestOf(pdu, 'p', NOW)).toMatchObject({
+      text: 'long text',
+      raw: null,
+      passThrough: {
+        serviceType: 'CMT',
+        esmClass: 0x83,
+        protocolId: 0x40,
+        priorityFlag: 3,
+        dataCoding: null,
+        concat: null,
+        tlvs: [vendor, port],
+      },
+    })
+  })
+
+  test('a segment knows its place, whichever way it says it', () => {
+    const short_message = Buffer.from('05000312050261', 'hex')
+    expect(
+      requestOf({ ...SUBMIT, esm_class: 0x43, short_message }, 'p', NOW).passThrough,
+    ).toMatchObject({ esmClass: 0x03, concat: { reference: 0x12, total: 5, sequence: 2 } })
+  })
+
   test('message_payload stands in for an empty short_message', () => {
     const tlvs = [{ tag: 0x0424, value: Buffer.from('x'.repeat(300)) }]
     const request = requestOf({ ...SUBMIT, short_message: Buffer.alloc(0), tlvs }, 'p', NOW)
     expect(request.text).toBe('x'.repeat(300))
   })
 
-  test('SAR parameters become the header that says the same', () => {
+  test('a segment with SAR parameters is told by its place', () => {
     const tlvs = [
       { tag: 0x020c, value: Buffer.from([0x12, 0x34]) },
       { tag: 0x020e, value: Buffer.from([3]) },
       { tag: 0x020f, value: Buffer.from([2]) },
     ]
-    const { raw } = requestOf({ ...SUBMIT, tlvs }, 'p', NOW)
-    expect(raw?.esmClass).toBe(0x40)
-    expect(raw?.octets.toString('hex')).toBe(
-      `06080412340302${Buffer.from('hello').toString('hex')}`,
-    )
+    expect(requestOf({ ...SUBMIT, tlvs }, 'p', NOW)).toMatchObject({
+      text: '',
+      raw: { octets: Buffer.from('hello'), esmClass: 0, dataCoding: 0 },
+      passThrough: { concat: { reference: 0x1234, total: 3, sequence: 2 }, tlvs: [] },
+    })
   })
 
   test('a sender of type international gets its plus', () => {
@@ -103,6 +167,7 @@ describe('requestOf', () => {
   test.each([
     ['send_at_invalid', { schedule_delivery_time: 'tomorrow' }],
     ['send_at_invalid', { schedule_delivery_time: '261331000000000+' }],
+    ['priority_invalid', { priority_flag: 4 }],
     ['validity_invalid', { validity_period: '0' }],
     ['validity_invalid', { validity_period: '261130235959000+' }],
     ['validity_invalid', { validity_period: '000000000000000R' }],

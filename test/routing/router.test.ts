@@ -59,6 +59,7 @@ describe('rank', () => {
         success: 0.98,
         score: 40_000 / 0.98,
         isUp: true,
+        hasSiblings: false,
         comparison: 'same',
       },
       expect.objectContaining({ carrier: 'cheap', score: 60_000 }),

@@ -333,6 +333,7 @@ function requestFor(to: string, body: z.infer<typeof schema.createMessage>): Mes
     from: body.from,
     text: body.text,
     raw: null,
+    passThrough: null,
     registeredDelivery: 0,
     encoding: body.encoding,
     trafficClass: body.traffic_class,

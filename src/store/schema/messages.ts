@@ -27,14 +27,16 @@ export const messages = pgTable(
     source: text().notNull(),
     /** The partner account that submitted it over SMPP. */
     partner: text(),
-    /** This, `body` and `octets` are sealed where encryption is on, see `messages/sealing.ts`. */
+    /** This, `body`, `octets` and `pass_through` are sealed where encryption is on, see `messages/sealing.ts`. */
     to_number: text().notNull(),
     /** What a sealed number is found by; null where the number is in the clear. */
     to_fingerprint: text(),
     from_sender: text().notNull(),
     body: text().notNull(),
-    /** Set when a partner's octets pass through as they are; then `body` is empty. */
+    /** Set when a partner's octets pass through as they are; `body` then says the same, or nothing. */
     octets: bytea(),
+    /** What else a partner's submit said, see `messages/pass-through.ts`. */
+    pass_through: text(),
     /** When text and octets were erased, the record staying; null: they are there. */
     body_erased_at: timestamp({ withTimezone: true }),
     esm_class: smallint().notNull().default(0),

@@ -1,0 +1,139 @@
+import type { CarrierConfig } from '../config/schema.ts'
+import type { SegmentPlace } from '../core/pass-through.ts'
+import { decodeText, encodeText, readDataCoding } from '../encoding/data-coding.ts'
+import { EncodingError } from '../encoding/errors.ts'
+import { encodeSegments, planText, type SegmentTlv, type TextPlan } from '../encoding/segment.ts'
+import { replaceTypography } from '../encoding/typography.ts'
+import { buildUdh, concatElement, parseUdh } from '../encoding/udh.ts'
+import { intTlv } from '../smpp/tlv.ts'
+import type { Content, Replacement } from './carrier.ts'
+
+/** A text laid out for one carrier. */
+export interface PlannedText {
+  readonly plan: TextPlan
+  readonly replacements: readonly Replacement[]
+}
+
+/** What one submit_sm carries. */
+export interface SegmentFields {
+  /** All of the field, the UDH indicator included. */
+  readonly esmClass: number
+  readonly dataCoding: number
+  readonly shortMessage: Buffer
+  readonly tlvs: readonly SegmentTlv[]
+}
+
+const UDH_INDICATOR = 0x40
+
+/**
+ * Lays a text out as the carrier takes it, its alphabet, its way with long texts; undefined for
+ * octets that pass through.
+ *
+ * @throws {EncodingError} when the text is too long or has characters the encoding lacks
+ */
+export function planFor(config: CarrierConfig, content: Content): PlannedText | undefined {
+  if (content.raw && !isTranscoded(config, content)) return undefined
+  const { text, replacements } = config.transliterate
+    ? replaceTypography(content.text)
+    : { text: content.text, replacements: [] }
+  const plan = planText(text, {
+    encoding: content.requestedEncoding,
+    longMessages: config.longMessages,
+    defaultAlphabet: alphabetFor(config, content),
+    maxSegments: content.maxSegments ?? undefined,
+  })
+  return { plan, replacements }
+}
+
+/** Only data_coding 0 has the carrier's alphabet: septets of a message class are septets. */
+function alphabetFor({ defaultAlphabet }: CarrierConfig, { passThrough }: Content) {
+  const dataCoding = passThrough?.dataCoding ?? 0
+  if (dataCoding === 0 || defaultAlphabet === 'gsm7-packed') return defaultAlphabet
+  return 'gsm7'
+}
+
+/** Octets whose text is known go as a text to a carrier that takes no other alphabet than its own. */
+function isTranscoded(config: CarrierConfig, { text }: Content): boolean {
+  return config.transcode && text !== ''
+}
+
+/**
+ * The segments of a content, one element for each PDU.
+ *
+ * @param planned - what {@link planFor} gave
+ * @param reference - for segments that we make, see `encodeSegments`
+ */
+export function segmentsOf(
+  config: CarrierConfig,
+  content: Content,
+  planned: PlannedText | undefined,
+  reference: number,
+): readonly SegmentFields[] {
+  const { raw, passThrough } = content
+  const esmClass = passThrough?.esmClass ?? 0
+  if (planned) {
+    return encodeSegments(planned.plan, reference).map((segment) => ({
+      ...segment,
+      esmClass: segment.esmClass | esmClass,
+      dataCoding: passThrough?.dataCoding ?? segment.dataCoding,
+    }))
+  }
+  if (!raw) return []
+  const hasHeader = (raw.esmClass & UDH_INDICATOR) !== 0
+  const marked =
+    passThrough?.concat && !hasHeader
+      ? withPlace(config, raw.octets, passThrough.concat)
+      : { octets: raw.octets, udhIndicator: raw.esmClass & UDH_INDICATOR, tlvs: [] }
+  return [
+    {
+      esmClass: marked.udhIndicator | esmClass,
+      dataCoding: raw.dataCoding,
+      shortMessage: inAlphabetOf(config, raw.dataCoding, marked),
+      tlvs: marked.tlvs,
+    },
+  ]
+}
+
+interface MarkedOctets {
+  readonly octets: Buffer
+  readonly udhIndicator: number
+  readonly tlvs: readonly SegmentTlv[]
+}
+
+/** A segment that came without a header says its place in the carrier's way. */
+function withPlace(config: CarrierConfig, octets: Buffer, place: SegmentPlace): MarkedOctets {
+  const { reference, total, sequence } = place
+  if (config.longMessages === 'sar') {
+    const tlvs = [
+      intTlv('sar_msg_ref_num', reference),
+      intTlv('sar_total_segments', total),
+      intTlv('sar_segment_seqnum', sequence),
+    ]
+    return { octets, udhIndicator: 0, tlvs }
+  }
+  // A payload is a whole message, and this is a part of one.
+  const method = config.longMessages === 'udh8' ? 'udh8' : 'udh16'
+  const header = buildUdh([concatElement({ ...place, method })])
+  return { octets: Buffer.concat([header, octets]), udhIndicator: UDH_INDICATOR, tlvs: [] }
+}
+
+/** Octets that pass through with data_coding 0 are septets: elsewhere 0 means something else. */
+function inAlphabetOf(
+  { defaultAlphabet }: CarrierConfig,
+  dataCoding: number,
+  { octets, udhIndicator }: MarkedOctets,
+): Buffer {
+  const isPacked = defaultAlphabet === 'gsm7-packed'
+  const isText = isPacked ? readDataCoding(dataCoding).charset === 'gsm7' : dataCoding === 0
+  if (defaultAlphabet === 'gsm7' || !isText) return octets
+  const udh = udhIndicator === 0 ? undefined : parseUdh(octets)
+  const header = octets.subarray(0, udh?.octets ?? 0)
+  const { text = '' } = decodeText(octets.subarray(header.length), dataCoding, { udh })
+  try {
+    return Buffer.concat([header, encodeText(text, dataCoding, { defaultAlphabet, udh })])
+  } catch (error) {
+    // A character that the carrier's alphabet lacks: the octets as they came are the better guess.
+    if (error instanceof EncodingError) return octets
+    throw error
+  }
+}
