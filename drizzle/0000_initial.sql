@@ -49,6 +49,35 @@ CREATE TABLE "idempotency_keys" (
 	CONSTRAINT "idempotency_keys_tenant_id_scope_key_pk" PRIMARY KEY("tenant_id","scope","key")
 );
 --> statement-breakpoint
+CREATE TABLE "inbound_messages" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"tenant_id" uuid,
+	"partner" text,
+	"carrier" text NOT NULL,
+	"from_number" text NOT NULL,
+	"from_fingerprint" text,
+	"to_number" text NOT NULL,
+	"body" text NOT NULL,
+	"encoding" text NOT NULL,
+	"keyword" text,
+	"parts" smallint NOT NULL,
+	"total_parts" smallint NOT NULL,
+	"pdus" text NOT NULL,
+	"received_at" timestamp with time zone NOT NULL,
+	"body_erased_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "inbound_parts" (
+	"group_id" uuid NOT NULL,
+	"sequence" smallint NOT NULL,
+	"group_key" text NOT NULL,
+	"total" smallint NOT NULL,
+	"part" text NOT NULL,
+	"received_at" timestamp with time zone NOT NULL,
+	"done_at" timestamp with time zone,
+	CONSTRAINT "inbound_parts_group_id_sequence_pk" PRIMARY KEY("group_id","sequence")
+);
+--> statement-breakpoint
 CREATE TABLE "journal" (
 	"node" text NOT NULL,
 	"seq" bigint NOT NULL,
@@ -176,6 +205,11 @@ ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tena
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
 CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE is_uncertain;--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "inbound_messages_by_tenant" ON "inbound_messages" USING btree ("tenant_id","id");--> statement-breakpoint
+CREATE INDEX "inbound_messages_by_age" ON "inbound_messages" USING btree ("tenant_id","received_at");--> statement-breakpoint
+CREATE INDEX "inbound_parts_by_key" ON "inbound_parts" USING btree ("group_key");--> statement-breakpoint
+CREATE INDEX "inbound_parts_waiting" ON "inbound_parts" USING btree ("received_at") WHERE done_at is null;--> statement-breakpoint
+CREATE INDEX "inbound_parts_done" ON "inbound_parts" USING btree ("done_at") WHERE done_at is not null;--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint
 CREATE INDEX "messages_backlog" ON "messages" USING btree ("carrier","traffic_class","tenant_id","id") WHERE status = 'queued' and lease_node is null and due_at is null;--> statement-breakpoint

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
+import type { InboundConfig } from './config/inbound.ts'
 import { completeCarrier } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
@@ -12,6 +13,10 @@ import type { Logger } from './core/logger.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { createApp } from './http/app.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
+import { InboundArchive } from './inbound/inbound-archive.ts'
+import type { InboundMessage } from './inbound/inbound-message.ts'
+import { type InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
+import { Inbox } from './inbound/inbox.ts'
 import { Archive } from './messages/archive.ts'
 import { Cancellation } from './messages/cancellation.ts'
 import { DeadLetters } from './messages/dead-letters.ts'
@@ -200,12 +205,25 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         logger,
         events: {
           onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock())),
+          onInbound: (part) => inbox.take(part),
           onWrite: (written) => marks?.mark(written),
           onCapacityChange: (name) => dispatcher.onCapacityChange(name),
         },
       }),
     ]),
   )
+  const inbox = new Inbox({
+    store,
+    routes: new InboundRoutes(inboundRoutes(config.inbound, access)),
+    recipientsFor: inboundRecipients,
+    onReceived: (messages, tellings) => {
+      for (const { carrier, tenantId } of messages) metrics.inbound(carrier, tenantId !== null)
+      teller.offer(tellings)
+    },
+    reassemblySeconds: config.inbound.reassemblySeconds,
+    logger,
+    clock,
+  })
   const routes = new Routes(
     carrierConfigs.flatMap(({ name, rates }) => {
       const carrier = carriers.get(name)
@@ -289,6 +307,14 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     return [...hooks, { recipient: partnerRecipient(message.partner ?? ''), url: null }]
   }
 
+  function inboundRecipients({ tenantId, partner }: InboundMessage): readonly TellingRecipient[] {
+    if (tenantId === null) return NOBODY
+    const hooks = endpoints.recipientsFor(tenantId, 'message.received', null)
+    return partner === null
+      ? hooks
+      : [...hooks, { recipient: partnerRecipient(partner), url: null }]
+  }
+
   metrics.observe({
     queueLengths: () => dispatcher.queueLengths(),
     binds: () =>
@@ -304,6 +330,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const app = createApp({
     intake,
     archive: new Archive(store, live, tables),
+    inbound: new InboundArchive(store),
     keys,
     cancellation,
     replacement,
@@ -332,6 +359,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   opened.push(() => http.close())
   await partners.start()
   for (const carrier of carriers.values()) carrier.start()
+  inbox.start()
   sweeper.start()
   retention.start()
   upkeep?.start()
@@ -348,6 +376,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
     await dispatcher.stop(DRAIN_MS)
     await Promise.all([...carriers.values()].map((carrier) => carrier.close(UNBIND_MS)))
+    await inbox.close()
     await dispatcher.drained()
     await sweeper.close()
     await queries.close()
@@ -376,6 +405,13 @@ function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {
   return startSandbox({
     stateDir: join(config.dataDir, 'sandbox'),
     log: { info: logger.debug, warn: logger.warn },
+  })
+}
+
+function inboundRoutes({ routes }: InboundConfig, access: Access): InboundRoute[] {
+  return routes.flatMap(({ to = null, keyword = null, carrier = null, tenant, partner = null }) => {
+    const owner = access.tenantNamed(tenant)
+    return owner ? [{ to, keyword, carrier, tenantId: owner.id, partner }] : []
   })
 }
 

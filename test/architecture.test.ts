@@ -18,9 +18,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // have to be copied field by field.
   carriers: ['config', 'core', 'encoding', 'smpp'],
   messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'store'],
+  inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
-  http: ['core', 'accounts', 'routing', 'messages', 'webhooks', 'telemetry'],
+  http: ['core', 'accounts', 'inbound', 'routing', 'messages', 'webhooks', 'telemetry'],
   sandbox: ['encoding', 'smpp'],
 }
 

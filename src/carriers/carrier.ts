@@ -154,6 +154,25 @@ export interface CarrierReceipt {
   readonly about?: ReceiptAbout | null | undefined
 }
 
+/** A deliver_sm or data_sm that is no receipt: a message of a handset, or one part of it. */
+export interface InboundPart {
+  readonly carrier: string
+  /** Who sent it: a number of type international with `+`, anything else as it came. */
+  readonly from: string
+  /** The number or short code that it was sent to, in the same form. */
+  readonly to: string
+  readonly serviceType: string
+  readonly protocolId: number
+  readonly priorityFlag: number
+  /** All of the field: type, header, reply path. */
+  readonly esmClass: number
+  readonly dataCoding: number
+  /** With the user data header; data_coding 0 is septets, one in each octet. */
+  readonly octets: Buffer
+  /** As they came, but for those that held the octets. */
+  readonly tlvs: readonly { readonly tag: number; readonly value: Buffer }[]
+}
+
 /** How one connection to a carrier stands. */
 export interface BindStatus {
   readonly bind: string
@@ -193,6 +212,8 @@ export interface Carrier {
 export interface CarrierEvents {
   /** Resolves when the receipt is durable; only then is the carrier told so. */
   onReceipt(receipt: CarrierReceipt): Promise<void>
+  /** Resolves when the message, or its part, is durable; only then is the carrier told so. */
+  onInbound(part: InboundPart): Promise<void>
   /** Segments are about to be written: from now on the carrier may have them. */
   onWrite?(marks: readonly SubmitMark[]): void
   /** A connection came or went: there may be more, or less, capacity. */

@@ -1,10 +1,9 @@
 import type { CarrierConfig } from '../config/schema.ts'
 import type { SegmentPlace } from '../core/pass-through.ts'
-import { decodeText, encodeText, readDataCoding } from '../encoding/data-coding.ts'
-import { EncodingError } from '../encoding/errors.ts'
+import { recode } from '../encoding/recode.ts'
 import { encodeSegments, planText, type SegmentTlv, type TextPlan } from '../encoding/segment.ts'
 import { replaceTypography } from '../encoding/typography.ts'
-import { buildUdh, concatElement, parseUdh } from '../encoding/udh.ts'
+import { buildUdh, concatElement } from '../encoding/udh.ts'
 import { intTlv } from '../smpp/tlv.ts'
 import type { Content, Replacement } from './carrier.ts'
 
@@ -83,20 +82,23 @@ export function segmentsOf(
   const marked =
     passThrough?.concat && !hasHeader
       ? withPlace(config, raw.octets, passThrough.concat)
-      : { octets: raw.octets, udhIndicator: raw.esmClass & UDH_INDICATOR, tlvs: [] }
+      : { esmClass: raw.esmClass & UDH_INDICATOR, octets: raw.octets, tlvs: [] }
+  const { dataCoding } = raw
   return [
     {
-      esmClass: marked.udhIndicator | esmClass,
-      dataCoding: raw.dataCoding,
-      shortMessage: inAlphabetOf(config, raw.dataCoding, marked),
+      esmClass: marked.esmClass | esmClass,
+      dataCoding,
+      // What passes through with data_coding 0 is septets: elsewhere 0 means something else.
+      shortMessage: recode({ ...marked, dataCoding }, 'gsm7', config.defaultAlphabet),
       tlvs: marked.tlvs,
     },
   ]
 }
 
 interface MarkedOctets {
+  /** The UDH indicator, or 0. */
+  readonly esmClass: number
   readonly octets: Buffer
-  readonly udhIndicator: number
   readonly tlvs: readonly SegmentTlv[]
 }
 
@@ -109,31 +111,10 @@ function withPlace(config: CarrierConfig, octets: Buffer, place: SegmentPlace): 
       intTlv('sar_total_segments', total),
       intTlv('sar_segment_seqnum', sequence),
     ]
-    return { octets, udhIndicator: 0, tlvs }
+    return { esmClass: 0, octets, tlvs }
   }
   // A payload is a whole message, and this is a part of one.
   const method = config.longMessages === 'udh8' ? 'udh8' : 'udh16'
   const header = buildUdh([concatElement({ ...place, method })])
-  return { octets: Buffer.concat([header, octets]), udhIndicator: UDH_INDICATOR, tlvs: [] }
-}
-
-/** Octets that pass through with data_coding 0 are septets: elsewhere 0 means something else. */
-function inAlphabetOf(
-  { defaultAlphabet }: CarrierConfig,
-  dataCoding: number,
-  { octets, udhIndicator }: MarkedOctets,
-): Buffer {
-  const isPacked = defaultAlphabet === 'gsm7-packed'
-  const isText = isPacked ? readDataCoding(dataCoding).charset === 'gsm7' : dataCoding === 0
-  if (defaultAlphabet === 'gsm7' || !isText) return octets
-  const udh = udhIndicator === 0 ? undefined : parseUdh(octets)
-  const header = octets.subarray(0, udh?.octets ?? 0)
-  const { text = '' } = decodeText(octets.subarray(header.length), dataCoding, { udh })
-  try {
-    return Buffer.concat([header, encodeText(text, dataCoding, { defaultAlphabet, udh })])
-  } catch (error) {
-    // A character that the carrier's alphabet lacks: the octets as they came are the better guess.
-    if (error instanceof EncodingError) return octets
-    throw error
-  }
+  return { esmClass: UDH_INDICATOR, octets: Buffer.concat([header, octets]), tlvs: [] }
 }

@@ -8,7 +8,7 @@ import type { ReferenceCounter } from '../encoding/reference.ts'
 import { SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
-import { deliveryKind, parseReceipt } from '../smpp/receipt.ts'
+import { parseReceipt } from '../smpp/receipt.ts'
 import type { Session, SessionReply } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import type {
@@ -26,6 +26,7 @@ import type {
   SubmitMark,
   SubmittedSegment,
 } from './carrier.ts'
+import { inboundPartOf } from './inbound-mapping.ts'
 import { planFor, segmentsOf } from './segments.ts'
 import {
   cancelSm,
@@ -263,19 +264,17 @@ export class SmppCarrier implements Carrier {
 
   async #onDelivery(pdu: DeliverSm | DataSm): Promise<SessionReply> {
     const receipt = parseReceipt(pdu, { heuristic: this.#config.receiptHeuristic })
-    if (!receipt) {
-      const kind = deliveryKind(pdu.esm_class)
-      this.#logger.warn({ carrier: this.name, kind }, 'a message that is no receipt was refused')
-      return { command_status: CommandStatus.ESME_RX_R_APPN }
-    }
-    if (receipt.id === null) {
+    if (receipt?.id === null) {
       this.#logger.warn({ carrier: this.name, stat: receipt.stat }, 'a receipt has no message id')
     }
     try {
-      await this.#events.onReceipt(receiptOf(this.#config, receipt, pdu))
+      await (receipt
+        ? this.#events.onReceipt(receiptOf(this.#config, receipt, pdu))
+        : this.#events.onInbound(inboundPartOf(pdu, this.name, this.#config.defaultAlphabet)))
       return {}
     } catch (error) {
-      this.#logger.error({ carrier: this.name, error: messageOf(error) }, 'a receipt was put off')
+      const what = receipt ? 'receipt' : 'message'
+      this.#logger.error({ carrier: this.name, what, error: messageOf(error) }, 'put off')
       return { command_status: CommandStatus.ESME_RX_T_APPN }
     }
   }

@@ -21,7 +21,8 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
     mistakes.push(...waitOrder(path, value))
   }
-  mistakes.push(...unknownTenants(partners, tenants), ...sharedPort(root))
+  mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
+  mistakes.push(...inboundMistakes(root), ...sharedPort(root))
   mistakes.push(...waitBounds(root), ...bodyAfterRecord(root, tenants), ...encryptionKeys(root))
   return mistakes
 }
@@ -105,6 +106,40 @@ function unknownTenants(partners: readonly Item[], tenants: readonly Item[]): Mi
       path: pathText(path),
       message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
     }))
+}
+
+function inboundRoutes(root: Record<string, unknown>): Item[] {
+  return items(mappingAt(root, ['inbound']), 'routes', ['inbound'])
+}
+
+/** Routes that name what is not there, or that say the same as another. */
+function inboundMistakes(root: Record<string, unknown>): Mistake[] {
+  const routes = inboundRoutes(root)
+  const carriers = places(items(root, 'carriers'), 'name').map(({ value }) => value)
+  const partners = items(root, 'partners').map(({ value }) => value)
+  const unknownCarriers = places(routes, 'carrier')
+    .filter(({ value }) => !carriers.includes(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `there is no carrier ${JSON.stringify(value)}; allowed: ${carriers.join(', ')}`,
+    }))
+  const unknownPartners = routes.flatMap(({ path, value: { partner, tenant } }) => {
+    if (typeof partner !== 'string') return []
+    const theirs = partners.filter((each) => each.tenant === tenant).map((each) => each.system_id)
+    if (theirs.includes(partner)) return []
+    const known = theirs.length === 0 ? 'that tenant has none' : `one of ${theirs.join(', ')}`
+    const message = `there is no partner ${JSON.stringify(partner)} of this tenant; allowed: ${known}`
+    return [{ path: pathText([...path, 'partner']), message }]
+  })
+  const conditions = routes.map(({ path, value: { to, keyword, carrier } }) => {
+    const parts = [
+      String(to ?? '').replace(/^\+/, ''),
+      String(keyword ?? ''),
+      String(carrier ?? ''),
+    ]
+    return { path, value: parts.join(' ').toUpperCase() }
+  })
+  return [...unknownCarriers, ...unknownPartners, ...duplicates(conditions, 'conditions')]
 }
 
 function sharedPort(root: Record<string, unknown>): Mistake[] {

@@ -214,6 +214,16 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     })),
     policies: toPolicies(content.policies),
     webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
+    inbound: {
+      reassemblySeconds: content.inbound.reassembly_seconds,
+      routes: content.inbound.routes.map(({ to, keyword, carrier, tenant, partner }) => ({
+        to,
+        keyword,
+        carrier,
+        tenant,
+        partner,
+      })),
+    },
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),
     sandbox: file === undefined,

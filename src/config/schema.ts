@@ -13,6 +13,7 @@ import {
   setting,
   text,
 } from './field.ts'
+import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
   type EncryptionConfig,
   encryptionSchema,
@@ -37,6 +38,7 @@ export interface Config {
   /** What holds for the messages of each traffic class. */
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
   readonly webhooks: WebhooksConfig
+  readonly inbound: InboundConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
   readonly encryption: EncryptionConfig
@@ -443,6 +445,7 @@ export const fileSchema = mapping({
     }).prefault({}),
     { about: 'Where webhooks may go.', allowed: 'a mapping', defaultText: '{}' },
   ),
+  inbound: inboundSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,
 })

@@ -10,6 +10,7 @@ import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
+import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
@@ -19,6 +20,7 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 export interface AppParts
   extends MessageParts,
     DeadLetterParts,
+    InboundParts,
     ResolveParts,
     SystemParts,
     WebhookParts {
@@ -104,6 +106,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', systemRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
+  app.route('/', inboundRoutes(parts))
   app.route('/', resolveRoutes(parts))
   app.route('/', webhookRoutes(parts))
 

@@ -382,7 +382,8 @@ export class LiveMessages {
   }
 }
 
-function untold(
+/** Where the outbox stands with a telling that nobody was told yet. */
+export function untold(
   { id, recipient, tries }: ToldEntry['telling'],
   fresh: TellingRecord['fresh'],
 ): TellingRecord {

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { textArray } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
 import { inOutbox, openAll, openJson, type StoredJson } from './sealing.ts'
-import type { Telling, TellingEvent, TellingPayload } from './telling.ts'
+import type { Telling } from './telling.ts'
 
 interface OutboxRow {
   readonly id: string
@@ -11,7 +11,7 @@ interface OutboxRow {
   readonly tenant_id: string
   readonly message_id: string
   readonly event: string
-  readonly payload: StoredJson<TellingPayload>
+  readonly payload: StoredJson<Telling['payload']>
   readonly tries: number
 }
 
@@ -36,19 +36,24 @@ export async function readDue(
           and e.id < o.id)
     order by o.id
     limit ${limit}`)
-  const { opened, unreadable } = openAll(rows, (row) => ({
+  const { opened, unreadable } = openAll(rows, (row) => tellingOf(row, store))
+  // What is damaged would stand before all others for ever.
+  if (unreadable.length > 0) await bury(store, unreadable)
+  return opened
+}
+
+/** Event and payload of a row go together, as they were written. */
+function tellingOf(row: OutboxRow, { cipher }: Store): Telling {
+  return {
     id: row.id,
     recipient: row.recipient,
     url: row.url,
     tenantId: row.tenant_id,
     messageId: row.message_id,
-    event: row.event as TellingEvent,
-    payload: openJson(store.cipher, row.payload, inOutbox(row.tenant_id, row.id)),
+    event: row.event,
+    payload: openJson(cipher, row.payload, inOutbox(row.tenant_id, row.id)),
     tries: row.tries,
-  }))
-  // What is damaged would stand before all others for ever.
-  if (unreadable.length > 0) await bury(store, unreadable)
-  return opened
+  } as Telling
 }
 
 async function bury(store: Store, rows: readonly OutboxRow[]): Promise<void> {

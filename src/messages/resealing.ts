@@ -6,6 +6,8 @@ import type { Store } from '../store/open.ts'
 import {
   IN_JOURNAL,
   inAnswer,
+  inInbound,
+  inInboundPart,
   inMessage,
   inOutbox,
   inReceipt,
@@ -60,6 +62,8 @@ export async function reseal(store: Store, pause: () => Promise<boolean>): Promi
     () => resealTable(store, JOURNAL, pause, total),
     () => resealTable(store, MESSAGES, pause, total),
     () => resealTable(store, OUTBOX, pause, total),
+    () => resealTable(store, INBOUND, pause, total),
+    () => resealTable(store, INBOUND_PARTS, pause, total),
     () => resealTable(store, RECEIPTS, pause, total),
     () => resealTable(store, ANSWERS, pause, total),
     () => resealTable(store, REFUSED, pause, total),
@@ -218,6 +222,87 @@ const OUTBOX: SealedTable<OutboxRow> = {
       changes,
     )}
     where o.id = v.id`,
+}
+
+interface InboundRow {
+  readonly id: string
+  readonly from_number: string
+  readonly from_fingerprint: string | null
+  readonly body: string
+  readonly pdus: string
+}
+
+const INBOUND: SealedTable<InboundRow> = {
+  firstPlace: [FIRST_UUID],
+  page: 500,
+  read: ([id], limit) => sql`
+    select id, from_number, from_fingerprint, body, pdus from inbound_messages
+    where id > ${id}::text::uuid order by id limit ${limit}`,
+  placeOf: ({ id }) => [id],
+  anew: (row, cipher) => {
+    const inNumber = inInbound('from_number', row.id)
+    const from = cipher.reseal(row.from_number, inNumber)
+    const body = cipher.reseal(row.body, inInbound('body', row.id))
+    const pdus = cipher.reseal(row.pdus, inInbound('pdus', row.id))
+    if ([from, body, pdus].every((anew) => anew === undefined)) return undefined
+    const number = cipher.open(row.from_number, inNumber)
+    return {
+      ...row,
+      from_number: from ?? row.from_number,
+      from_fingerprint: cipher.activeKeyId === undefined ? null : cipher.fingerprint(number),
+      body: body ?? row.body,
+      pdus: pdus ?? row.pdus,
+    }
+  },
+  write: (changes) => sql`
+    update inbound_messages m
+    set from_number = v.from_number, from_fingerprint = v.from_fingerprint, body = v.body,
+      pdus = v.pdus
+    from ${unnest<Change<InboundRow>>(
+      'v',
+      {
+        id: ['uuid', ({ anew }) => anew.id],
+        from_number: ['text', ({ anew }) => anew.from_number],
+        from_fingerprint: ['text', ({ anew }) => anew.from_fingerprint],
+        body: ['text', ({ anew }) => anew.body],
+        pdus: ['text', ({ anew }) => anew.pdus],
+        old_body: ['text', ({ old }) => old.body],
+      },
+      changes,
+    )}
+    where m.id = v.id and m.body = v.old_body`,
+}
+
+interface InboundPartRow {
+  readonly group_id: string
+  readonly sequence: number
+  readonly part: string
+}
+
+const INBOUND_PARTS: SealedTable<InboundPartRow> = {
+  firstPlace: [FIRST_UUID, '0'],
+  page: 500,
+  read: ([id, sequence], limit) => sql`
+    select group_id, sequence, part from inbound_parts
+    where (group_id, sequence) > (${id}::text::uuid, ${sequence}::text::int2)
+    order by group_id, sequence limit ${limit}`,
+  placeOf: ({ group_id: id, sequence }) => [id, String(sequence)],
+  anew: (row, cipher) => {
+    const part = cipher.reseal(row.part, inInboundPart(row.group_id, row.sequence))
+    return part === undefined ? undefined : { ...row, part }
+  },
+  write: (changes) => sql`
+    update inbound_parts p set part = v.part
+    from ${unnest<Change<InboundPartRow>>(
+      'v',
+      {
+        group_id: ['uuid', ({ anew }) => anew.group_id],
+        sequence: ['int2', ({ anew }) => anew.sequence],
+        part: ['text', ({ anew }) => anew.part],
+      },
+      changes,
+    )}
+    where p.group_id = v.group_id and p.sequence = v.sequence`,
 }
 
 interface ReceiptRow {

@@ -16,7 +16,14 @@ export interface KeptFor {
 }
 
 /** What can be erased. */
-export type Erased = 'messages' | 'texts' | 'receipts' | 'refused_entries' | 'answers'
+export type Erased =
+  | 'messages'
+  | 'texts'
+  | 'inbound_messages'
+  | 'inbound_texts'
+  | 'receipts'
+  | 'refused_entries'
+  | 'answers'
 
 /** What a {@link Retention} is built with. */
 export interface RetentionOptions {
@@ -97,7 +104,9 @@ export class Retention {
       const { days, bodyDays } = keptFor(name)
       if (bodyDays !== undefined) await this.#eraseTexts(id, daysBefore(now, bodyDays), now)
       if (days !== undefined) await this.#deleteMessages(id, daysBefore(now, days))
+      await this.#eraseInbound(id, name, now)
     }
+    await this.#eraseInbound(null, undefined, now)
     await this.#deleteReceipts(new Date(now.getTime() - ORPHAN_MS))
     const { days } = keptFor(undefined)
     if (days !== undefined) await this.#deleteRefused(daysBefore(now, days))
@@ -133,6 +142,43 @@ export class Retention {
             limit ${PAGE}))
           and final_at is not null
         returning id`)
+      return { erased: rows.length, isLast: rows.length < PAGE }
+    })
+  }
+
+  /** The messages of handsets that a tenant has got; null: those that no route has brought to anybody. */
+  async #eraseInbound(tenantId: string | null, name: string | undefined, now: Date): Promise<void> {
+    const { days, bodyDays } = this.#options.keptFor(name)
+    const owner = sql`m.tenant_id is not distinct from ${tenantId}::text::uuid`
+    if (bodyDays !== undefined) {
+      await this.#batches('inbound_texts', async () => {
+        const rows = await this.#options.store.query(sql`
+          update inbound_messages set body = '', pdus = '[]', body_erased_at = ${instant(now)}
+          where id = any(array(
+            select m.id from inbound_messages m
+            where ${owner} and m.body_erased_at is null
+              and m.received_at < ${instant(daysBefore(now, bodyDays))} and ${NOBODY_WAITS}
+            order by m.received_at
+            limit ${PAGE}))
+          returning id`)
+        return { erased: rows.length, isLast: rows.length < PAGE }
+      })
+    }
+    if (days === undefined) return
+    await this.#batches('inbound_messages', async () => {
+      const rows = await this.#options.store.query<{ id: string }>(sql`
+        with gone as (
+          delete from inbound_messages
+          where id = any(array(
+            select m.id from inbound_messages m
+            where ${owner} and m.received_at < ${instant(daysBefore(now, days))} and ${NOBODY_WAITS}
+            order by m.received_at
+            limit ${PAGE}))
+          returning id
+        ), told as (
+          delete from outbox o using gone where o.message_id = gone.id
+        )
+        select id from gone`)
       return { erased: rows.length, isLast: rows.length < PAGE }
     })
   }

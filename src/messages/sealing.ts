@@ -23,6 +23,16 @@ export function inMessage(
   return { tenantId, column: `messages.${column}`, rowId }
 }
 
+/** Where a column of a message of a handset is stored; its tenant may not be known. */
+export function inInbound(column: 'from_number' | 'body' | 'pdus', rowId: string): SealContext {
+  return { tenantId: '', column: `inbound_messages.${column}`, rowId }
+}
+
+/** Where a part of such a message is stored. */
+export function inInboundPart(groupId: string, sequence: number): SealContext {
+  return { tenantId: '', column: 'inbound_parts.part', rowId: `${groupId} ${sequence}` }
+}
+
 /** Where what a recipient is told is stored. */
 export function inOutbox(tenantId: string, rowId: string): SealContext {
   return { tenantId, column: 'outbox.payload', rowId }

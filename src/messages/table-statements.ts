@@ -258,10 +258,10 @@ function insertEvents(changes: readonly MessageChange[]): SQL {
 }
 
 /** A telling that has no row yet. */
-type FreshTelling = TellingRecord & { readonly fresh: NonNullable<TellingRecord['fresh']> }
+export type FreshTelling = TellingRecord & { readonly fresh: NonNullable<TellingRecord['fresh']> }
 
-/** Makes the rows of tellings. */
-function insertTellings(records: readonly FreshTelling[], cipher: Cipher): SQL {
+/** Makes the rows of tellings; the statement around it has a part `guard`. */
+export function insertTellings(records: readonly FreshTelling[], cipher: Cipher): SQL {
   const rows = unnest<FreshTelling>(
     'v',
     {

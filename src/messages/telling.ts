@@ -1,7 +1,7 @@
 import type { MessageStatus } from './states.ts'
 
-/** What a sender can be told of a message: `message.` and the status it has reached. */
-export type TellingEvent = `message.${MessageStatus}`
+/** What somebody can be told: the status that a message has reached, or that one has come in. */
+export type TellingEvent = `message.${MessageStatus}` | 'message.received'
 
 /** What the sender is told about the message. */
 export interface TellingPayload {
@@ -22,6 +22,38 @@ export interface TellingPayload {
   readonly doneAt: string
 }
 
+/** What the owner of a number is told about a message of a handset. */
+export interface InboundPayload {
+  readonly messageId: string
+  readonly from: string
+  readonly to: string
+  /** Empty for binary octets; U+FFFD stands for what is missing. */
+  readonly text: string
+  readonly encoding: string
+  readonly carrier: string
+  /** The keyword of the route that it took. */
+  readonly keyword: string | null
+  /** Parts that have come, of how many. */
+  readonly parts: number
+  readonly totalParts: number
+  /** RFC 3339. */
+  readonly receivedAt: string
+  /** What came, in the order of the text; empty for webhooks. */
+  readonly pdus: readonly InboundPdu[]
+}
+
+/** One deliver_sm or data_sm beside its addresses, in the terms of SMPP v3.4 section 4.6. */
+export interface InboundPdu {
+  readonly serviceType: string
+  readonly protocolId: number
+  readonly priorityFlag: number
+  readonly esmClass: number
+  readonly dataCoding: number
+  /** With the user data header, in base64; data_coding 0 is septets, one in each octet. */
+  readonly octets: string
+  readonly tlvs: readonly (readonly [tag: number, base64: string])[]
+}
+
 /** Who is to be told of an event. */
 export interface TellingRecipient {
   /**
@@ -34,15 +66,44 @@ export interface TellingRecipient {
 }
 
 /** One event of one message, for one recipient. */
-export interface Telling extends TellingRecipient {
+export type Telling = StatusTelling | InboundTelling
+
+interface AnyTelling extends TellingRecipient {
   /** Stable: the same event for the same recipient has the same id after any restart. */
   readonly id: string
   readonly tenantId: string
   readonly messageId: string
-  readonly event: TellingEvent
-  readonly payload: TellingPayload
   /** Failed tries so far. */
   readonly tries: number
+}
+
+/** A sender is told of a message of its own. */
+export interface StatusTelling extends AnyTelling {
+  readonly event: `message.${MessageStatus}`
+  readonly payload: TellingPayload
+}
+
+/** The owner of a number is told of a message that has come in. */
+export interface InboundTelling extends AnyTelling {
+  readonly event: 'message.received'
+  readonly payload: InboundPayload
+}
+
+/**
+ * The id of a telling: the same event for the same recipient has the same, and the events of a
+ * message sort in their order.
+ *
+ * @param order - 0 to 9
+ */
+export function tellingId(messageId: string, order: number, recipient: string): string {
+  return `${messageId}_${order}_${suffixOf(recipient)}`
+}
+
+/** There is one partner and one callback at most. */
+function suffixOf(recipient: string): string {
+  return recipient.startsWith('endpoint:')
+    ? recipient.slice('endpoint:'.length)
+    : (recipient[0] ?? '')
 }
 
 /** One try to tell, for the log of tries. */

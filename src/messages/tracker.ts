@@ -23,7 +23,7 @@ import {
   type SegmentState,
   statusOfSegments,
 } from './states.ts'
-import type { Telling, TellingPayload, TellingRecipient } from './telling.ts'
+import { type Telling, type TellingPayload, type TellingRecipient, tellingId } from './telling.ts'
 
 /** Says whose queues an event of a message goes to. */
 export type RecipientsFor = (message: Message, status: MessageStatus) => readonly TellingRecipient[]
@@ -331,7 +331,7 @@ export class Tracker {
     const { message } = live
     for (const { recipient, url } of this.#recipientsFor(message, status)) {
       const telling: Telling = {
-        id: `${message.id}_${isFinal(status) ? 2 : 1}_${suffixOf(recipient)}`,
+        id: tellingId(message.id, isFinal(status) ? 2 : 1, recipient),
         recipient,
         url,
         tenantId: message.tenantId,
@@ -394,13 +394,6 @@ export class Tracker {
 /** True for the queue of a partner, which has no log to keep. */
 export function isForPartner(recipient: string): boolean {
   return recipient.startsWith('partner:')
-}
-
-/** Tells recipients of one event apart: there is one partner and one callback at most. */
-function suffixOf(recipient: string): string {
-  return recipient.startsWith('endpoint:')
-    ? recipient.slice('endpoint:'.length)
-    : (recipient[0] ?? '')
 }
 
 function payloadOf(message: Message, at: Date, rawError: string | null): TellingPayload {

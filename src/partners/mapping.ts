@@ -10,6 +10,7 @@ import { formatReceipt } from '../smpp/receipt-format.ts'
 import type { MessageState } from '../smpp/receipt-state.ts'
 import { parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
+import { addressFields } from './address.ts'
 
 const DEFAULT_ALPHABET = 0x00
 const ASCII = 0x01
@@ -20,7 +21,6 @@ const HIGHEST_PRIORITY = 3
 /** Octets of one segment on the radio interface, 3GPP TS 23.040 section 9.2.3.24. */
 const RADIO_OCTETS = 140
 const TON_INTERNATIONAL = 1
-const TON_ALPHANUMERIC = 5
 const MAX_RAW_OCTETS = 254
 
 /** Longer validities are cut, as SMSCs do: 30 days, the most that the HTTP API takes. */
@@ -210,27 +210,17 @@ export function receiptPdu(payload: TellingPayload, interfaceVersion: number): P
     },
     interfaceVersion,
   )
+  const source = addressFields(payload.to)
+  // The sender id of the message is where its receipt goes.
+  const destination = addressFields(payload.from)
   return {
     command: 'deliver_sm',
-    source_addr_ton: TON_INTERNATIONAL,
-    source_addr_npi: 1,
-    source_addr: withoutPlus(payload.to),
-    ...destination(payload.from),
+    source_addr_ton: source.ton,
+    source_addr_npi: source.npi,
+    source_addr: source.address,
+    dest_addr_ton: destination.ton,
+    dest_addr_npi: destination.npi,
+    destination_addr: destination.address,
     ...receipt,
   }
-}
-
-/** The sender id of the message, which its receipt goes to. */
-function destination(from: string) {
-  const address = withoutPlus(from)
-  const isName = /\D/.test(address)
-  return {
-    dest_addr_ton: isName ? TON_ALPHANUMERIC : from.startsWith('+') ? TON_INTERNATIONAL : 0,
-    dest_addr_npi: isName ? 0 : 1,
-    destination_addr: address,
-  }
-}
-
-function withoutPlus(address: string): string {
-  return address.startsWith('+') ? address.slice(1) : address
 }

@@ -3,8 +3,10 @@ import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Transport } from '../messages/teller.ts'
 import type { Telling, TellingFate, TellingOutcome } from '../messages/telling.ts'
+import type { PduInput } from '../smpp/pdu.ts'
 import type { Session } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
+import { inboundPdu } from './inbound-pdu.ts'
 import { receiptPdu } from './mapping.ts'
 
 /** Rest after a partner could not take something. */
@@ -18,7 +20,10 @@ export function partnerRecipient(systemId: string): string {
   return `partner:${systemId}`
 }
 
-/** Brings partners the receipts they are owed, over any session of their account that receives. */
+/**
+ * Brings partners the receipts they are owed and the messages of handsets that are theirs, over any
+ * session of their account that receives.
+ */
 export class ReceiptTransport implements Transport {
   readonly #sessions = new Map<string, Set<Session>>()
   readonly #logger: Logger
@@ -59,19 +64,27 @@ export class ReceiptTransport implements Transport {
     const session = this.#freestSession(telling.recipient)
     if (!session) return { fate: this.#later(0), error: 'no session is bound' }
     try {
-      const pdu = receiptPdu(telling.payload, session.peerVersion ?? OLDEST_VERSION)
-      const { command_status: status } = await session.request(pdu)
-      if (status === CommandStatus.ESME_ROK) return { fate: { kind: 'done' }, error: null }
-      const { name, retry } = statusInfo(status)
-      if (retry !== 'permanent') return { fate: this.#later(RETRY_AFTER_MS), error: name }
-      this.#logger.warn(
-        { recipient: telling.recipient, messageId: telling.messageId, status: name },
-        'a partner refused a receipt for good',
-      )
-      return { fate: { kind: 'dead', reason: name }, error: name }
+      for (const pdu of pdusOf(telling, session.peerVersion ?? OLDEST_VERSION)) {
+        const { command_status: status } = await session.request(pdu)
+        if (status !== CommandStatus.ESME_ROK) return this.#refused(telling, status)
+      }
+      return { fate: { kind: 'done' }, error: null }
     } catch (error) {
       return { fate: this.#later(0), error: messageOf(error) }
     }
+  }
+
+  #refused(
+    { recipient, messageId, event }: Telling,
+    status: number,
+  ): { fate: TellingFate; error: string } {
+    const { name, retry } = statusInfo(status)
+    if (retry !== 'permanent') return { fate: this.#later(RETRY_AFTER_MS), error: name }
+    this.#logger.warn(
+      { recipient, messageId, event, status: name },
+      'a partner refused a deliver_sm for good',
+    )
+    return { fate: { kind: 'dead', reason: name }, error: name }
   }
 
   #later(waitMs: number): TellingFate {
@@ -85,4 +98,11 @@ export class ReceiptTransport implements Transport {
     }
     return freest
   }
+}
+
+/** The parts of a message follow each other over one session, each after the answer to the last. */
+function pdusOf(telling: Telling, version: number): PduInput[] {
+  if (telling.event !== 'message.received') return [receiptPdu(telling.payload, version)]
+  const { payload } = telling
+  return payload.pdus.map((pdu) => inboundPdu(payload, pdu, version))
 }

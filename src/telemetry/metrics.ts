@@ -15,6 +15,7 @@ export class Metrics {
   readonly #segments: Tally
   readonly #ended: Tally
   readonly #receipts: Tally
+  readonly #inbound: Counter
   readonly #erased: Counter
   readonly #commitEntries: Histogram
   readonly #acceptToSubmit: Histogram
@@ -50,6 +51,12 @@ export class Metrics {
       name: 'linehaul_receipts_total',
       help: 'Receipts from carriers, by normalised state.',
       labelNames: ['carrier', 'state'],
+      registers,
+    })
+    this.#inbound = new Counter({
+      name: 'linehaul_inbound_messages_total',
+      help: 'Messages of handsets by carrier, and whether a route said whose they are.',
+      labelNames: ['carrier', 'routed'],
       registers,
     })
     this.#erased = new Counter({
@@ -131,6 +138,10 @@ export class Metrics {
 
   receipt(carrier: string, state: string): void {
     this.#receipts.add(carrier, state)
+  }
+
+  inbound(carrier: string, isRouted: boolean): void {
+    this.#inbound.inc({ carrier, routed: String(isRouted) })
   }
 
   erased(what: string, count: number): void {

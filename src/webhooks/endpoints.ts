@@ -18,6 +18,7 @@ export const WEBHOOK_EVENTS = [
   'message.expired',
   'message.canceled',
   'message.unconfirmed',
+  'message.received',
 ] as const satisfies readonly TellingEvent[]
 
 /** One of {@link WEBHOOK_EVENTS}. */

@@ -1,7 +1,13 @@
 import { type Clock, systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-import type { Telling, TellingOutcome, TellingTry } from '../messages/telling.ts'
+import type {
+  InboundTelling,
+  StatusTelling,
+  Telling,
+  TellingOutcome,
+  TellingTry,
+} from '../messages/telling.ts'
 import type { AddressGuard, WebhookTarget } from './address-guard.ts'
 import type { Endpoint, Endpoints, Signing } from './endpoints.ts'
 import type { ExchangeResult } from './exchange.ts'
@@ -264,7 +270,11 @@ function secretsAt(
 }
 
 /** The body of a webhook; the same for every try. */
-function bodyOf({ event, payload }: Telling): string {
+function bodyOf(telling: Telling): string {
+  return telling.event === 'message.received' ? receivedBody(telling) : statusBody(telling)
+}
+
+function statusBody({ event, payload }: StatusTelling): string {
   const { errorCode, errorDetail, rawError } = payload
   return JSON.stringify({
     type: event,
@@ -280,6 +290,25 @@ function bodyOf({ event, payload }: Telling): string {
       carrier: payload.carrier,
       submitted_at: payload.submittedAt,
       done_at: payload.doneAt,
+    },
+  })
+}
+
+function receivedBody({ event, payload }: InboundTelling): string {
+  return JSON.stringify({
+    type: event,
+    timestamp: payload.receivedAt,
+    data: {
+      id: payload.messageId,
+      to: payload.to,
+      from: payload.from,
+      text: payload.text,
+      encoding: payload.encoding,
+      keyword: payload.keyword,
+      parts: payload.parts,
+      total_parts: payload.totalParts,
+      carrier: payload.carrier,
+      received_at: payload.receivedAt,
     },
   })
 }

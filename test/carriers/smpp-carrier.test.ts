@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { CarrierReceipt, OutboundMessage, SegmentOutcome } from '../../src/carriers/carrier.ts'
+import type {
+  CarrierReceipt,
+  InboundPart,
+  OutboundMessage,
+  SegmentOutcome,
+} from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import type { CarrierConfig } from '../../src/config/schema.ts'
@@ -52,6 +57,7 @@ async function connected(
     rates: [],
   })
   const receipts = new Reports<CarrierReceipt>()
+  const inbound = new Reports<InboundPart>()
   const changes = new Reports<string>()
   let refusals = 0
   const config: CarrierConfig = { ...complete, responseTimeoutSeconds: 1, ...settings }
@@ -65,6 +71,11 @@ async function connected(
         receipts.add(receipt)
         return Promise.resolve()
       },
+      onInbound: (part) => {
+        if (refusals-- > 0) return Promise.reject(new Error('the database is away'))
+        inbound.add(part)
+        return Promise.resolve()
+      },
       onCapacityChange: (name) => changes.add(name),
     },
   })
@@ -75,7 +86,7 @@ async function connected(
   const isBound = () => carrier.binds.every(({ state }) => state === 'bound')
   carrier.start()
   await changes.until(isBound)
-  return { smsc, carrier, receipts, changes, refuseReceipts }
+  return { smsc, carrier, receipts, inbound, changes, refuseReceipts }
 }
 
 function message(text: string, to = '+447700900123'): OutboundMessage {
@@ -102,7 +113,11 @@ describe('SmppCarrier', () => {
       config: completeCarrier({ name: 'alpha', ...settings, rates: [] }),
       references: new ReferenceCounter(),
       logger: silentLogger,
-      events: { onReceipt: () => Promise.resolve(), onCapacityChange() {} },
+      events: {
+        onReceipt: () => Promise.resolve(),
+        onInbound: () => Promise.resolve(),
+        onCapacityChange() {},
+      },
     })
     expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
     expect(carrier.binds).toEqual([{ bind: 'transceiver-1', state: 'stopped', lastError: null }])
@@ -240,10 +255,26 @@ describe('SmppCarrier', () => {
     expect(receipts.all).toMatchObject([{ state: 'DELIVERED' }])
   })
 
-  it('refuses what is no receipt', async () => {
-    const { smsc, receipts } = await connected()
-    expect(await smsc.sendMo({ from: '447700900123', to: '12345', text: 'STOP' })).toBe(false)
+  it('gives what is no receipt as a message of a handset', async () => {
+    const { smsc, receipts, inbound } = await connected()
+    expect(await smsc.sendMo({ from: '447700900123', to: '12345', text: 'STOP' })).toBe(true)
     expect(receipts.all).toEqual([])
+    expect(inbound.all).toMatchObject([
+      { carrier: 'alpha', to: '12345', dataCoding: 0, octets: Buffer.from('STOP') },
+    ])
+  })
+
+  it('reads the alphabet of the carrier, and gives septets', async () => {
+    const { smsc, inbound } = await connected({}, { defaultAlphabet: 'latin1' })
+    await smsc.sendMo({ from: '447700900123', to: '12345', text: '@' })
+    expect(inbound.all).toMatchObject([{ octets: Buffer.from([0]) }])
+  })
+
+  it('does not take what cannot be stored', async () => {
+    const { smsc, inbound, refuseReceipts } = await connected()
+    refuseReceipts(1)
+    expect(await smsc.sendMo({ from: '447700900123', to: '12345', text: 'STOP' })).toBe(false)
+    expect(inbound.all).toEqual([])
   })
 
   it('sends over the transmitter of a pair and hears over the receiver', async () => {

@@ -64,6 +64,7 @@ describe('a good configuration', () => {
       carriers: [],
       partners: [],
       policies: DEFAULT_POLICIES,
+      inbound: { reassemblySeconds: 300, routes: [] },
       webhooks: { allowPrivateAddresses: false },
       retention: { days: undefined, bodyDays: undefined },
       encryption: { keys: [], active: undefined },
@@ -260,6 +261,31 @@ partners:
     }
   })
 
+  it('name what routes of inbound messages say wrongly', () => {
+    const mistakes = mistakesOf(
+      `
+tenants: [{ name: a }, { name: b }]
+carriers: [{ ${CARRIER}, password: pw }]
+partners: [{ system_id: p, password: pw1, tenant: a }]
+inbound:
+  reassembly_seconds: 5
+  routes:
+    - { to: 60123, tenant: a, partner: p }
+    - { to: "+60123", tenant: b, partner: p }
+    - { keyword: two words, tenant: c }
+    - { carrier: beta }`,
+    )
+    expect(mistakes.map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
+      'inbound.reassembly_seconds: 5 is not allowed; allowed: a whole number from 10 to 86400',
+      'inbound.routes[1].partner: there is no partner "p" of this tenant; allowed: that tenant has none',
+      'inbound.routes[1]: the same conditions "60123  " stands at inbound.routes[0]; each must be unique',
+      'inbound.routes[2].keyword: "two words" is not allowed; allowed: one word of up to 20 characters',
+      'inbound.routes[2].tenant: there is no tenant "c"; allowed: one of a, b',
+      'inbound.routes[3].carrier: there is no carrier "beta"; allowed: a',
+      'inbound.routes[3].tenant: is missing; allowed: the name of a tenant of this file',
+    ])
+  })
+
   it('name duplicates in carriers, tenants, partners, keys and prefixes', () => {
     const rates = [1, 2].map((price) => `{ prefix: "44", price: ${price}, currency: EUR }`)
     const carrier = `{ ${CARRIER}, password: p, rates: [${rates.join(', ')}] }`
@@ -436,10 +462,11 @@ describe('docs/configuration.md', () => {
     const old = Buffer.alloc(32, 2).toString('base64')
     const env = { ALPHA_PASSWORD: 'secret', LINEHAUL_KEY_2026: key, LINEHAUL_KEY_2025: old }
     const examples = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, each = '']) => each)
-    expect(examples).toHaveLength(3)
-    const [whole, policies, encryption] = examples.map((each) => load(each, env))
+    expect(examples).toHaveLength(4)
+    const [whole, policies, inbound, encryption] = examples.map((each) => load(each, env))
     expect(whole?.carriers).toHaveLength(1)
     expect(policies?.policies.otp.validitySeconds).toBe(300)
+    expect(inbound?.inbound.routes).toHaveLength(3)
     expect(encryption?.encryption.active).toBe('2026')
   })
 })

@@ -176,6 +176,8 @@ test('/openapi.json describes what is there', async () => {
     '/v1/dead-letters/replay',
     '/v1/dead-letters/{id}',
     '/v1/dead-letters/{id}/replay',
+    '/v1/inbound-messages',
+    '/v1/inbound-messages/{id}',
     '/v1/messages',
     '/v1/messages/{id}',
     '/v1/messages/{id}/cancel',

@@ -9,6 +9,7 @@ import { parseMicros } from '../../src/core/money.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { AppEnv } from '../../src/http/env.ts'
+import { InboundArchive } from '../../src/inbound/inbound-archive.ts'
 import { Archive } from '../../src/messages/archive.ts'
 import { Cancellation } from '../../src/messages/cancellation.ts'
 import { DeadLetters } from '../../src/messages/dead-letters.ts'
@@ -86,7 +87,11 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       }),
       references: new ReferenceCounter(),
       logger: silentLogger,
-      events: { onReceipt: () => Promise.resolve(), onCapacityChange() {} },
+      events: {
+        onReceipt: () => Promise.resolve(),
+        onInbound: () => Promise.resolve(),
+        onCapacityChange() {},
+      },
     })
     const table = new PrefixTable<Rate>()
     for (const [prefix, price] of Object.entries(rates)) {
@@ -162,6 +167,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const app = createApp({
     intake,
     archive: new Archive(store, live, tables),
+    inbound: new InboundArchive(store),
     keys,
     cancellation: new Cancellation({ ...work, withdrawal, carriers: new Map() }),
     replacement: new Replacement({ ...work, withdrawal, intake, dispatcher }),

@@ -37,6 +37,7 @@ test('a half-sent message does not keep a stopping gateway from stopping', async
     logger,
     events: {
       onReceipt: () => Promise.resolve(),
+      onInbound: () => Promise.resolve(),
       onCapacityChange: (name) => dispatcher.onCapacityChange(name),
     },
   })

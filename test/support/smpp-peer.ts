@@ -118,6 +118,21 @@ export class SmppPeer {
     for (const receipt of receipts) this.#sendReceipt(session, receipt)
   }
 
+  /** Sends a deliver_sm over the bind that was made so many binds ago; gives the status of its answer. */
+  send(fields: smpp.PduFields, bindsAgo = 0): Promise<number> {
+    const session = [...this.#receivers].at(-1 - bindsAgo)
+    if (!session) return Promise.reject(new Error('no session receives'))
+    return new Promise((resolve, reject) => {
+      const onClose = () => reject(new Error('the connection was closed'))
+      session.socket.setMaxListeners(0)
+      session.socket.once('close', onClose)
+      session.deliver_sm(fields, (response) => {
+        session.socket.off('close', onClose)
+        resolve(response.command_status)
+      })
+    })
+  }
+
   /** Breaks every connection, as a crash would. */
   drop(): void {
     for (const session of this.#sessions) session.destroy()

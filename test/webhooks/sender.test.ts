@@ -5,7 +5,7 @@ import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openAccess } from '../../src/accounts/access.ts'
 import { silentLogger } from '../../src/core/logger.ts'
-import type { Telling } from '../../src/messages/telling.ts'
+import type { StatusTelling } from '../../src/messages/telling.ts'
 import type { Store } from '../../src/store/open.ts'
 import { AddressGuard, type AddressGuardOptions } from '../../src/webhooks/address-guard.ts'
 import {
@@ -69,7 +69,7 @@ function senderWith({
 
 let count = 0
 
-function telling(change: Partial<Telling> = {}): Telling {
+function telling(change: Partial<StatusTelling> = {}): StatusTelling {
   count += 1
   return {
     id: `event-${count}`,

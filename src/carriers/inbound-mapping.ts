@@ -1,0 +1,43 @@
+import type { DefaultAlphabet } from '../encoding/data-coding.ts'
+import { recode } from '../encoding/recode.ts'
+import type { DataSm, DeliverSm } from '../smpp/pdu.ts'
+import { findTlv, TlvTag } from '../smpp/tlv.ts'
+import type { InboundPart } from './carrier.ts'
+
+const TON_INTERNATIONAL = 1
+
+/**
+ * A carrier's deliver_sm or data_sm in the gateway's terms.
+ *
+ * @param alphabet - what data_coding 0 means at the carrier
+ */
+export function inboundPartOf(
+  pdu: DeliverSm | DataSm,
+  carrier: string,
+  alphabet: DefaultAlphabet,
+): InboundPart {
+  const own = pdu.command === 'deliver_sm' ? pdu.short_message : NOTHING
+  const octets = own.length > 0 ? own : (findTlv(pdu.tlvs, TlvTag.message_payload) ?? own)
+  const { esm_class: esmClass, data_coding: dataCoding } = pdu
+  return {
+    carrier,
+    from: addressOf(pdu.source_addr, pdu.source_addr_ton),
+    to: addressOf(pdu.destination_addr, pdu.dest_addr_ton),
+    serviceType: pdu.service_type,
+    protocolId: pdu.command === 'deliver_sm' ? pdu.protocol_id : 0,
+    priorityFlag: pdu.command === 'deliver_sm' ? pdu.priority_flag : 0,
+    esmClass,
+    dataCoding,
+    // A copy: what is kept must not keep the network buffer that it came in.
+    octets: Buffer.from(recode({ esmClass, dataCoding, octets }, alphabet, 'gsm7')),
+    tlvs: pdu.tlvs
+      .filter(({ tag }) => tag !== TlvTag.message_payload)
+      .map(({ tag, value }) => ({ tag, value: Buffer.from(value) })),
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+function addressOf(address: string, ton: number): string {
+  return ton === TON_INTERNATIONAL && /^\d+$/.test(address) ? `+${address}` : address
+}
