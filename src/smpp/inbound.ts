@@ -39,7 +39,7 @@ export class Inbound {
   readonly #stream: Duplex
   readonly #handler: InboundHandler
   readonly #decoder: FrameDecoder
-  readonly #maxWaiting: number
+  #maxWaiting: number
   readonly #urgent = new Fifo<Buffer>()
   readonly #requests = new Fifo<Buffer>()
   #scheduled = false
@@ -76,6 +76,11 @@ export class Inbound {
   /** Requests that were read and wait until the session takes them. */
   get waitingCount(): number {
     return this.#requests.length
+  }
+
+  /** Requests that are read ahead while the session takes none. */
+  set maxWaiting(requests: number) {
+    this.#maxWaiting = requests
   }
 
   /** True while nothing is read from the stream. */

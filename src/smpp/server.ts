@@ -1,64 +1,58 @@
+import type { Socket } from 'node:net'
 import {
-  type AddressInfo,
-  createServer as createTcpServer,
-  type Server,
-  type Socket,
-} from 'node:net'
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
-import { SmppError } from './errors.ts'
+  type CapFigures,
+  type CapLimits,
+  ConnectionCaps,
+  type ConnectionSlot,
+} from './connection-caps.ts'
+import { type ConnectionOrigin, Listener, type ListenerOptions } from './listener.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import type { BindPdu, Pdu } from './pdu.ts'
 import type { SessionReply } from './reply.ts'
 import { Session } from './session.ts'
-import type { SessionEnd, SessionLimits, SessionOptions } from './session-options.ts'
+import type {
+  SessionChanges,
+  SessionEnd,
+  SessionLimits,
+  SessionOptions,
+} from './session-options.ts'
 import { isBind, isBoundState } from './session-rules.ts'
 import { CommandStatus } from './status.ts'
 import { intTlv } from './tlv.ts'
 
 /** Where a bind comes from. */
-export interface BindOrigin {
-  /** The peer's IP address. */
-  readonly remoteAddress: string
-  readonly tls: boolean
+export interface BindOrigin extends ConnectionOrigin {
+  /** False once the connection is gone: nobody waits for the verdict any more. */
+  isOpen(): boolean
 }
 
 /** The answer to a bind. */
-export interface BindVerdict<Context> {
+export interface BindVerdict<Context> extends SessionChanges {
   /** 0 accepts; anything else refuses and is the `command_status` of the response. */
   readonly status: number
   /** What the application wants to find again with every request; needed when accepting. */
   readonly context?: Context
-  /** The window for our requests to this peer; the server's when absent. */
-  readonly windowSize?: number
   /** Our name in the bind response; the server's `system_id` when absent. */
   readonly systemId?: string
+  /** Called once when an accepted peer is gone, even if it went before it was bound. */
+  readonly release?: () => void
 }
 
 /** A peer that is bound. */
-export interface BoundPeer<Context> extends BindOrigin {
+export interface BoundPeer<Context> extends ConnectionOrigin {
   /** The bind request; its password is blanked. */
   readonly bind: BindPdu
   readonly context: Context
 }
 
 /** Our end for partners who bind to us. */
-export interface SmppServerOptions<Context> extends SessionLimits {
-  /** All interfaces when absent. */
-  readonly host?: string
-  /** 0 lets the system choose; see `SmppServer.port`. */
-  readonly port: number
-  /** Certificate and key; plain TCP when absent. */
-  readonly tls?: TlsOptions
+export interface SmppServerOptions<Context> extends SessionLimits, ListenerOptions, CapLimits {
+  /** Counts the connections of several servers together; without, this one has its own limits. */
+  readonly caps?: ConnectionCaps
   /** Our name in bind responses, at most 15 characters. */
   readonly system_id: string
   /** The version told to peers of 3.4 and above (0x34). */
   readonly interfaceVersion?: number
-  /** Connections that are not bound yet, of all addresses (1,000). */
-  readonly maxUnbound?: number
-  /** Connections of one address that are not bound yet (50). */
-  readonly maxUnboundPerAddress?: number
-  /** Connections in all (10,000). */
-  readonly maxConnections?: number
   readonly now?: () => number
   /** Judges a bind; a throw is answered with `ESME_RSYSERR`. */
   readonly authenticate: (
@@ -81,37 +75,23 @@ export interface SmppServerOptions<Context> extends SessionLimits {
   readonly logger?: SmppLogger
 }
 
-/** What an {@link SmppServer} has at present and has seen. */
-export interface SmppServerStats {
-  readonly connections: number
+/** What an {@link SmppServer} has at present and has seen; all but `bound` of all that share its caps. */
+export interface SmppServerStats extends CapFigures {
   readonly bound: number
-  readonly unbound: number
-  /** Connections closed at once because a cap was reached. */
-  readonly rejected: number
-}
-
-/** A connection's share of the caps, from accept to bind or end. */
-interface Slot {
-  readonly remoteAddress: string
-  /** False once it is bound or gone. */
-  isUnbound: boolean
-  /** True once it has a session; a TLS connection gets one after its handshake. */
-  hasSession: boolean
 }
 
 interface Connection<Context> {
-  readonly slot: Slot
+  readonly origin: ConnectionOrigin
+  readonly slot: ConnectionSlot
   /** Set when the bind is accepted. */
   peer: BoundPeer<Context> | undefined
+  release: (() => void) | undefined
   /** True once the session is bound. */
   isBound: boolean
 }
 
 const DEFAULT_INTERFACE_VERSION = 0x34
 const FIRST_VERSION_WITH_TLVS = 0x34
-const DEFAULT_MAX_UNBOUND = 1000
-const DEFAULT_MAX_UNBOUND_PER_ADDRESS = 50
-const DEFAULT_MAX_CONNECTIONS = 10_000
 const DEFAULT_HANDSHAKE_MS = 10_000
 
 /**
@@ -123,49 +103,31 @@ const DEFAULT_HANDSHAKE_MS = 10_000
 export class SmppServer<Context = undefined> {
   readonly #options: SmppServerOptions<Context>
   readonly #logger: SmppLogger
-  readonly #server: Server
-  readonly #isTls: boolean
+  readonly #caps: ConnectionCaps
+  readonly #listener: Listener
   readonly #sessions = new Set<Session>()
-  /** By remote address and port: a TLS socket must find what its TCP socket was given. */
-  readonly #slots = new Map<string, { slot: Slot; socket: Socket }>()
-  readonly #unboundByAddress = new Map<string, number>()
-  #unbound = 0
   #bound = 0
-  #rejected = 0
   #closing: Promise<void> | undefined
 
   constructor(options: SmppServerOptions<Context>) {
     this.#options = options
     this.#logger = options.logger ?? silentSmppLogger
-    this.#isTls = options.tls !== undefined
-    if (options.tls === undefined) {
-      this.#server = createTcpServer({ allowHalfOpen: true })
-    } else {
-      const handshakeTimeout = options.sessionInitMs || DEFAULT_HANDSHAKE_MS
-      const server = createTlsServer({ handshakeTimeout, ...options.tls })
-      server.on('secureConnection', (socket) => this.#onSecureConnection(socket))
-      server.on('tlsClientError', (error, socket) => {
-        this.#logger.debug({ error: error.message }, 'TLS handshake failed')
-        socket.destroy()
-      })
-      this.#server = server
-    }
-    this.#server.on('connection', (socket) => this.#onConnection(socket))
+    this.#caps = options.caps ?? new ConnectionCaps(options)
+    this.#listener = new Listener(options, {
+      caps: this.#caps,
+      patienceMs: options.sessionInitMs || DEFAULT_HANDSHAKE_MS,
+      logger: this.#logger,
+      onConnection: (stream, origin, slot) => this.#serve(stream, origin, slot),
+    })
   }
 
   /** The port listened on; 0 before `listen` and after `close`. */
   get port(): number {
-    const address = this.#server.address() as AddressInfo | null
-    return address?.port ?? 0
+    return this.#listener.port
   }
 
   get stats(): SmppServerStats {
-    return {
-      connections: this.#slots.size,
-      bound: this.#bound,
-      unbound: this.#unbound,
-      rejected: this.#rejected,
-    }
+    return { ...this.#caps.figures, bound: this.#bound }
   }
 
   /**
@@ -174,30 +136,7 @@ export class SmppServer<Context = undefined> {
    * @throws {SmppError} `port_in_use`, or `listen_failed` with the cause
    */
   listen(): Promise<void> {
-    const { host, port } = this.#options
-    return new Promise((resolve, reject) => {
-      const onError = (cause: NodeJS.ErrnoException) => {
-        this.#server.off('listening', onListening)
-        reject(
-          cause.code === 'EADDRINUSE'
-            ? new SmppError('port_in_use', `port ${port} is in use`, { retryable: true, cause })
-            : new SmppError('listen_failed', `cannot listen on port ${port}: ${cause.message}`, {
-                retryable: true,
-                cause,
-              }),
-        )
-      }
-      const onListening = () => {
-        this.#server.off('error', onError)
-        this.#server.on('error', (error) => {
-          this.#logger.error({ error: error.message }, 'listening socket failed')
-        })
-        resolve()
-      }
-      this.#server.once('error', onError)
-      this.#server.once('listening', onListening)
-      this.#server.listen({ host, port })
-    })
+    return this.#listener.listen()
   }
 
   /**
@@ -210,58 +149,19 @@ export class SmppServer<Context = undefined> {
   }
 
   async #close(options: { drainMs?: number }): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      // It reports an error only when it was not listening, and then it is closed too.
-      this.#server.close(() => resolve())
-    })
-    const ended = [...this.#sessions].map((session) => session.unbind(options))
-    for (const { slot, socket } of this.#slots.values()) {
-      ended.push(new Promise((resolve) => socket.once('close', () => resolve())))
-      if (!slot.hasSession) socket.destroy()
-    }
-    await Promise.all(ended)
+    const closed = this.#listener.close()
+    await Promise.all([...this.#sessions].map((session) => session.unbind(options)))
     await closed
   }
 
-  #onConnection(socket: Socket): void {
-    // Its session, if it gets one, deals with errors; without one there is nothing to be done.
-    socket.on('error', ignore)
-    const { remoteAddress } = socket
-    if (remoteAddress === undefined || this.#closing !== undefined) {
-      socket.destroy()
-      return
+  #serve(stream: Socket, origin: ConnectionOrigin, slot: ConnectionSlot): void {
+    const connection: Connection<Context> = {
+      origin,
+      slot,
+      peer: undefined,
+      release: undefined,
+      isBound: false,
     }
-    if (!this.#hasRoomFor(remoteAddress)) {
-      this.#rejected++
-      this.#logger.warn({ remoteAddress, ...this.stats }, 'connection rejected: too many')
-      socket.destroy()
-      return
-    }
-    const slot: Slot = { remoteAddress, isUnbound: true, hasSession: false }
-    const key = slotKey(socket)
-    this.#slots.set(key, { slot, socket })
-    this.#unbound++
-    this.#unboundByAddress.set(remoteAddress, this.#unboundFrom(remoteAddress) + 1)
-    socket.once('close', () => {
-      this.#slots.delete(key)
-      this.#leaveUnbound(slot)
-    })
-    if (!this.#isTls) this.#serve(socket, slot)
-  }
-
-  #onSecureConnection(socket: Socket): void {
-    const entry = this.#slots.get(slotKey(socket))
-    if (entry === undefined || this.#closing !== undefined) {
-      socket.on('error', ignore)
-      socket.destroy()
-      return
-    }
-    this.#serve(socket, entry.slot)
-  }
-
-  #serve(stream: Socket, slot: Slot): void {
-    slot.hasSession = true
-    const connection: Connection<Context> = { slot, peer: undefined, isBound: false }
     const session = new Session({
       ...this.#options,
       stream,
@@ -284,12 +184,18 @@ export class SmppServer<Context = undefined> {
     session: Session,
     connection: Connection<Context>,
   ): Promise<SessionReply> {
-    const origin: BindOrigin = { remoteAddress: connection.slot.remoteAddress, tls: this.#isTls }
-    const verdict = await this.#options.authenticate(bind, origin)
+    const isOpen = () => session.state !== 'closed'
+    const { origin } = connection
+    const verdict = await this.#options.authenticate(bind, { ...origin, isOpen })
     if (verdict.status !== CommandStatus.ESME_ROK) return { command_status: verdict.status }
+    if (!isOpen()) {
+      verdict.release?.()
+      return {}
+    }
+    connection.release = verdict.release
     const blanked: BindPdu = { ...bind, password: '' }
     connection.peer = { ...origin, bind: blanked, context: verdict.context as Context }
-    if (verdict.windowSize !== undefined) session.windowSize = verdict.windowSize
+    session.adjust(verdict)
     const version = this.#options.interfaceVersion ?? DEFAULT_INTERFACE_VERSION
     return {
       system_id: verdict.systemId ?? this.#options.system_id,
@@ -301,13 +207,13 @@ export class SmppServer<Context = undefined> {
   }
 
   #onBound(session: Session, connection: Connection<Context>): void {
-    const { slot, peer } = connection
+    const { origin, slot, peer } = connection
     if (peer === undefined) return
     connection.isBound = true
-    this.#leaveUnbound(slot)
+    slot.bound()
     this.#bound++
     this.#logger.info(
-      { remoteAddress: slot.remoteAddress, system_id: peer.bind.system_id },
+      { remoteAddress: origin.remoteAddress, tls: origin.tls, system_id: peer.bind.system_id },
       'peer bound',
     )
     // The session that calls this contains what the application throws.
@@ -315,10 +221,11 @@ export class SmppServer<Context = undefined> {
   }
 
   #onEnd(session: Session, connection: Connection<Context>, end: SessionEnd): void {
-    const { slot, peer, isBound } = connection
+    const { origin, slot, peer, isBound, release } = connection
     this.#sessions.delete(session)
-    this.#leaveUnbound(slot)
-    const { remoteAddress } = slot
+    slot.bound()
+    release?.()
+    const { remoteAddress } = origin
     this.#logger.info({ remoteAddress, isBound, reason: end.reason }, 'connection ended')
     if (isBound && peer !== undefined) {
       this.#bound--
@@ -327,35 +234,6 @@ export class SmppServer<Context = undefined> {
       this.#options.onUnboundEnd?.(remoteAddress, end)
     }
   }
-
-  #hasRoomFor(remoteAddress: string): boolean {
-    const options = this.#options
-    const perAddress = options.maxUnboundPerAddress ?? DEFAULT_MAX_UNBOUND_PER_ADDRESS
-    return (
-      this.#slots.size < (options.maxConnections ?? DEFAULT_MAX_CONNECTIONS) &&
-      this.#unbound < (options.maxUnbound ?? DEFAULT_MAX_UNBOUND) &&
-      this.#unboundFrom(remoteAddress) < perAddress
-    )
-  }
-
-  #unboundFrom(remoteAddress: string): number {
-    return this.#unboundByAddress.get(remoteAddress) ?? 0
-  }
-
-  #leaveUnbound(slot: Slot): void {
-    if (!slot.isUnbound) return
-    slot.isUnbound = false
-    this.#unbound--
-    const left = this.#unboundFrom(slot.remoteAddress) - 1
-    if (left > 0) this.#unboundByAddress.set(slot.remoteAddress, left)
-    else this.#unboundByAddress.delete(slot.remoteAddress)
-  }
-}
-
-function ignore(): void {}
-
-function slotKey(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
 }
 
 function isBindPdu(pdu: Pdu): pdu is BindPdu {

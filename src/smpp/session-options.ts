@@ -76,6 +76,12 @@ export interface SessionLimits {
   readonly tickMs?: number
 }
 
+/** The figures that an open session may be given anew; what is absent stays. */
+export type SessionChanges = Pick<
+  SessionLimits,
+  'windowSize' | 'enquireLinkMs' | 'inactivityMs' | 'maxInboundPending'
+>
+
 /** What a {@link Session} is built from. */
 export interface SessionOptions extends SessionLimits {
   /** A connected stream; the session owns it from now on. */

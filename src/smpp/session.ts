@@ -19,6 +19,7 @@ import {
 import {
   limitsOf,
   type RequestHandler,
+  type SessionChanges,
   type SessionEnd,
   type SessionEndReason,
   type SessionLimits,
@@ -92,7 +93,7 @@ export class Session {
   readonly #options: SessionOptions
   readonly #logger: SmppLogger
   readonly #now: () => number
-  readonly #limits: Required<SessionLimits>
+  #limits: Required<SessionLimits>
   readonly #window: Window<PendingRequest>
   readonly #queue = new Fifo<PendingRequest>()
   readonly #late = new LateRequests()
@@ -145,7 +146,7 @@ export class Session {
         onUrgent: (frame) => this.#onUrgent(frame),
         onRequest: (frame) => this.#onRequest(frame),
         mayTakeRequest: () =>
-          this.#inboundPending < limits.maxInboundPending && !this.#output.blocked,
+          this.#inboundPending < this.#limits.maxInboundPending && !this.#output.blocked,
         onTurnEnd: () => this.#onTurnEnd(),
         onBroken: (error) => {
           this.#push({
@@ -190,6 +191,20 @@ export class Session {
     this.#pump()
   }
 
+  /** Changes figures while the session is open, such as to those of the account that binds. */
+  adjust({ windowSize, enquireLinkMs, inactivityMs, maxInboundPending }: SessionChanges): void {
+    const limits = this.#limits
+    this.#limits = {
+      ...limits,
+      enquireLinkMs: enquireLinkMs ?? limits.enquireLinkMs,
+      inactivityMs: inactivityMs ?? limits.inactivityMs,
+      maxInboundPending: maxInboundPending ?? limits.maxInboundPending,
+    }
+    this.#timers.settings = this.#limits
+    this.#inbound.maxWaiting = this.#limits.maxInboundPending
+    if (windowSize !== undefined) this.windowSize = windowSize
+  }
+
   /** Requests that would be written at once; 0 while not bound, unbinding or blocked. */
   get freePlaces(): number {
     if (!this.isBound || this.#draining !== undefined || this.#output.blocked) return 0
@@ -199,6 +214,11 @@ export class Session {
   /** Requests of ours without an answer: in the window and waiting for a place. */
   get pendingCount(): number {
     return this.#window.size + this.#queue.length
+  }
+
+  /** Requests of the peer that are being worked on. */
+  get inboundPending(): number {
+    return this.#inboundPending
   }
 
   /** A copy of the counters. */

@@ -30,7 +30,7 @@ export type TimerAction =
  * @see SMPP v3.4, section 7.2 (timer definitions)
  */
 export class SessionTimers {
-  readonly #settings: TimerSettings
+  #settings: TimerSettings
   readonly #startedAt: number
   #isBound = false
   #lastReceivedAt: number
@@ -43,6 +43,11 @@ export class SessionTimers {
     this.#settings = settings
     this.#startedAt = now
     this.#lastReceivedAt = now
+  }
+
+  /** Other times from now on; what is counted already goes on. */
+  set settings(settings: TimerSettings) {
+    this.#settings = settings
   }
 
   /** A PDU came, of any kind. */
