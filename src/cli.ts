@@ -11,6 +11,7 @@ import {
   replayDeadLetters,
   showDeadLetter,
 } from './dlq.ts'
+import { hashPasswordOfInput } from './hash-password.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
 import { SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
@@ -36,6 +37,7 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     send them again, each as a new message
                                     CHOICE: [--reason WORD] [--error CODE] [--to NUMBER] [--carrier NAME]
                                     [--since TIME] [--limit N]; with each: [--json] [--key KEY] [--url URL]
+  linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul sandbox                  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')}
 
 Exit codes: 0 done; 1 refused, not reached, or not done for all; 2 the command is wrong.
@@ -82,7 +84,8 @@ function announce(config: Config, gateway: Gateway, tookMs: number): void {
   const url = `http://${host}:${gateway.httpPort}`
   say(`Linehaul ${VERSION} is ready after ${(tookMs / 1_000).toFixed(1)} s`)
   say(`  HTTP API   ${url}   (reference: ${url}/docs)`)
-  say(`  SMPP       ${host}:${gateway.smppPort}`)
+  if (gateway.smppPort > 0) say(`  SMPP       ${host}:${gateway.smppPort}`)
+  if (gateway.smppTlsPort > 0) say(`  SMPP, TLS  ${host}:${gateway.smppTlsPort}`)
   say(`  Data       ${config.databaseUrl === undefined ? config.dataDir : 'PostgreSQL'}`)
   if (config.file) say(`  Config     ${config.file}`)
   if (!config.sandbox) return
@@ -290,6 +293,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   'rotate-encryption': rotateEncryption,
   send,
   dlq,
+  'hash-password': hashPasswordOfInput,
   sandbox,
 }
 

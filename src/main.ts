@@ -5,13 +5,14 @@ import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
 import type { InboundConfig } from './config/inbound.ts'
-import { completeCarrier } from './config/load.ts'
+import { completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { createApp } from './http/app.ts'
+import type { PartnerStanding } from './http/routes/partners.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
 import { InboundArchive } from './inbound/inbound-archive.ts'
 import type { InboundMessage } from './inbound/inbound-message.ts'
@@ -46,6 +47,7 @@ import type { TellingRecipient } from './messages/telling.ts'
 import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
+import { partnerAccount } from './partners/account.ts'
 import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { PartnerRequests } from './partners/requests.ts'
@@ -88,7 +90,10 @@ const SAVE_QUALITY_EVERY_MS = 60_000
 /** A running gateway. */
 export interface Gateway {
   readonly httpPort: number
+  /** Without TLS; 0 when there is no such listener. */
   readonly smppPort: number
+  /** With TLS; 0 when there is no such listener. */
+  readonly smppTlsPort: number
   /** Set when this start has made the demo tenant's key: it is not shown again. */
   readonly newDemoKey: string | undefined
   /** The account by which an SMPP client can try the sandbox; only without a configuration. */
@@ -120,13 +125,13 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     const { access, newKey } = sandbox
       ? await openDemoAccess(store, { replaceKey: options.replaceDemoKey ?? false })
       : { access: await openAccess(store, config.tenants), newKey: undefined }
-    const demoPartner = sandbox && {
-      systemId: 'demo',
-      password: randomBytes(6).toString('base64url'),
-      tenant: DEMO_TENANT,
-      duplicateWindowSeconds: 0,
-      duplicateKey: 'user_message_reference',
-    }
+    const demoPartner =
+      sandbox &&
+      completePartner({
+        systemId: 'demo',
+        password: randomBytes(6).toString('base64url'),
+        tenant: DEMO_TENANT,
+      })
     const gateway = await assemble({
       config,
       carrierConfigs: sandbox ? sandbox.carriers.map(completeCarrier) : config.carriers,
@@ -262,12 +267,11 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       ? new Upkeep({ store, writes: () => tables.generation, logger })
       : undefined
   const partners = new PartnerServer({
-    ...config.smpp,
+    config: config.smpp,
     accounts: assembly.partnerConfigs.flatMap((partner) => {
-      const { systemId, password, duplicateWindowSeconds, duplicateKey } = partner
       const tenant = access.tenantNamed(partner.tenant)
-      const duplicates = { windowSeconds: duplicateWindowSeconds, key: duplicateKey }
-      return tenant ? [{ systemId, password, tenant, duplicates }] : []
+      if (!tenant) return []
+      return [partnerAccount(partner, tenant, (kind) => policyFor(kind).validitySeconds)]
     }),
     requests: new PartnerRequests({
       intake,
@@ -279,7 +283,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     }),
     receipts,
     teller,
+    clock,
     logger,
+    onBindRefused: (reason) => metrics.bindRefused(reason),
+    onConnectionRefused: (reason) => metrics.connectionRefused(reason),
   })
 
   function onCommit(batch: readonly JournalEntry[]): void {
@@ -326,6 +333,11 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         })),
       ),
     journalPending: () => spool.pending,
+    partnerBinds: () =>
+      partners.reports.map(({ account: { systemId }, sessions }) => ({
+        systemId,
+        bound: sessions.length,
+      })),
   })
   const app = createApp({
     intake,
@@ -345,6 +357,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     onRefused: (code) => metrics.refused(code),
     isReady: async () => !spool.isFull && (await isReachable(store)),
     carriers: () => carrierReports(carriers, dispatcher),
+    partners: (tenantId) => partnerReports(partners, tenantId),
     renderMetrics: () => metrics.render(),
   })
 
@@ -396,6 +409,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   return {
     httpPort: http.port,
     smppPort: partners.port,
+    smppTlsPort: partners.tlsPort,
     recovered,
     close,
   }
@@ -442,6 +456,23 @@ function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatcher: Disp
       last_error: lastError,
     })),
   }))
+}
+
+function partnerReports(partners: PartnerServer, tenantId: string): PartnerStanding[] {
+  return partners.reports
+    .filter(({ account }) => account.tenant.id === tenantId)
+    .map(({ account: { systemId, access }, sessions }) => ({
+      system_id: systemId,
+      max_binds: access.maxBinds || null,
+      sessions: sessions.map((session) => ({
+        bind_type: session.bindType,
+        address: session.address,
+        tls: session.tls,
+        since: session.since.toISOString(),
+        unanswered_by_partner: session.unansweredByPartner,
+        unanswered_by_us: session.unansweredByUs,
+      })),
+    }))
 }
 
 function countEntry(metrics: Metrics, entry: JournalEntry): void {

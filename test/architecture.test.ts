@@ -14,12 +14,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['core'],
   routing: ['core'],
   accounts: ['core', 'store'],
-  // The settings of a carrier are its configuration: a second type for the same fields would only
-  // have to be copied field by field.
+  // The settings of a carrier or a partner are its configuration: a second type for the same fields
+  // would only have to be copied field by field.
   carriers: ['config', 'core', 'encoding', 'smpp'],
   messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'store'],
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
-  partners: ['core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
+  partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
   http: ['core', 'accounts', 'inbound', 'routing', 'messages', 'webhooks', 'telemetry'],
   sandbox: ['encoding', 'smpp'],

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { dirname, isAbsolute, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
 import { parseMicros } from '../core/money.ts'
@@ -8,6 +8,8 @@ import { describeSettings, keysAt, type SettingDescription } from './describe.ts
 import { readDocument, typed } from './document.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
+import { accessMistakes, toPartnerAccess } from './partner-access.ts'
+import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
 import {
   type CarrierConfig,
@@ -15,8 +17,11 @@ import {
   carrierSchema,
   type FileContent,
   fileSchema,
+  type PartnerConfig,
+  partnerSchema,
   type TlsConfig,
 } from './schema.ts'
+import { toSmpp } from './smpp-listeners.ts'
 
 /** Where the configuration comes from. */
 export interface ConfigSource {
@@ -96,6 +101,23 @@ export function completeCarrier(settings: CarrierSettings): CarrierConfig {
   const root = { ...others, type: 'smpp', system_id: systemId }
   const parsed = carrierSchema.safeParse(root)
   if (parsed.success) return toCarrier(parsed.data, undefined)
+  const secrets = secretKeysOf(describeSettings())
+  throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
+}
+
+/**
+ * Completes a partner that does not come from the file, such as that of the sandbox, by the file's
+ * defaults.
+ *
+ * @throws {ConfigError} when a setting is not what the file would allow
+ */
+export function completePartner(
+  settings: Pick<PartnerConfig, 'systemId' | 'password' | 'tenant'>,
+): PartnerConfig {
+  const { systemId, ...others } = settings
+  const root = { ...others, system_id: systemId }
+  const parsed = partnerSchema.safeParse(root)
+  if (parsed.success) return toPartner(parsed.data)
   const secrets = secretKeysOf(describeSettings())
   throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
 }
@@ -192,10 +214,19 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     const tls = carrier.tls && readTls(carrier.tls, `carriers[${index}].tls`, folder, mistakes)
     return toCarrier(carrier, tls)
   })
+  const smpp = toSmpp(content.smpp, folder, mistakes)
+  const partners = content.partners.map(toPartner)
+  for (const [index, partner] of partners.entries()) {
+    mistakes.push(...accessMistakes(partner, ['partners', index], content.smpp))
+  }
+  if (partners.length > 0 && content.smpp.port === false && !content.smpp.tls) {
+    const message = 'is off, and there is no smpp.tls: no partner could bind'
+    mistakes.push({ path: 'smpp.port', message })
+  }
   if (mistakes.length > 0) throw new ConfigError(mistakes)
   return {
     http: content.http,
-    smpp: content.smpp,
+    smpp,
     dataDir: resolve(cwd, content.data_dir),
     databaseUrl: content.database_url,
     logLevel: content.log_level,
@@ -205,13 +236,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
       retention: toRetention(content.retention, retention),
     })),
     carriers,
-    partners: content.partners.map((partner) => ({
-      systemId: partner.system_id,
-      password: partner.password,
-      tenant: partner.tenant,
-      duplicateWindowSeconds: partner.duplicate_window_seconds,
-      duplicateKey: partner.duplicate_key,
-    })),
+    partners,
     policies: toPolicies(content.policies),
     webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
     inbound: {
@@ -228,6 +253,17 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     encryption: toEncryption(content.encryption),
     sandbox: file === undefined,
     file,
+  }
+}
+
+function toPartner(partner: FileContent['partners'][number]): PartnerConfig {
+  return {
+    systemId: partner.system_id,
+    password: partner.password,
+    tenant: partner.tenant,
+    duplicateWindowSeconds: partner.duplicate_window_seconds,
+    duplicateKey: partner.duplicate_key,
+    ...toPartnerAccess(partner),
   }
 }
 
@@ -281,19 +317,7 @@ function readTls(
   folder: string,
   mistakes: Mistake[],
 ): TlsConfig {
-  const pem = (key: 'ca' | 'cert' | 'key') => {
-    const value = tls[key]
-    if (value === undefined || value.startsWith('-----BEGIN ')) return value
-    try {
-      return readFileSync(isAbsolute(value) ? value : resolve(folder, value), 'utf8')
-    } catch (error) {
-      // Not the error's own message: it repeats the value, and that may be a key pasted wrongly.
-      const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-      const message = `the file cannot be read (${reason}); allowed: a PEM file or a PEM text`
-      mistakes.push({ path: `${path}.${key}`, message })
-      return undefined
-    }
-  }
+  const pem = (key: 'ca' | 'cert' | 'key') => readPem(tls[key], `${path}.${key}`, folder, mistakes)
   return {
     ca: pem('ca'),
     cert: pem('cert'),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isPasswordHash } from '../core/password.ts'
 import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
 import {
   choice,
@@ -13,6 +14,7 @@ import {
   setting,
   text,
 } from './field.ts'
+import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from './forms.ts'
 import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
   type EncryptionConfig,
@@ -21,12 +23,14 @@ import {
   retentionSchema,
   tenantRetentionSchema,
 } from './keeping.ts'
+import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
+import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
 export interface Config {
   readonly http: ListenerConfig
-  readonly smpp: ListenerConfig
+  readonly smpp: SmppConfig
   /** Absolute path of the folder of the embedded database and of other files. */
   readonly dataDir: string
   /** PostgreSQL address; undefined: the embedded database in {@link dataDir}. */
@@ -72,8 +76,9 @@ export interface WebhooksConfig {
 }
 
 /** An account by which a partner binds to our SMPP server. */
-export interface PartnerConfig {
+export interface PartnerConfig extends PartnerAccess {
   readonly systemId: string
+  /** As it is, or its hash: see `core/password.ts`. */
   readonly password: string
   /** Name of the tenant that pays for the partner's messages; it exists. */
   readonly tenant: string
@@ -179,17 +184,14 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
 const NAME_ALLOWED = '1 to 63 letters, digits, "-", "_" or ".", the first a letter or a digit'
-const HOST = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}$/
-const HOST_ALLOWED = 'a host name or an IP address'
 // C-octet strings of the bind, NUL not counted: SMPP v3.4, section 4.1.
 const SYSTEM_ID = /^[\x21-\x7e]{1,15}$/
 const SYSTEM_ID_ALLOWED = '1 to 15 ASCII characters without blanks'
 const PASSWORD = /^[\x20-\x7e]{1,8}$/
 const PASSWORD_ALLOWED = '1 to 8 ASCII characters'
+const PARTNER_PASSWORD_ALLOWED = `${PASSWORD_ALLOWED}, or the hash that \`linehaul hash-password\` makes`
 const API_KEY = /^[\x21-\x7e]{1,200}$/
 const API_KEY_ALLOWED = '1 to 200 ASCII characters without blanks'
-const FILE = /^[^\0]+$/
-const FILE_ALLOWED = 'the path of a PEM file, or the PEM text itself'
 
 function listener(what: string, port: number, variable: string) {
   return setting(
@@ -370,14 +372,25 @@ const tenant = mapping({
   retention: tenantRetentionSchema,
 })
 
-const partner = mapping({
+/** One partner as it is written in the file. */
+export const partnerSchema = mapping({
   system_id: requiredText(SYSTEM_ID, SYSTEM_ID_ALLOWED, {
     about: 'Account of the partner, unique in the file.',
   }),
-  password: requiredText(PASSWORD, PASSWORD_ALLOWED, {
-    about: 'Password of the account.',
-    isSecret: true,
-  }),
+  password: setting(
+    z
+      .string({ error: PARTNER_PASSWORD_ALLOWED })
+      .refine((value) => PASSWORD.test(value) || isPasswordHash(value), {
+        error: PARTNER_PASSWORD_ALLOWED,
+      }),
+    {
+      about: 'Password of the account, as it is or as its hash.',
+      allowed: PARTNER_PASSWORD_ALLOWED,
+      defaultText: 'required',
+      isSecret: true,
+      isText: true,
+    },
+  ),
   tenant: requiredText(NAME, 'the name of a tenant of this file', {
     about: "Name of the tenant that pays for the partner's messages.",
   }),
@@ -397,12 +410,13 @@ const partner = mapping({
         'number, or (`content`) the same sender, number and octets.',
     },
   ),
+  ...partnerAccessShape,
 })
 
 /** The file as it is written, in snake_case; `load.ts` turns it into a {@link Config}. */
 export const fileSchema = mapping({
   http: listener('HTTP server', 8080, 'LINEHAUL_HTTP_PORT'),
-  smpp: listener('SMPP server for partners', 2775, 'LINEHAUL_SMPP_PORT'),
+  smpp: smppSchema,
   data_dir: text(/^[^\0]+$/, 'the path of a folder', './data', {
     about:
       'Folder of the embedded database and of the marks of what was written to carriers, taken from the working directory.',
@@ -431,7 +445,7 @@ export const fileSchema = mapping({
     allowed: 'a list of mappings',
     defaultText: '[]',
   }),
-  partners: setting(list(partner, 'a list of partners').default([]), {
+  partners: setting(list(partnerSchema, 'a list of partners').default([]), {
     about: 'Accounts that may bind to our SMPP server.',
     allowed: 'a list of mappings',
     defaultText: '[]',

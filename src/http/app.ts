@@ -12,6 +12,7 @@ import { MemoRouter } from './router.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
+import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
@@ -21,6 +22,7 @@ export interface AppParts
   extends MessageParts,
     DeadLetterParts,
     InboundParts,
+    PartnerParts,
     ResolveParts,
     SystemParts,
     WebhookParts {
@@ -108,6 +110,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))
   app.route('/', resolveRoutes(parts))
+  app.route('/', partnerRoutes(parts))
   app.route('/', webhookRoutes(parts))
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

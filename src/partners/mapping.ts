@@ -1,6 +1,7 @@
+import type { PartnerAlphabet } from '../config/partner-access.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { PassThrough } from '../core/pass-through.ts'
-import { decodeText, readDataCoding } from '../encoding/data-coding.ts'
+import { readDataCoding } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
 import type { MessageRequest } from '../messages/intake.ts'
 import type { RawContent, RequestedEncoding } from '../messages/message.ts'
@@ -11,6 +12,7 @@ import type { MessageState } from '../smpp/receipt-state.ts'
 import { parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
 import { addressFields } from './address.ts'
+import { inCommonAlphabet, textOf } from './partner-alphabet.ts'
 
 const DEFAULT_ALPHABET = 0x00
 const ASCII = 0x01
@@ -32,11 +34,17 @@ const MAX_VALIDITY_SECONDS = 2_592_000
  * What it says beside text and addresses goes with it, see {@link PassThrough}.
  *
  * @param now - what relative times count from
+ * @param alphabet - what the partner means by data_coding 0
  * @throws {GatewayError} `send_at_invalid`, `validity_invalid`, `priority_invalid`, `text_too_long`
  */
-export function requestOf(pdu: SubmitSm, systemId: string, now: Date): MessageRequest {
+export function requestOf(
+  pdu: SubmitSm,
+  systemId: string,
+  now: Date,
+  alphabet: PartnerAlphabet = 'gsm7',
+): MessageRequest {
   const sendAt = readSchedule(pdu.schedule_delivery_time, now)
-  const { text, raw, encoding, dataCoding } = contentOf(pdu)
+  const { text, raw, encoding, dataCoding } = contentOf(pdu, alphabet)
   return {
     source: 'smpp',
     partner: systemId,
@@ -91,20 +99,24 @@ interface SubmitContent {
  * Segments, binary octets and what fits one segment in an alphabet of its own go on as they came.
  * Any other text is decoded: each carrier gets it in its alphabet, and split in its way.
  */
-function contentOf(pdu: SubmitSm): SubmitContent {
+function contentOf(pdu: SubmitSm, alphabet: PartnerAlphabet): SubmitContent {
   const { esm_class: esmClass, data_coding: dataCoding } = pdu
   const { octets, udh, concat } = readUserData(esmClass, pdu.short_message, pdu.tlvs)
-  if (udh) return rawContent(wholeOf(pdu), UDH_INDICATOR, dataCoding)
+  const segment = { octets, esmClass: 0, dataCoding }
+  if (udh) {
+    const whole = { octets: wholeOf(pdu), esmClass: UDH_INDICATOR, dataCoding }
+    return rawContent(inCommonAlphabet(whole, alphabet))
+  }
   const { charset } = readDataCoding(dataCoding)
-  const { text } = decodeText(octets, dataCoding)
-  if (text === undefined || concat) return rawContent(octets, 0, dataCoding)
+  const text = textOf(octets, dataCoding, alphabet)
+  if (text === undefined || concat) return rawContent(inCommonAlphabet(segment, alphabet))
   if (dataCoding === DEFAULT_ALPHABET) return { ...WHOLE, text, encoding: 'auto' }
   if (dataCoding === UCS2) return { ...WHOLE, text, encoding: 'ucs2' }
   // A text with a message class, such as flash: split like any other, it keeps its class.
   const isGsm = charset === 'gsm7' || charset === 'ucs2'
   if (isGsm && !text.includes(UNREADABLE)) return { ...WHOLE, text, encoding: charset, dataCoding }
   const isOneSegment = octets.length <= (isGsm ? MAX_RAW_OCTETS : RADIO_OCTETS)
-  if (isOneSegment) return rawContent(octets, 0, dataCoding, isTranscodable(dataCoding) ? text : '')
+  if (isOneSegment) return rawContent(segment, isTranscodable(dataCoding) ? text : '')
   return { ...WHOLE, text, encoding: 'auto' }
 }
 
@@ -122,19 +134,14 @@ function wholeOf({ short_message: message, tlvs }: SubmitSm): Buffer {
   return message.length > 0 ? message : (findTlv(tlvs, TlvTag.message_payload) ?? message)
 }
 
-function rawContent(
-  octets: Buffer,
-  esmClass: number,
-  dataCoding: number,
-  text = '',
-): SubmitContent {
+function rawContent({ octets, ...how }: RawContent, text = ''): SubmitContent {
   if (octets.length > MAX_RAW_OCTETS) {
     throw new GatewayError(
       'text_too_long',
       `${octets.length} octets cannot pass through in one segment: ${MAX_RAW_OCTETS} at most`,
     )
   }
-  const raw = { octets: Buffer.from(octets), esmClass, dataCoding }
+  const raw = { octets: Buffer.from(octets), ...how }
   return { text, raw, encoding: 'auto', dataCoding: null }
 }
 

@@ -1,60 +1,85 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import type { TlsOptions } from 'node:tls'
+import type { SmppConfig, SmppTlsConfig } from '../config/smpp-listeners.ts'
+import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { Networks } from '../core/networks.ts'
 import type { Teller } from '../messages/teller.ts'
+import { ConnectionCaps } from '../smpp/connection-caps.ts'
 import { SmppError } from '../smpp/errors.ts'
-import type { BindPdu } from '../smpp/pdu.ts'
-import { type BindVerdict, SmppServer } from '../smpp/server.ts'
-import { CommandStatus } from '../smpp/status.ts'
+import type { RefusalReason } from '../smpp/listener.ts'
+import { SmppServer } from '../smpp/server.ts'
 import type { PartnerAccount } from './account.ts'
+import { type BoundSession, BoundSessions, type PartnerSessionReport } from './bound-sessions.ts'
+import { type BindRefusal, Gatekeeper } from './gatekeeper.ts'
 import { partnerRecipient, type ReceiptTransport } from './receipt-transport.ts'
 import type { PartnerRequests } from './requests.ts'
 
 /** What a {@link PartnerServer} is built with. */
 export interface PartnerServerOptions {
-  readonly host: string
-  readonly port: number
+  readonly config: SmppConfig
   readonly accounts: readonly PartnerAccount[]
   readonly requests: PartnerRequests
   readonly receipts: ReceiptTransport
   readonly teller: Teller
+  readonly clock: Clock
   readonly logger: Logger
+  /** Told of every refused bind, for the metrics. */
+  readonly onBindRefused: (reason: BindRefusal) => void
+  /** Told of every connection that was closed before it could bind, for the metrics. */
+  readonly onConnectionRefused: (reason: RefusalReason) => void
 }
 
-/** Our requests that a partner may leave unanswered; receipts are paced by it. */
-const PARTNER_WINDOW = 50
+/** An account and its sessions, for people. */
+export interface PartnerReport {
+  readonly account: PartnerAccount
+  readonly sessions: readonly PartnerSessionReport[]
+}
+
+/** Longest wait of a bind after failures; half the time that an unbound connection has, at most. */
+const MAX_BIND_DELAY_MS = 5_000
 
 /** The SMPP front door: partners bind, submit, and get their receipts. */
 export class PartnerServer {
-  readonly #partners: ReadonlyMap<string, PartnerAccount>
-  readonly #logger: Logger
-  readonly #server: SmppServer<PartnerAccount>
+  readonly #options: PartnerServerOptions
+  readonly #bound = new BoundSessions()
+  readonly #gatekeeper: Gatekeeper
+  readonly #plain: SmppServer<BoundSession> | undefined
+  readonly #secure: SmppServer<BoundSession> | undefined
 
   constructor(options: PartnerServerOptions) {
-    const { receipts, teller, requests } = options
-    this.#logger = options.logger
-    this.#partners = new Map(options.accounts.map((account) => [account.systemId, account]))
-    this.#server = new SmppServer<PartnerAccount>({
-      host: options.host,
-      port: options.port,
-      system_id: 'linehaul',
-      windowSize: PARTNER_WINDOW,
-      queueLimit: 10_000,
-      logger: options.logger,
-      authenticate: (bind) => Promise.resolve(this.#authenticate(bind)),
-      onSession: (session, { bind, context }) => {
-        if (bind.command === 'bind_transmitter') return
-        receipts.add(context.systemId, session)
-        teller.wake(partnerRecipient(context.systemId))
-      },
-      onSessionEnd: (session, { context }) => receipts.remove(context.systemId, session),
-      onRequest: (pdu, _session, { context }) => requests.answer(pdu, context),
+    const { config, accounts, clock, logger } = options
+    this.#options = options
+    this.#gatekeeper = new Gatekeeper({
+      accounts,
+      bound: this.#bound,
+      maxDelayMs: Math.min(MAX_BIND_DELAY_MS, (config.sessionInitSeconds * 1_000) / 2),
+      clock,
+      logger,
+      onRefused: options.onBindRefused,
     })
+    const caps = new ConnectionCaps(config)
+    const { port, tls, proxyProtocol } = config
+    if (port !== undefined) this.#plain = this.#server(caps, { port, proxyProtocol })
+    if (tls) this.#secure = this.#server(caps, { ...tls, tls: tlsOptions(tls, accounts) })
   }
 
-  /** The port it listens on. */
+  /** The port it listens on without TLS; 0 when it does not. */
   get port(): number {
-    return this.#server.port
+    return this.#plain?.port ?? 0
+  }
+
+  /** The port it listens on with TLS; 0 when it does not. */
+  get tlsPort(): number {
+    return this.#secure?.port ?? 0
+  }
+
+  /** Every account, with who is bound. */
+  get reports(): readonly PartnerReport[] {
+    return this.#options.accounts.map((account) => ({
+      account,
+      sessions: this.#bound.reportOf(account.systemId),
+    }))
   }
 
   /**
@@ -63,39 +88,67 @@ export class PartnerServer {
    * @throws {GatewayError} `port_in_use`
    */
   async start(): Promise<void> {
+    await listen(this.#plain, 'LINEHAUL_SMPP_PORT or smpp.port')
     try {
-      await this.#server.listen()
-    } catch (cause) {
-      if (!(cause instanceof SmppError) || cause.code !== 'port_in_use') throw cause
-      throw new GatewayError(
-        'port_in_use',
-        `${cause.message}: choose another with LINEHAUL_SMPP_PORT or smpp.port`,
-        { cause },
-      )
+      await listen(this.#secure, 'smpp.tls.port')
+    } catch (error) {
+      await this.#plain?.close()
+      throw error
     }
   }
 
   /** Lets requests in work finish for at most `drainMs`, unbinds everybody, stops listening. */
   async close(drainMs: number): Promise<void> {
-    await this.#server.close({ drainMs })
+    await Promise.all([this.#plain?.close({ drainMs }), this.#secure?.close({ drainMs })])
   }
 
-  #authenticate(bind: BindPdu): BindVerdict<PartnerAccount> {
-    const partner = this.#partners.get(bind.system_id)
-    if (!partner) {
-      this.#logger.warn({ system_id: bind.system_id }, 'a bind with an unknown system_id')
-      return { status: CommandStatus.ESME_RINVSYSID }
-    }
-    if (!isSame(bind.password, partner.password)) {
-      this.#logger.warn({ system_id: bind.system_id }, 'a bind with a wrong password')
-      return { status: CommandStatus.ESME_RINVPASWD }
-    }
-    return { status: CommandStatus.ESME_ROK, context: partner }
+  #server(
+    caps: ConnectionCaps,
+    listener: { readonly port: number; readonly proxyProtocol: boolean; readonly tls?: TlsOptions },
+  ): SmppServer<BoundSession> {
+    const { config, receipts, teller, requests, logger, onConnectionRefused } = this.#options
+    const proxies = new Networks(config.trustedProxies)
+    return new SmppServer<BoundSession>({
+      host: config.host,
+      port: listener.port,
+      ...(listener.tls ? { tls: listener.tls } : {}),
+      ...(listener.proxyProtocol ? { isTrustedProxy: (address) => proxies.has(address) } : {}),
+      caps,
+      system_id: 'linehaul',
+      sessionInitMs: config.sessionInitSeconds * 1_000,
+      queueLimit: 10_000,
+      logger,
+      authenticate: (bind, origin) => this.#gatekeeper.judge(bind, origin),
+      onSession: (session, { context }) => {
+        context.session = session
+        if (context.bindType === 'transmitter') return
+        const { systemId } = context.account
+        receipts.add(systemId, session)
+        teller.wake(partnerRecipient(systemId))
+      },
+      onSessionEnd: (session, { context }) => receipts.remove(context.account.systemId, session),
+      onRequest: (pdu, _session, { context }) => requests.answer(pdu, context.account),
+      onRefused: onConnectionRefused,
+    })
   }
 }
 
-/** Compares without telling by the time taken how much was right. */
-function isSame(given: string, expected: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(given), digest(expected))
+/** Partners are asked for a certificate where one of them needs one; the gatekeeper judges it. */
+function tlsOptions(tls: SmppTlsConfig, accounts: readonly PartnerAccount[]): TlsOptions {
+  const { cert, key, ca } = tls
+  const requestCert = accounts.some(({ access }) => access.clientCertificate !== undefined)
+  return { cert, key, requestCert, rejectUnauthorized: false, ...(ca ? { ca } : {}) }
+}
+
+async function listen(
+  server: SmppServer<BoundSession> | undefined,
+  setting: string,
+): Promise<void> {
+  try {
+    await server?.listen()
+  } catch (cause) {
+    if (!(cause instanceof SmppError) || cause.code !== 'port_in_use') throw cause
+    const message = `${cause.message}: choose another with ${setting}`
+    throw new GatewayError('port_in_use', message, { cause })
+  }
 }

@@ -56,7 +56,10 @@ export class PartnerRequests {
 
   async #submit(pdu: SubmitSm, account: PartnerAccount): Promise<SessionReply> {
     try {
-      const request = requestOf(pdu, account.systemId, this.#clock())
+      const now = this.#clock()
+      const { defaultAlphabet } = account.access
+      const wanted = requestOf(pdu, account.systemId, now, defaultAlphabet)
+      const request = account.terms.admit(wanted, now.getTime())
       const { windowSeconds, key: by } = account.duplicates
       const key = windowSeconds > 0 ? duplicateKeyOf(pdu, by) : undefined
       if (key !== undefined) return { message_id: await this.#submitOnce(request, account, key) }

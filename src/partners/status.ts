@@ -17,6 +17,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   not_cancelable: CommandStatus.ESME_RCANCELFAIL,
   already_final: CommandStatus.ESME_RCANCELFAIL,
   busy: CommandStatus.ESME_RTHROTTLED,
+  rate_exceeded: CommandStatus.ESME_RTHROTTLED,
   queue_full: CommandStatus.ESME_RMSGQFUL,
 }
 

@@ -5,6 +5,7 @@ export interface ReadOnScrape {
   queueLengths(): readonly { carrier: string; waiting: number; inFlight: number }[]
   binds(): readonly { carrier: string; bind: string; isUp: boolean }[]
   journalPending(): number
+  partnerBinds(): readonly { systemId: string; bound: number }[]
 }
 
 /** The gateway's own metrics next to those of the Node process; Prometheus text format. */
@@ -17,6 +18,8 @@ export class Metrics {
   readonly #receipts: Tally
   readonly #inbound: Counter
   readonly #erased: Counter
+  readonly #bindFailures: Counter
+  readonly #connectionsRefused: Counter
   readonly #commitEntries: Histogram
   readonly #acceptToSubmit: Histogram
 
@@ -65,6 +68,18 @@ export class Metrics {
       labelNames: ['what'],
       registers,
     })
+    this.#bindFailures = new Counter({
+      name: 'linehaul_smpp_bind_failures_total',
+      help: 'Binds of partners that were refused, by reason.',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.#connectionsRefused = new Counter({
+      name: 'linehaul_smpp_connections_refused_total',
+      help: 'Connections to the SMPP server that were closed before they could bind, by reason.',
+      labelNames: ['reason'],
+      registers,
+    })
     this.#commitEntries = new Histogram({
       name: 'linehaul_journal_batch_entries',
       help: 'Journal entries per commit.',
@@ -111,6 +126,17 @@ export class Metrics {
       },
     })
     new Gauge({
+      name: 'linehaul_partner_sessions',
+      help: 'Sessions of partners that are bound.',
+      labelNames: ['system_id'],
+      registers,
+      collect() {
+        for (const { systemId, bound } of read.partnerBinds()) {
+          this.set({ system_id: systemId }, bound)
+        }
+      },
+    })
+    new Gauge({
       name: 'linehaul_journal_pending_entries',
       help: 'Journal entries waiting for a commit.',
       registers,
@@ -146,6 +172,14 @@ export class Metrics {
 
   erased(what: string, count: number): void {
     this.#erased.inc({ what }, count)
+  }
+
+  bindRefused(reason: string): void {
+    this.#bindFailures.inc({ reason })
+  }
+
+  connectionRefused(reason: string): void {
+    this.#connectionsRefused.inc({ reason })
   }
 
   committed(entries: number): void {

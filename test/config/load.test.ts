@@ -29,6 +29,18 @@ partners:
 
 const CARRIER = 'name: a, type: smpp, host: h, port: 1, system_id: s'
 
+const DEFAULT_SMPP = {
+  host: '0.0.0.0',
+  port: 2775,
+  proxyProtocol: false,
+  trustedProxies: [],
+  tls: undefined,
+  sessionInitSeconds: 10,
+  maxConnections: 10_000,
+  maxUnbound: 1_000,
+  maxUnboundPerAddress: 50,
+}
+
 let cwd: string
 
 beforeEach(() => {
@@ -56,7 +68,7 @@ describe('a good configuration', () => {
   it('has every default when there is no file, and runs the sandbox', () => {
     expect(loadConfig({ env: {}, cwd })).toEqual({
       http: { host: '0.0.0.0', port: 8080 },
-      smpp: { host: '0.0.0.0', port: 2775 },
+      smpp: DEFAULT_SMPP,
       dataDir: join(cwd, 'data'),
       databaseUrl: undefined,
       logLevel: 'info',
@@ -86,6 +98,21 @@ describe('a good configuration', () => {
         tenant: 'demo',
         duplicateWindowSeconds: 0,
         duplicateKey: 'user_message_reference',
+        allowFrom: [],
+        tls: 'optional',
+        clientCertificate: undefined,
+        bindTypes: ['transmitter', 'receiver', 'transceiver'],
+        maxBinds: 20,
+        window: 50,
+        submitWindow: 500,
+        segmentsPerSecond: 0,
+        burst: 0,
+        senderIds: [],
+        defaultAlphabet: 'gsm7',
+        defaultValiditySeconds: undefined,
+        maxValiditySeconds: undefined,
+        enquireLinkSeconds: 30,
+        inactivitySeconds: 0,
       },
     ])
     expect(config.carriers).toEqual([
@@ -141,7 +168,7 @@ describe('a good configuration', () => {
       LINEHAUL_LOG_LEVEL: 'debug',
     })
     expect(config.http).toEqual({ host: '127.0.0.1', port: 0 })
-    expect(config.smpp).toEqual({ host: '0.0.0.0', port: 2 })
+    expect(config.smpp).toEqual({ ...DEFAULT_SMPP, port: 2 })
     expect(config.dataDir).toBe('/var/lib/linehaul')
     expect(config.databaseUrl).toBe('postgres://u:p@db/linehaul')
     expect(config.logLevel).toBe('debug')
@@ -229,7 +256,7 @@ partners:
     )
     const lines = mistakes.map(({ path, message }) => `${path}: ${message}`).sort()
     expect(lines).toEqual([
-      'LINEHAUL_SMPP_PORT: 70000 is not allowed; allowed: a whole number from 0 to 65535',
+      'LINEHAUL_SMPP_PORT: 70000 is not allowed; allowed: a whole number from 0 to 65535, or `off`',
       'carriers[0].bind: "tranceiver" is not allowed; allowed: one of transceiver, transmitter, receiver, pair',
       'carriers[0].host: is missing; allowed: a host name or an IP address',
       'carriers[0].password: "***" is not allowed; allowed: 1 to 8 ASCII characters',

@@ -182,6 +182,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     onRefused: (code) => refused.push(code),
     isReady: async () => !spool.isFull && (await isReachable(store)),
     carriers: () => [],
+    partners: () => [],
     renderMetrics: () => Promise.resolve({ text: '', contentType: 'text/plain' }),
   })
   const request = async (path: string, init: RequestInit = {}) =>

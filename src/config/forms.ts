@@ -1,0 +1,11 @@
+/** A host name or an IP address. */
+export const HOST = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}$/
+
+/** {@link HOST} in words. */
+export const HOST_ALLOWED = 'a host name or an IP address'
+
+/** Where a certificate or a key is. */
+export const FILE = /^[^\0]+$/
+
+/** {@link FILE} in words. */
+export const FILE_ALLOWED = 'the path of a PEM file, or the PEM text itself'

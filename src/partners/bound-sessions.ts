@@ -1,0 +1,65 @@
+import type { PartnerBind } from '../config/partner-access.ts'
+import type { Session } from '../smpp/session.ts'
+import type { PartnerAccount } from './account.ts'
+
+/** One session of a partner, from the verdict on its bind to its end. */
+export interface BoundSession {
+  readonly account: PartnerAccount
+  readonly bindType: PartnerBind
+  readonly address: string
+  readonly tls: boolean
+  readonly since: Date
+  /** Set once the bind response is out. */
+  session: Session | undefined
+}
+
+/** How a session of a partner stands, for people. */
+export interface PartnerSessionReport {
+  readonly bindType: PartnerBind
+  readonly address: string
+  readonly tls: boolean
+  readonly since: Date
+  /** Our requests that wait for the partner: receipts, mostly. */
+  readonly unansweredByPartner: number
+  /** Requests of the partner that are worked on. */
+  readonly unansweredByUs: number
+}
+
+/** Who is bound, per account. */
+export class BoundSessions {
+  readonly #byAccount = new Map<string, Set<BoundSession>>()
+
+  /** Sessions of an account, with those whose bind response is on its way. */
+  countOf(systemId: string): number {
+    return this.#byAccount.get(systemId)?.size ?? 0
+  }
+
+  add(bound: BoundSession): void {
+    const { systemId } = bound.account
+    const known = this.#byAccount.get(systemId)
+    if (known) known.add(bound)
+    else this.#byAccount.set(systemId, new Set([bound]))
+  }
+
+  remove(bound: BoundSession): void {
+    this.#byAccount.get(bound.account.systemId)?.delete(bound)
+  }
+
+  /** The sessions of an account, oldest first. */
+  reportOf(systemId: string): PartnerSessionReport[] {
+    return [...(this.#byAccount.get(systemId) ?? [])].flatMap(({ session, ...bound }) =>
+      session === undefined
+        ? []
+        : [
+            {
+              bindType: bound.bindType,
+              address: bound.address,
+              tls: bound.tls,
+              since: bound.since,
+              unansweredByPartner: session.pendingCount,
+              unansweredByUs: session.inboundPending,
+            },
+          ],
+    )
+  }
+}

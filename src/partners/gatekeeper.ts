@@ -1,0 +1,200 @@
+import type { PartnerBind } from '../config/partner-access.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/logger.ts'
+import { Networks } from '../core/networks.ts'
+import { addressGroup } from '../smpp/address.ts'
+import type { BindPdu } from '../smpp/pdu.ts'
+import type { BindOrigin, BindVerdict } from '../smpp/server.ts'
+import { CommandStatus } from '../smpp/status.ts'
+import type { PartnerAccount } from './account.ts'
+import { BindFailures } from './bind-failures.ts'
+import type { BoundSession, BoundSessions } from './bound-sessions.ts'
+import { PasswordCheck } from './password-check.ts'
+
+/** Why a bind was refused, as the metrics count it. */
+export type BindRefusal =
+  | 'unknown_system_id'
+  | 'wrong_password'
+  | 'address_not_allowed'
+  | 'tls_required'
+  | 'certificate_not_accepted'
+  | 'bind_type_not_allowed'
+  | 'too_many_binds'
+  /** The connection was gone before the bind was judged. */
+  | 'abandoned'
+  | 'busy'
+
+/** What a {@link Gatekeeper} works with. */
+export interface GatekeeperOptions {
+  readonly accounts: readonly PartnerAccount[]
+  readonly bound: BoundSessions
+  /** The longest wait of a bind after failures, in milliseconds. */
+  readonly maxDelayMs: number
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onRefused: (reason: BindRefusal) => void
+}
+
+const FIRST_VERSION_WITH_PROHIBITED = 0x50
+/** Binds that wait because others have failed. */
+const MAX_WAITING = 1_000
+
+/** Refusals that a stranger who guesses would get; they make the next try wait. */
+const SUSPICIOUS: ReadonlySet<BindRefusal> = new Set<BindRefusal>([
+  'unknown_system_id',
+  'wrong_password',
+  'address_not_allowed',
+  'certificate_not_accepted',
+  'abandoned',
+])
+
+/** Those that are about one account, whatever address they come from. */
+const GUESSES: ReadonlySet<BindRefusal> = new Set<BindRefusal>(['wrong_password', 'abandoned'])
+
+const BIND_TYPES: Readonly<Record<BindPdu['command'], PartnerBind>> = {
+  bind_transmitter: 'transmitter',
+  bind_receiver: 'receiver',
+  bind_transceiver: 'transceiver',
+}
+
+interface Guarded {
+  readonly account: PartnerAccount
+  /** Undefined: it may come from anywhere. */
+  readonly networks: Networks | undefined
+}
+
+/** Judges who may bind: account, address, TLS and certificate, password, kind and number of binds. */
+export class Gatekeeper {
+  readonly #options: GatekeeperOptions
+  readonly #accounts: ReadonlyMap<string, Guarded>
+  readonly #failures: BindFailures
+  readonly #passwords = new PasswordCheck()
+  #waiting = 0
+
+  constructor(options: GatekeeperOptions) {
+    this.#options = options
+    this.#failures = new BindFailures(options.maxDelayMs)
+    this.#accounts = new Map(
+      options.accounts.map((account) => {
+        const { allowFrom } = account.access
+        const networks = allowFrom.length > 0 ? new Networks(allowFrom) : undefined
+        return [account.systemId, { account, networks }]
+      }),
+    )
+  }
+
+  /** The verdict on a bind; it takes its time after failures, and where a password is hashed. */
+  async judge(bind: BindPdu, origin: BindOrigin): Promise<BindVerdict<BoundSession>> {
+    const group = addressGroup(origin.remoteAddress)
+    const delayMs = this.#failures.delayMs(group, bind.system_id, performance.now())
+    if (delayMs > 0 && !(await this.#waited(delayMs))) return this.#refuse('busy', bind, origin)
+    const guarded = this.#accounts.get(bind.system_id)
+    if (!guarded) return this.#refuse('unknown_system_id', bind, origin)
+    const stranger = strangerReason(guarded, origin)
+    if (stranger) return this.#refuse(stranger, bind, origin)
+    const { account } = guarded
+    // Whoever does not wait for the answer has had a try, too.
+    if (!origin.isOpen()) return this.#refuse('abandoned', bind, origin)
+    const { systemId, password } = account
+    const verdict = await this.#passwords.check(systemId, bind.password, password)
+    if (verdict === 'busy') return this.#refuse('busy', bind, origin)
+    if (verdict === 'wrong') return this.#refuse('wrong_password', bind, origin)
+    this.#failures.succeeded(group, account.systemId, performance.now())
+    const { access } = account
+    const bindType = BIND_TYPES[bind.command]
+    if (!access.bindTypes.includes(bindType)) {
+      return this.#refuse('bind_type_not_allowed', bind, origin)
+    }
+    const { bound } = this.#options
+    if (access.maxBinds > 0 && bound.countOf(account.systemId) >= access.maxBinds) {
+      return this.#refuse('too_many_binds', bind, origin)
+    }
+    return this.#accept(account, bindType, origin)
+  }
+
+  #accept(
+    account: PartnerAccount,
+    bindType: PartnerBind,
+    origin: BindOrigin,
+  ): BindVerdict<BoundSession> {
+    const { bound, clock } = this.#options
+    const { window, submitWindow, enquireLinkSeconds, inactivitySeconds } = account.access
+    const { remoteAddress: address, tls } = origin
+    const context: BoundSession = {
+      account,
+      bindType,
+      address,
+      tls,
+      since: clock(),
+      session: undefined,
+    }
+    bound.add(context)
+    return {
+      status: CommandStatus.ESME_ROK,
+      context,
+      windowSize: window,
+      maxInboundPending: submitWindow,
+      enquireLinkMs: enquireLinkSeconds * 1_000,
+      inactivityMs: inactivitySeconds * 1_000,
+      release: () => bound.remove(context),
+    }
+  }
+
+  #refuse(reason: BindRefusal, bind: BindPdu, origin: BindOrigin): { readonly status: number } {
+    const { remoteAddress, tls } = origin
+    const { system_id } = bind
+    if (SUSPICIOUS.has(reason)) {
+      const account = GUESSES.has(reason) ? system_id : undefined
+      this.#failures.failed(addressGroup(remoteAddress), account, performance.now())
+    }
+    this.#options.logger.warn({ system_id, remoteAddress, tls, reason }, 'a bind was refused')
+    this.#options.onRefused(reason)
+    return { status: statusOf(reason, bind.interface_version) }
+  }
+
+  /** Resolves after the wait, or at once with false when too many wait already. */
+  async #waited(delayMs: number): Promise<boolean> {
+    if (this.#waiting >= MAX_WAITING) return false
+    this.#waiting++
+    // The process need not stay for it.
+    await new Promise((resolve) => setTimeout(resolve, delayMs).unref())
+    this.#waiting--
+    return true
+  }
+}
+
+/** What is wrong with where a bind comes from; undefined when nothing is. */
+function strangerReason(
+  { account: { access }, networks }: Guarded,
+  { remoteAddress, tls, certificate }: BindOrigin,
+): BindRefusal | undefined {
+  if (networks && !networks.has(remoteAddress)) return 'address_not_allowed'
+  if (access.tls === 'required' && !tls) return 'tls_required'
+  const accepted = access.clientCertificate
+  if (!accepted) return undefined
+  const isAccepted =
+    certificate !== undefined &&
+    (accepted.fingerprints.includes(certificate.fingerprint) ||
+      // Anybody can write any name into a certificate of his own.
+      (certificate.isTrusted &&
+        certificate.commonNames.some((name) => accepted.commonNames.includes(name))))
+  return isAccepted ? undefined : 'certificate_not_accepted'
+}
+
+/** `ESME_RPROHIBITED` came with version 5.0; older peers know only that the bind failed. */
+function statusOf(reason: BindRefusal, interfaceVersion: number): number {
+  switch (reason) {
+    case 'unknown_system_id':
+      return CommandStatus.ESME_RINVSYSID
+    case 'wrong_password':
+      return CommandStatus.ESME_RINVPASWD
+    case 'too_many_binds':
+      return CommandStatus.ESME_RALYBND
+    case 'busy':
+      return CommandStatus.ESME_RBINDFAIL
+    default:
+      return interfaceVersion >= FIRST_VERSION_WITH_PROHIBITED
+        ? CommandStatus.ESME_RPROHIBITED
+        : CommandStatus.ESME_RBINDFAIL
+  }
+}
