@@ -106,6 +106,7 @@ declare module 'smpp' {
       url?: string
       host?: string
       port?: number
+      localAddress?: string
       tls?: boolean
       socket?: Socket
       /** Period between two enquire_link, in milliseconds; none when absent. */

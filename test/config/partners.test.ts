@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -182,4 +182,12 @@ describe('an account', () => {
     const mistakes = mistakesOf(withPartner({ client_certificate }, { tls: TLS }))
     expect(mistakes).toEqual([`partners[0].${line}`])
   })
+})
+
+test('the example of docs/partners.md is accepted', () => {
+  const guide = readFileSync(new URL('../../docs/partners.md', import.meta.url), 'utf8')
+  const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? []
+  writeFileSync(join(cwd, 'linehaul.yaml'), example)
+  const config = loadConfig({ env: { LINEHAUL_KEY: 'k', ACME_PASSWORD: 'pw' }, cwd })
+  expect(config.partners).toMatchObject([{ systemId: 'acme', tls: 'required', maxBinds: 4 }])
 })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { SmppClient, type SmppClientOptions } from '../../src/smpp/client.ts'
 import type { Pdu, PduInput } from '../../src/smpp/pdu.ts'
 import { type BoundPeer, SmppServer, type SmppServerOptions } from '../../src/smpp/server.ts'
@@ -151,6 +151,59 @@ describe('binds', () => {
     expect(await peer.next('bind_transceiver_resp')).toMatchObject({ system_id: 'brand' })
     const [session] = await bound
     expect(session.windowSize).toBe(3)
+  })
+
+  test('takes the other figures of the verdict: requests in work, inactivity', async () => {
+    const [onSessionEnd, ended] = firstCall<[Session, BoundPeer<Account>, SessionEnd]>()
+    const open: ((reply: { message_id: string }) => void)[] = []
+    const server = await listening({
+      tickMs: 1,
+      onSessionEnd,
+      authenticate: () => ({ status: 0, maxInboundPending: 2, inactivityMs: 50 }),
+      onRequest: () => new Promise((resolve) => open.push(resolve)),
+    })
+    const peer = await peerOf(server)
+    peer.send(BIND)
+    await peer.next('bind_transceiver_resp')
+    const submits = [2, 3, 4].map((sequence_number) => ({
+      command: 'submit_sm' as const,
+      sequence_number,
+    }))
+    peer.send(...submits)
+    await vi.waitFor(() => expect(open).toHaveLength(2))
+    open[1]?.({ message_id: 'second' })
+    expect(await peer.next('submit_sm_resp')).toMatchObject({ sequence_number: 3 })
+    await vi.waitFor(() => expect(open).toHaveLength(3))
+    for (const answer of open) answer({ message_id: 'other' })
+    expect((await ended)[2]).toEqual({ reason: 'inactive' })
+  })
+
+  test('lets go of an accepted peer once, even if it went before it was bound', async () => {
+    const released: string[] = []
+    const [onUnboundEnd, ended] = firstCall<[string, SessionEnd]>()
+    let accept: () => void = () => undefined
+    const [called, judged] = firstCall<[string]>()
+    const server = await listening({
+      onUnboundEnd,
+      authenticate: async ({ system_id }, origin) => {
+        called(system_id)
+        if (system_id === 'hasty') await new Promise<void>((resolve) => (accept = resolve))
+        expect(origin.isOpen()).toBe(system_id !== 'hasty')
+        return { status: 0, release: () => released.push(system_id) }
+      },
+    })
+    const hasty = await peerOf(server)
+    hasty.send({ ...BIND, system_id: 'hasty' })
+    await judged
+    hasty.stream.end()
+    await ended
+    accept()
+    await vi.waitFor(() => expect(released).toEqual(['hasty']))
+    const peer = await peerOf(server)
+    peer.send(BIND)
+    await peer.next('bind_transceiver_resp')
+    peer.stream.end()
+    await vi.waitFor(() => expect(released).toEqual(['hasty', 'partner']))
   })
 
   test('closes a connection that does not bind in time', async () => {

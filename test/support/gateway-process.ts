@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly env: Readonly<Record<string, string>>
   /** `bin`: as users do, compiled first where needed; `source`: without the compiled files. */
   readonly from?: 'bin' | 'source'
+  /** What it reads; nothing when absent. */
+  readonly input?: string
 }
 
 /** The command line in a process of its own. */
@@ -35,8 +37,9 @@ export class GatewayProcess {
     this.#child = spawn(process.execPath, [...program, ...args], {
       cwd: options.cwd,
       env: options.env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    this.#child.stdin?.end(options.input)
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text
     })

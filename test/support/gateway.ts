@@ -74,6 +74,7 @@ export interface TestGateway {
   readonly api: ApiClient
   readonly url: string
   readonly smppPort: number
+  readonly smppTlsPort: number
   readonly recovered: { readonly queued: number; readonly uncertain: number }
   close(): Promise<void>
 }
@@ -95,6 +96,7 @@ export async function openGateway(
     api: new ApiClient(url, 'test-key-1'),
     url,
     smppPort: gateway.smppPort,
+    smppTlsPort: gateway.smppTlsPort,
     recovered: gateway.recovered,
     close: () => gateway.close(),
   }

@@ -8,24 +8,31 @@ export class PartnerClient {
   /** The deliver_sm that came, oldest first. */
   readonly received: smpp.PDU[] = []
   /** What a deliver_sm is answered with. */
-  deliverStatus = 0
+  deliverStatus: number | 'silence' = 0
+  /** Those that were met with silence. */
+  readonly unanswered: smpp.PDU[] = []
   readonly #waiters = new Set<() => void>()
 
-  private constructor(port: number) {
-    this.session = smpp.connect({ host: '127.0.0.1', port })
+  private constructor(port: number, options: Partial<smpp.ConnectOptions>) {
+    this.session = smpp.connect({ host: '127.0.0.1', port, ...options })
     this.session.on('error', () => this.session.destroy())
     this.session.on('enquire_link', (pdu) => this.session.send(pdu.response()))
     this.session.on('deliver_sm', (pdu) => {
       this.received.push(pdu)
-      this.session.send(pdu.response({ command_status: this.deliverStatus }))
+      if (this.deliverStatus === 'silence') this.unanswered.push(pdu)
+      else this.session.send(pdu.response({ command_status: this.deliverStatus }))
       for (const wake of this.#waiters) wake()
       this.#waiters.clear()
     })
   }
 
-  static async connect(port: number): Promise<PartnerClient> {
-    const client = new PartnerClient(port)
-    await new Promise<void>((resolve) => client.session.once('connect', resolve))
+  static async connect(
+    port: number,
+    options: Partial<smpp.ConnectOptions> = {},
+  ): Promise<PartnerClient> {
+    const client = new PartnerClient(port, options)
+    const event = options.tls ? 'secureConnect' : 'connect'
+    if (!options.socket) await new Promise<void>((resolve) => client.session.once(event, resolve))
     return client
   }
 
@@ -37,8 +44,13 @@ export class PartnerClient {
     return client
   }
 
-  bind(system_id: string, password: string, how: Bind = 'bind_transceiver'): Promise<smpp.PDU> {
-    return this.ask(how, { system_id, password, interface_version: 0x34 })
+  bind(
+    system_id: string,
+    password: string,
+    how: Bind = 'bind_transceiver',
+    interface_version = 0x34,
+  ): Promise<smpp.PDU> {
+    return this.ask(how, { system_id, password, interface_version })
   }
 
   /** Sends a request; resolves with its response. */
