@@ -227,6 +227,23 @@ describe('wrong passwords', () => {
   })
 })
 
+test('a bind whose sender does not wait for the answer is a failure', async () => {
+  const guess = (localAddress: string) => connected({ localAddress })
+  const first = await guess('127.6.0.1')
+  await first.bind('hashed', 'wrong')
+  const before = await metric('linehaul_smpp_bind_failures_total{reason="abandoned"}')
+  const hasty = await guess('127.6.0.1')
+  hasty.session.send(new smpp.PDU('bind_transceiver', { system_id: 'hashed', password: PASSWORD }))
+  await hasty.close()
+  await vi.waitFor(
+    async () =>
+      expect(await metric('linehaul_smpp_bind_failures_total{reason="abandoned"}')).toBe(
+        before + 1,
+      ),
+    { timeout: 5_000 },
+  )
+})
+
 describe('submits', () => {
   test('beyond the pace are throttled by segments, and the session goes on', async () => {
     const client = await bound('paced')
@@ -386,5 +403,38 @@ describe('behind a proxy', () => {
     const text = await (await fetch(`${proxied.url}/metrics`)).text()
     expect(text).toContain('linehaul_smpp_connections_refused_total{reason="proxy_header"} 1')
     expect(text).toContain('linehaul_smpp_connections_refused_total{reason="untrusted_proxy"} 1')
+  })
+})
+
+describe('listeners', () => {
+  const tls = { cert: TEST_CERTIFICATE, key: TEST_KEY }
+
+  async function started(smppKeys: object): Promise<TestGateway> {
+    const folder = await temporaryFolder()
+    cleanUps.push(folder.remove)
+    const yaml = configuration(peer.port, smppKeys, PASSWORD)
+    return openGateway(yaml, { folder: folder.path, env: { LINEHAUL_SMPP_PORT: 'off' } })
+  }
+
+  test('the plain one can be switched off', async () => {
+    const only = await started({
+      host: '127.0.0.1',
+      tls: { ...tls, port: 0, ca: TEST_CERTIFICATE },
+    })
+    cleanUps.push(only.close)
+    expect([only.smppPort, only.smppTlsPort > 0]).toEqual([0, true])
+    const client = await PartnerClient.connect(only.smppTlsPort, OVER_TLS)
+    clients.push(client)
+    expect((await client.bind('free', PASSWORD)).command_status).toBe(ESME_ROK)
+  })
+
+  test('a port in use is named by its setting', async () => {
+    const keys = {
+      host: '127.0.0.1',
+      tls: { ...tls, port: gateway.smppTlsPort, ca: TEST_CERTIFICATE },
+    }
+    await expect(started(keys)).rejects.toThrow(
+      `port ${gateway.smppTlsPort} is in use: choose another with smpp.tls.port`,
+    )
   })
 })

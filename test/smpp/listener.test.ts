@@ -228,6 +228,30 @@ describe('certificates of peers', () => {
       undefined,
     ])
   })
+
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'are known in a resumed session, %s',
+    async (version) => {
+      const { server, origins } = await served({ tls })
+      const own = { cert: PARTNER_CERTIFICATE, key: PARTNER_KEY, maxVersion: version }
+      const bindOver = async (secure: TLSSocket) => {
+        const peer = new ScriptedPeer(secure)
+        peer.send(BIND)
+        await peer.next('bind_transceiver_resp')
+      }
+      const first = connectTls({ host: HOST, port: server.port, ca: TEST_CERTIFICATE, ...own })
+      sockets.push(first)
+      const ticket = once(first, 'session')
+      await once(first, 'secureConnect')
+      await bindOver(first)
+      const [session] = (await ticket) as [Buffer]
+      const again = await secured(server.port, { ...own, session })
+      await bindOver(again)
+      expect(again.isSessionReused()).toBe(true)
+      expect(origins[0]?.certificate).toMatchObject({ commonNames: ['partner1.example'] })
+      expect(origins[1]?.certificate).toEqual(origins[0]?.certificate)
+    },
+  )
 })
 
 test('two servers share their caps', async () => {

@@ -82,12 +82,21 @@ export interface TestGateway {
 /** Starts a gateway from a configuration file, on free ports. */
 export async function openGateway(
   yaml: string,
-  place: { readonly folder: string; readonly databaseUrl?: string | undefined },
+  place: {
+    readonly folder: string
+    readonly databaseUrl?: string | undefined
+    /** Variables besides those that every test has. */
+    readonly env?: Readonly<Record<string, string>>
+  },
 ): Promise<TestGateway> {
   const file = join(place.folder, 'linehaul.yaml')
   await writeFile(file, yaml)
   const config = loadConfig({
-    env: environmentFor(place.folder, { LINEHAUL_CONFIG: file, DATABASE_URL: place.databaseUrl }),
+    env: environmentFor(place.folder, {
+      LINEHAUL_CONFIG: file,
+      DATABASE_URL: place.databaseUrl,
+      ...place.env,
+    }),
     cwd: place.folder,
   })
   const gateway = await startGateway(config, { logger: silentLogger })
