@@ -1,6 +1,6 @@
 /**
- * Says when the next segments of a carrier may leave, or of a partner may come: a token bucket for the
- * agreed rate, and the pauses that are asked for.
+ * Says when the next segments of a carrier may leave: a token bucket for its agreed rate, and the
+ * pauses it asks for.
  *
  * Plain state; `now` is in milliseconds of any steady clock.
  */
@@ -11,14 +11,11 @@ export class Pacer {
   #refilledAt = 0
   #pausedUntil = 0
 
-  /**
-   * @param segmentsPerSecond - 0 means no limit
-   * @param burst - segments that may leave at once; a tenth of a second's worth when absent, which is
-   *   smooth for a carrier and coarse enough for timers
-   */
-  constructor(segmentsPerSecond: number, burst = segmentsPerSecond / 10) {
+  /** @param segmentsPerSecond - 0 means no limit */
+  constructor(segmentsPerSecond: number) {
     this.#segmentsPerMs = segmentsPerSecond / 1_000
-    this.#burst = Math.max(1, burst)
+    // A tenth of a second's worth: smooth for the carrier, coarse enough for timers.
+    this.#burst = Math.max(1, segmentsPerSecond / 10)
     this.#tokens = this.#burst
   }
 

@@ -4,7 +4,7 @@ import type { TrafficClass } from '../core/policy.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
 import type { MessageRequest } from '../messages/intake.ts'
-import { Pacer } from '../messages/pacer.ts'
+import { SegmentBucket } from './segment-bucket.ts'
 
 /** What {@link SubmitTerms} are made of. */
 export type SubmitTermsOptions = Pick<
@@ -18,16 +18,17 @@ export type SubmitTermsOptions = Pick<
 /** What a partner's account lets its submits be: senders, pace, validity. One for all its sessions. */
 export class SubmitTerms {
   readonly #options: SubmitTermsOptions
-  readonly #isLimited: boolean
-  readonly #pacer: Pacer
+  /** Undefined: there is no limit. */
+  readonly #bucket: SegmentBucket | undefined
   readonly #senders: ReadonlySet<string>
   readonly #senderPrefixes: readonly string[]
 
   constructor(options: SubmitTermsOptions) {
     const { segmentsPerSecond, burst, senderIds } = options
     this.#options = options
-    this.#isLimited = segmentsPerSecond > 0
-    this.#pacer = new Pacer(segmentsPerSecond, burst || segmentsPerSecond)
+    if (segmentsPerSecond > 0) {
+      this.#bucket = new SegmentBucket(segmentsPerSecond, burst || segmentsPerSecond)
+    }
     const isPrefix = (sender: string) => sender.endsWith('*')
     this.#senders = new Set(senderIds.filter((each) => !isPrefix(each)).map(withoutPlus))
     this.#senderPrefixes = senderIds
@@ -45,7 +46,7 @@ export class SubmitTerms {
     if (!this.#maySendAs(request.from)) {
       throw new GatewayError('from_invalid', `"${request.from}" is no sender id of this account`)
     }
-    if (this.#isLimited && this.#pacer.take(segmentsOf(request), now) > 0) {
+    if (this.#bucket && !this.#bucket.take(segmentsOf(request), now)) {
       const limit = this.#options.segmentsPerSecond
       throw new GatewayError('rate_exceeded', `more than ${limit} segments per second`, {
         retryable: true,

@@ -55,12 +55,16 @@ export interface ListenerOptions {
   readonly onRefused?: (reason: RefusalReason, remoteAddress: string) => void
 }
 
+/** Between two lines of the log about connections that were too many. */
+const CROWD_LINE_MS = 10_000
+
 /** What a {@link Listener} works with besides its options. */
 export interface ListenerParts {
   readonly caps: ConnectionCaps
   /** For the PROXY header, and again for the TLS handshake, in milliseconds. */
   readonly patienceMs: number
   readonly logger: SmppLogger
+  readonly now: () => number
   /** A connection is ready for its session. */
   readonly onConnection: (stream: Socket, origin: ConnectionOrigin, slot: ConnectionSlot) => void
 }
@@ -84,6 +88,7 @@ export class Listener {
   readonly #sockets = new Map<Socket, Pending>()
   readonly #byKey = new Map<string, Pending>()
   #isClosing = false
+  #crowdLineAt = Number.NEGATIVE_INFINITY
 
   constructor(options: ListenerOptions, parts: ListenerParts) {
     this.#options = options
@@ -263,9 +268,12 @@ export class Listener {
   }
 
   #rejectCrowd(socket: Socket, remoteAddress: string): void {
-    const { caps, logger } = this.#parts
-    logger.warn({ remoteAddress, ...caps.figures }, 'connection rejected: too many')
+    const { caps, logger, now } = this.#parts
     this.#refuse(socket, 'too_many', remoteAddress)
+    // A flood of connections is no flood of the log: the line names how many there were.
+    if (now() - this.#crowdLineAt < CROWD_LINE_MS) return
+    this.#crowdLineAt = now()
+    logger.warn({ remoteAddress, ...caps.figures }, 'connections rejected: too many')
   }
 
   #refuse(socket: Socket, reason: RefusalReason, remoteAddress: string): void {

@@ -117,6 +117,7 @@ export class SmppServer<Context = undefined> {
       caps: this.#caps,
       patienceMs: options.sessionInitMs || DEFAULT_HANDSHAKE_MS,
       logger: this.#logger,
+      now: options.now ?? (() => performance.now()),
       onConnection: (stream, origin, slot) => this.#serve(stream, origin, slot),
     })
   }

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { encodePdu } from '../../src/smpp/codec.ts'
 import { ConnectionCaps } from '../../src/smpp/connection-caps.ts'
 import type { RefusalReason } from '../../src/smpp/listener.ts'
+import { silentSmppLogger } from '../../src/smpp/logger.ts'
 import type { PduInput } from '../../src/smpp/pdu.ts'
 import { type BindOrigin, SmppServer, type SmppServerOptions } from '../../src/smpp/server.ts'
 import { ScriptedPeer } from './scripted-peer.ts'
@@ -252,6 +253,20 @@ describe('certificates of peers', () => {
       expect(origins[1]?.certificate).toEqual(origins[0]?.certificate)
     },
   )
+})
+
+test('a flood of connections is one line of the log in ten seconds', async () => {
+  const lines: unknown[] = []
+  let now = 0
+  const warn = (fields: object) => lines.push(fields)
+  const logger = { ...silentSmppLogger, warn }
+  const { server } = await served({ maxConnections: 1, logger, now: () => now, tickMs: 0 })
+  await connected(server.port)
+  for (const at of [0, 9_999, 10_000]) {
+    now = at
+    await new ScriptedPeer(await connected(server.port)).ended
+  }
+  expect(lines).toMatchObject([{ rejected: 1 }, { rejected: 3 }])
 })
 
 test('two servers share their caps', async () => {
