@@ -24,6 +24,8 @@ import { readSendAt, scheduledEvent, timingOf } from './timing.ts'
 export interface MessageRequest {
   readonly source: 'rest' | 'smpp'
   readonly partner: string | null
+  /** The id that the partner will know it by; absent or null: the message's own. */
+  readonly partnerMessageId?: string | null
   readonly to: string
   readonly from: string
   readonly text: string
@@ -246,6 +248,7 @@ export class Intake {
       tenantId,
       source: request.source,
       partner: request.partner,
+      partnerMessageId: request.partnerMessageId ?? null,
       to: quote.number.e164,
       from: quote.from,
       text: request.text,

@@ -440,6 +440,7 @@ function messageFields(message: Message): Fields {
     millis(message.dueAt),
     millis(message.deadlineAt),
     message.passThrough && storedPassThrough(message.passThrough),
+    message.partnerMessageId,
   ]
 }
 
@@ -448,12 +449,14 @@ function messageOf(fields: Fields): Message {
   const [encoding, requestedEncoding, segments, maxSegments, trafficClass, ...more] = rest
   const [clientReference, callbackUrl, country, priceMicros, priceCurrency, ...times] = more
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
-  const [deadlineAt, passThrough] = last
+  const [deadlineAt, passThrough, partnerMessageId] = last
   return {
     id: id as string,
     tenantId: tenantId as string,
     source: source as Message['source'],
     partner: partner as string | null,
+    // Absent where an older version has journalled it.
+    partnerMessageId: (partnerMessageId as string | null | undefined) ?? null,
     to: to as string,
     from: from as string,
     text: text as string,

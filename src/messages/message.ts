@@ -20,6 +20,10 @@ export interface Message {
   readonly source: 'rest' | 'smpp'
   /** system_id of the partner that submitted it, or null. */
   readonly partner: string | null
+  /**
+   * The id that the partner knows it by; null: {@link id}. The messages of one submit_multi share it.
+   */
+  readonly partnerMessageId: string | null
   /** E.164 with `+`. */
   readonly to: string
   readonly from: string

@@ -71,6 +71,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       tenant_id: ['uuid', ({ row }) => row.tenantId],
       source: ['text', ({ row }) => row.source],
       partner: ['text', ({ row }) => row.partner],
+      partner_message_id: ['text', ({ row }) => row.partnerMessageId],
       to_number: [
         'text',
         ({ row }) => cipher.seal(row.to, inMessage('to_number', row.tenantId, row.id)),
@@ -126,8 +127,9 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
     changes,
   )
   return sql`
-    insert into messages (id, tenant_id, source, partner, to_number, to_fingerprint, from_sender,
-      body, octets, pass_through, esm_class, data_coding, registered_delivery, encoding, requested_encoding, segments,
+    insert into messages (id, tenant_id, source, partner, partner_message_id, to_number,
+      to_fingerprint, from_sender, body, octets, pass_through, esm_class, data_coding,
+      registered_delivery, encoding, requested_encoding, segments,
       max_segments, traffic_class, client_reference, callback_url, country, status, carrier,
       attempt, failures, price_micros, price_currency, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,

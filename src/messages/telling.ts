@@ -5,8 +5,10 @@ export type TellingEvent = `message.${MessageStatus}`
 
 /** What the sender is told about the message. */
 export interface TellingPayload {
-  /** Our id, character for character as the sender got it. */
+  /** Our id. */
   readonly messageId: string
+  /** The id that the partner who submitted it knows; null: ours. */
+  readonly partnerMessageId: string | null
   readonly from: string
   readonly to: string
   readonly status: MessageStatus

@@ -406,6 +406,7 @@ function suffixOf(recipient: string): string {
 function payloadOf(message: Message, at: Date, rawError: string | null): TellingPayload {
   return {
     messageId: message.id,
+    partnerMessageId: message.partnerMessageId,
     from: message.from,
     to: message.to,
     status: message.status,

@@ -202,7 +202,7 @@ const STATE_BY_STATUS: Readonly<Record<string, MessageState>> = {
 export function receiptPdu(payload: TellingPayload, interfaceVersion: number): PduInput {
   const receipt = formatReceipt(
     {
-      id: payload.messageId,
+      id: payload.partnerMessageId ?? payload.messageId,
       state: STATE_BY_STATUS[payload.status] ?? 'UNKNOWN',
       submittedAt: new Date(payload.submittedAt),
       doneAt: new Date(payload.doneAt),

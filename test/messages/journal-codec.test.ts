@@ -25,6 +25,7 @@ const message: fc.Arbitrary<Message> = fc
     tenantId: fc.uuid(),
     source: fc.constantFrom('rest', 'smpp'),
     partner: textOrNull,
+    partnerMessageId: textOrNull,
     to: text,
     from: text,
     text,

@@ -193,6 +193,7 @@ describe('requestOf', () => {
 describe('receiptPdu', () => {
   const PAYLOAD: TellingPayload = {
     messageId: '0190a4f0-1234-7000-8000-0123456789ab',
+    partnerMessageId: null,
     from: 'ACME',
     to: '+447700900123',
     status: 'delivered',
