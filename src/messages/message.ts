@@ -29,11 +29,11 @@ export interface Message {
   readonly from: string
   text: string
   /** Set for octets that pass through; `text` says the same where they are text, or nothing. */
-  readonly raw: RawContent | null
+  raw: RawContent | null
   /** What else a partner's submit said; null: nothing. */
   readonly passThrough: PassThrough | null
   /** SMPP v3.4 section 5.2.17, as the partner set it. */
-  readonly registeredDelivery: number
+  registeredDelivery: number
   encoding: string
   readonly requestedEncoding: RequestedEncoding
   /** What was quoted: at acceptance, or when the message was replaced last. */

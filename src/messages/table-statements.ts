@@ -170,6 +170,9 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       final_at = v.final_at, due_at = v.due_at, deadline_at = v.deadline_at,
       lease_node = v.lease_node, dead_letter = v.dead_letter, replayed_as = v.replayed_as,
       body = coalesce(v.replaced->>'body', m.body),
+      octets = coalesce(decode(v.replaced->>'octets', 'hex'), m.octets),
+      registered_delivery =
+        coalesce((v.replaced->>'registered_delivery')::int2, m.registered_delivery),
       encoding = coalesce(v.replaced->>'encoding', m.encoding),
       segments = coalesce((v.replaced->>'segments')::int2, m.segments),
       price_micros = coalesce((v.replaced->>'price_micros')::int8, m.price_micros),
@@ -185,6 +188,10 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
 function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
   return {
     body: cipher.seal(row.text, inMessage('body', row.tenantId, row.id)),
+    octets:
+      row.raw &&
+      sealOctets(cipher, row.raw.octets, inMessage('octets', row.tenantId, row.id)).toString('hex'),
+    registered_delivery: row.registeredDelivery,
     encoding: row.encoding,
     segments: row.segments,
     price_micros: row.priceMicros.toString(),

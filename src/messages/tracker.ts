@@ -362,6 +362,8 @@ export class Tracker {
     if (!live || !this.#advance(live.message, entry.to, entry.at)) return
     const { message } = live
     message.text = entry.text
+    if (message.raw && entry.octets) message.raw = { ...message.raw, octets: entry.octets }
+    message.registeredDelivery = entry.registeredDelivery
     message.encoding = entry.encoding
     message.segments = entry.segments
     message.priceMicros = entry.priceMicros

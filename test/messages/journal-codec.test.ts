@@ -223,6 +223,8 @@ const ENTRIES: {
       expiresAt: instant,
       dueAt: instantOrNull,
       events: fc.array(eventOf(message), { maxLength: 3 }),
+      octets: fc.option(fc.uint8Array().map((octets) => Buffer.from(octets))),
+      registeredDelivery: small,
     }),
   kept: () =>
     fc.record({
