@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
+import { DEFAULT_DIALECT } from './config/dialect.ts'
 import { completeCarrier } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
@@ -22,6 +23,7 @@ import type { Effects, JournalEntry } from './messages/journal.ts'
 import { LiveMessages } from './messages/live.ts'
 import type { Message } from './messages/message.ts'
 import { OutboxLog } from './messages/outbox-log.ts'
+import { PartnerMessages } from './messages/partner-messages.ts'
 import { loadQuality, registerCarriers, saveQuality } from './messages/quality-store.ts'
 import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
 import { owesReceipt } from './messages/recipients.ts'
@@ -34,6 +36,7 @@ import type { PolicyFor } from './messages/settle.ts'
 import { Spool } from './messages/spool.ts'
 import { StateQueries } from './messages/state-queries.ts'
 import { isFinal, MESSAGE_STATUSES, type MessageStatus } from './messages/states.ts'
+import { Superseding } from './messages/superseding.ts'
 import { Sweeper } from './messages/sweeper.ts'
 import { TableWriter } from './messages/table-writer.ts'
 import { Teller } from './messages/teller.ts'
@@ -41,8 +44,10 @@ import type { TellingRecipient } from './messages/telling.ts'
 import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
+import { MessageIds } from './partners/message-ids.ts'
 import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
+import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
@@ -121,6 +126,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       tenant: DEMO_TENANT,
       duplicateWindowSeconds: 0,
       duplicateKey: 'user_message_reference',
+      dialect: DEFAULT_DIALECT,
     }
     const gateway = await assemble({
       config,
@@ -232,6 +238,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
   const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
   const keys = new IdempotencyKeys(work)
+  const archive = new Archive(store, live, tables)
+  const partnerMessages = new PartnerMessages(work)
   const retention = new Retention({
     ...work,
     keptFor: (tenant) =>
@@ -246,15 +254,24 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const partners = new PartnerServer({
     ...config.smpp,
     accounts: assembly.partnerConfigs.flatMap((partner) => {
-      const { systemId, password, duplicateWindowSeconds, duplicateKey } = partner
+      const { systemId, password, duplicateWindowSeconds, duplicateKey, dialect } = partner
       const tenant = access.tenantNamed(partner.tenant)
       const duplicates = { windowSeconds: duplicateWindowSeconds, key: duplicateKey }
-      return tenant ? [{ systemId, password, tenant, duplicates }] : []
+      return tenant ? [{ systemId, password, tenant, duplicates, dialect }] : []
     }),
     requests: new PartnerRequests({
       intake,
-      cancellation,
+      replacing: new Replacing({
+        messages: partnerMessages,
+        superseding: new Superseding({ ...work, intake, withdrawal, dispatcher }),
+      }),
       keys,
+      ids: new MessageIds(work),
+      messages: partnerMessages,
+      archive,
+      cancellation,
+      replacement,
+      congestion: () => dispatcher.fillPercent,
       clock,
       logger,
       onRefused: (status) => metrics.refused(`smpp_${status}`),
@@ -303,7 +320,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
   const app = createApp({
     intake,
-    archive: new Archive(store, live, tables),
+    archive,
     keys,
     cancellation,
     replacement,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
+import { type DialectConfig, dialectKeys } from './dialect.ts'
 import {
   choice,
   flag,
@@ -79,6 +80,7 @@ export interface PartnerConfig {
   readonly duplicateWindowSeconds: number
   /** What two submits have in common that are one: see `partners/duplicate-key.ts`. */
   readonly duplicateKey: string
+  readonly dialect: DialectConfig
 }
 
 /** One carrier we bind to. */
@@ -395,6 +397,7 @@ const partner = mapping({
         'number, or (`content`) the same sender, number and octets.',
     },
   ),
+  ...dialectKeys,
 })
 
 /** The file as it is written, in snake_case; `load.ts` turns it into a {@link Config}. */

@@ -306,7 +306,12 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
   return events
 }
 
-function readNumber(to: string): PhoneNumber {
+/**
+ * Reads a number.
+ *
+ * @throws {GatewayError} `to_invalid`
+ */
+export function readNumber(to: string): PhoneNumber {
   const parsed = parseNumber(to)
   if (parsed.ok) return parsed.number
   throw new GatewayError('to_invalid', `"${to}" is not a phone number: ${parsed.reason}`, {
@@ -317,7 +322,12 @@ function readNumber(to: string): PhoneNumber {
 /** Type of number of a sender in international form, SMPP v3.4 section 5.2.5. */
 const INTERNATIONAL = 1
 
-function readSender(from: string): string {
+/**
+ * Reads a sender id and gives it as messages have it.
+ *
+ * @throws {GatewayError} `from_invalid`
+ */
+export function readSender(from: string): string {
   const parsed = parseSender(from)
   if (parsed.ok) {
     const { kind, value, ton } = parsed.sender

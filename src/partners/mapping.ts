@@ -3,13 +3,22 @@ import type { PassThrough } from '../core/pass-through.ts'
 import { decodeText, readDataCoding } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
 import type { MessageRequest } from '../messages/intake.ts'
-import type { RawContent, RequestedEncoding } from '../messages/message.ts'
+import type { Message, RawContent, RequestedEncoding } from '../messages/message.ts'
+import type { MessageChangeWish } from '../messages/replacement.ts'
 import type { TellingPayload } from '../messages/telling.ts'
-import type { PduInput, SubmitSm } from '../smpp/pdu.ts'
+import type {
+  DataSm,
+  DestAddress,
+  PduInput,
+  ReplaceSm,
+  SubmitMulti,
+  SubmitSm,
+} from '../smpp/pdu.ts'
 import { formatReceipt } from '../smpp/receipt-format.ts'
-import type { MessageState } from '../smpp/receipt-state.ts'
 import { parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
-import { findTlv, TlvTag } from '../smpp/tlv.ts'
+import { findTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
+import type { ReceiptDialect } from './account.ts'
+import { stateOf } from './message-state.ts'
 
 const DEFAULT_ALPHABET = 0x00
 const ASCII = 0x01
@@ -54,6 +63,74 @@ export function requestOf(pdu: SubmitSm, systemId: string, now: Date): MessageRe
     sendAt,
     validitySeconds: readValidity(pdu.validity_period, now, sendAt ?? now),
   }
+}
+
+/**
+ * The request that a partner's data_sm makes: as a submit_sm with its text in `message_payload`.
+ *
+ * @throws {GatewayError} what {@link requestOf} throws
+ * @see SMPP v3.4, section 4.7
+ */
+export function dataRequestOf(pdu: DataSm, systemId: string, now: Date): MessageRequest {
+  const request = requestOf({ ...NOTHING, ...pdu, command: 'submit_sm' }, systemId, now)
+  const seconds = tlvInt(pdu.tlvs, TlvTag.qos_time_to_live)
+  if (seconds === undefined) return request
+  if (seconds > 0) return { ...request, validitySeconds: Math.min(seconds, MAX_VALIDITY_SECONDS) }
+  throw new GatewayError('validity_invalid', 'qos_time_to_live is 0: it ends before it begins')
+}
+
+/** What a submit_sm has and a data_sm has not. */
+const NOTHING = {
+  protocol_id: 0,
+  priority_flag: 0,
+  schedule_delivery_time: '',
+  validity_period: '',
+  replace_if_present_flag: 0,
+  sm_default_msg_id: 0,
+  short_message: Buffer.alloc(0),
+} as const
+
+/** An address of a submit_multi that is no distribution list. */
+export type SmeAddress = Exclude<DestAddress, { dl_name: string }>
+
+/** The submit_sm that a submit_multi makes to one of its destinations. */
+export function submitTo(pdu: SubmitMulti, address: SmeAddress): SubmitSm {
+  const { dest_address: _, ...shared } = pdu
+  return { ...shared, ...address, command: 'submit_sm' }
+}
+
+/**
+ * What a replace_sm changes in a message. Empty times and an empty text stay as they are; the text
+ * comes in the data_coding of the original, because the PDU names none.
+ *
+ * @throws {GatewayError} `send_at_invalid`, `validity_invalid`
+ * @see SMPP v3.4, section 4.10
+ */
+export function changeOf(pdu: ReplaceSm, message: Message, now: Date): MessageChangeWish {
+  const { schedule_delivery_time: schedule, validity_period, registered_delivery } = pdu
+  const sendAt = schedule === '' ? undefined : readSchedule(schedule, now)
+  const startAt = sendAt ?? (message.status === 'scheduled' ? message.dueAt : null) ?? now
+  const seconds = readValidity(validity_period, now, startAt)
+  return {
+    ...newContent(pdu, message),
+    sendAt,
+    expiresAt: seconds === null ? undefined : new Date(startAt.getTime() + seconds * 1_000),
+    registeredDelivery: registered_delivery,
+  }
+}
+
+function newContent(pdu: ReplaceSm, message: Message): MessageChangeWish {
+  const payload = findTlv(pdu.tlvs, TlvTag.message_payload)
+  const octets = pdu.short_message.length > 0 || !payload ? pdu.short_message : payload
+  if (octets.length === 0) return {}
+  const { raw, passThrough, requestedEncoding } = message
+  const textCoding = requestedEncoding === 'ucs2' ? UCS2 : DEFAULT_ALPHABET
+  const dataCoding = raw?.dataCoding ?? passThrough?.dataCoding ?? textCoding
+  const text = decodeText(octets, dataCoding).text ?? ''
+  if (!raw) return { text }
+  const isText = message.text !== ''
+  requireFits(octets, isText ? RADIO_OCTETS : MAX_RAW_OCTETS)
+  return { octets: Buffer.from(octets), text: isText ? text : '' }
 }
 
 /** @see SMPP v3.4, section 5.2.15 (schedule_delivery_time) */
@@ -128,12 +205,7 @@ function rawContent(
   dataCoding: number,
   text = '',
 ): SubmitContent {
-  if (octets.length > MAX_RAW_OCTETS) {
-    throw new GatewayError(
-      'text_too_long',
-      `${octets.length} octets cannot pass through in one segment: ${MAX_RAW_OCTETS} at most`,
-    )
-  }
+  requireFits(octets, MAX_RAW_OCTETS)
   const raw = { octets: Buffer.from(octets), esmClass, dataCoding }
   return { text, raw, encoding: 'auto', dataCoding: null }
 }
@@ -184,31 +256,46 @@ function isPlain(passThrough: PassThrough): boolean {
   return isWhole && serviceType === '' && protocolId + priorityFlag + esmClass === 0
 }
 
-function senderOf(pdu: SubmitSm): string {
+function requireFits(octets: Buffer, max: number): void {
+  if (octets.length <= max) return
+  throw new GatewayError(
+    'text_too_long',
+    `${octets.length} octets cannot pass through in one segment: ${max} at most`,
+  )
+}
+
+/** The sender of a PDU as {@link MessageRequest} takes it. */
+export function senderOf(pdu: {
+  readonly source_addr_ton: number
+  readonly source_addr: string
+}): string {
   const isNumber = pdu.source_addr_ton === TON_INTERNATIONAL && /^\d+$/.test(pdu.source_addr)
   return isNumber ? `+${pdu.source_addr}` : pdu.source_addr
 }
 
-const STATE_BY_STATUS: Readonly<Record<string, MessageState>> = {
-  delivered: 'DELIVERED',
-  undelivered: 'UNDELIVERABLE',
-  expired: 'EXPIRED',
-  failed: 'REJECTED',
-  canceled: 'DELETED',
-  unconfirmed: 'UNKNOWN',
+/** The version that a receipt is written for; undefined: the bind's. */
+const VERSION_FOR_TLVS: Readonly<Record<ReceiptDialect['tlvs'], number | undefined>> = {
+  auto: undefined,
+  always: 0x34,
+  never: 0x33,
 }
 
 /** The deliver_sm that carries a receipt to a partner. */
-export function receiptPdu(payload: TellingPayload, interfaceVersion: number): PduInput {
+export function receiptPdu(
+  payload: TellingPayload,
+  interfaceVersion: number,
+  dialect: ReceiptDialect,
+): PduInput {
   const receipt = formatReceipt(
     {
       id: payload.partnerMessageId ?? payload.messageId,
-      state: STATE_BY_STATUS[payload.status] ?? 'UNKNOWN',
+      state: stateOf(payload.status, interfaceVersion),
       submittedAt: new Date(payload.submittedAt),
       doneAt: new Date(payload.doneAt),
       errorCode: /^\d{1,3}$/.test(payload.rawError ?? '') ? Number(payload.rawError) : 0,
     },
-    interfaceVersion,
+    VERSION_FOR_TLVS[dialect.tlvs] ?? interfaceVersion,
+    dialect,
   )
   return {
     command: 'deliver_sm',

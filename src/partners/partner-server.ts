@@ -44,11 +44,11 @@ export class PartnerServer {
       authenticate: (bind) => Promise.resolve(this.#authenticate(bind)),
       onSession: (session, { bind, context }) => {
         if (bind.command === 'bind_transmitter') return
-        receipts.add(context.systemId, session)
+        receipts.add(context, session)
         teller.wake(partnerRecipient(context.systemId))
       },
       onSessionEnd: (session, { context }) => receipts.remove(context.systemId, session),
-      onRequest: (pdu, _session, { context }) => requests.answer(pdu, context),
+      onRequest: (pdu, _session, peer) => requests.answer(pdu, peer),
     })
   }
 

@@ -5,6 +5,7 @@ import type { Transport } from '../messages/teller.ts'
 import type { Telling, TellingFate, TellingOutcome } from '../messages/telling.ts'
 import type { Session } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
+import type { PartnerAccount, ReceiptDialect } from './account.ts'
 import { receiptPdu } from './mapping.ts'
 
 /** Rest after a partner could not take something. */
@@ -21,6 +22,8 @@ export function partnerRecipient(systemId: string): string {
 /** Brings partners the receipts they are owed, over any session of their account that receives. */
 export class ReceiptTransport implements Transport {
   readonly #sessions = new Map<string, Set<Session>>()
+  /** How each partner's receipts are written, by recipient. */
+  readonly #dialects = new Map<string, ReceiptDialect>()
   readonly #logger: Logger
   readonly #clock: Clock
 
@@ -30,8 +33,9 @@ export class ReceiptTransport implements Transport {
   }
 
   /** A session of the partner that can receive is bound. */
-  add(systemId: string, session: Session): void {
+  add({ systemId, dialect }: PartnerAccount, session: Session): void {
     const recipient = partnerRecipient(systemId)
+    this.#dialects.set(recipient, dialect.receipts)
     const known = this.#sessions.get(recipient)
     if (known) known.add(session)
     else this.#sessions.set(recipient, new Set([session]))
@@ -57,9 +61,11 @@ export class ReceiptTransport implements Transport {
 
   async #send(telling: Telling): Promise<{ fate: TellingFate; error: string | null }> {
     const session = this.#freestSession(telling.recipient)
-    if (!session) return { fate: this.#later(0), error: 'no session is bound' }
+    const dialect = this.#dialects.get(telling.recipient)
+    if (!session || !dialect) return { fate: this.#later(0), error: 'no session is bound' }
     try {
-      const pdu = receiptPdu(telling.payload, session.peerVersion ?? OLDEST_VERSION)
+      const version = session.peerVersion ?? OLDEST_VERSION
+      const pdu = receiptPdu(telling.payload, version, dialect)
       const { command_status: status } = await session.request(pdu)
       if (status === CommandStatus.ESME_ROK) return { fate: { kind: 'done' }, error: null }
       const { name, retry } = statusInfo(status)

@@ -16,6 +16,9 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   not_found: CommandStatus.ESME_RINVMSGID,
   not_cancelable: CommandStatus.ESME_RCANCELFAIL,
   already_final: CommandStatus.ESME_RCANCELFAIL,
+  not_replaceable: CommandStatus.ESME_RREPLACEFAIL,
+  replace_flag_invalid: CommandStatus.ESME_RINVREPFLAG,
+  tlv_missing: CommandStatus.ESME_RMISSINGTLV,
   busy: CommandStatus.ESME_RTHROTTLED,
   queue_full: CommandStatus.ESME_RMSGQFUL,
 }
