@@ -15,7 +15,7 @@ import type {
   SubmitSm,
 } from '../smpp/pdu.ts'
 import { formatReceipt } from '../smpp/receipt-format.ts'
-import { parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
+import { formatRelativeTime, parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
 import { findTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
 import type { ReceiptDialect } from './account.ts'
 import { stateOf } from './message-state.ts'
@@ -66,29 +66,26 @@ export function requestOf(pdu: SubmitSm, systemId: string, now: Date): MessageRe
 }
 
 /**
- * The request that a partner's data_sm makes: as a submit_sm with its text in `message_payload`.
+ * The submit_sm that says the same as a data_sm: its text is in `message_payload`, and its validity in
+ * `qos_time_to_live`.
  *
- * @throws {GatewayError} what {@link requestOf} throws
  * @see SMPP v3.4, section 4.7
  */
-export function dataRequestOf(pdu: DataSm, systemId: string, now: Date): MessageRequest {
-  const request = requestOf({ ...NOTHING, ...pdu, command: 'submit_sm' }, systemId, now)
+export function submitOf(pdu: DataSm): SubmitSm {
   const seconds = tlvInt(pdu.tlvs, TlvTag.qos_time_to_live)
-  if (seconds === undefined) return request
-  if (seconds > 0) return { ...request, validitySeconds: Math.min(seconds, MAX_VALIDITY_SECONDS) }
-  throw new GatewayError('validity_invalid', 'qos_time_to_live is 0: it ends before it begins')
+  return {
+    ...pdu,
+    command: 'submit_sm',
+    protocol_id: 0,
+    priority_flag: 0,
+    schedule_delivery_time: '',
+    validity_period:
+      seconds === undefined ? '' : formatRelativeTime(Math.min(seconds, MAX_VALIDITY_SECONDS)),
+    replace_if_present_flag: 0,
+    sm_default_msg_id: 0,
+    short_message: Buffer.alloc(0),
+  }
 }
-
-/** What a submit_sm has and a data_sm has not. */
-const NOTHING = {
-  protocol_id: 0,
-  priority_flag: 0,
-  schedule_delivery_time: '',
-  validity_period: '',
-  replace_if_present_flag: 0,
-  sm_default_msg_id: 0,
-  short_message: Buffer.alloc(0),
-} as const
 
 /** An address of a submit_multi that is no distribution list. */
 export type SmeAddress = Exclude<DestAddress, { dl_name: string }>

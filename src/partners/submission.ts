@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Answer, IdempotencyKeys, Keep } from '../messages/idempotency.ts'
-import type { Intake, MessageRequest } from '../messages/intake.ts'
+import type { Intake, MessageRequest, Verdict } from '../messages/intake.ts'
 import type { JournalEntry } from '../messages/journal.ts'
 import type { Message } from '../messages/message.ts'
 import type { DataSm, DestAddress, SubmitMulti, SubmitSm, UnsuccessSme } from '../smpp/pdu.ts'
@@ -10,8 +10,8 @@ import type { SessionReply } from '../smpp/session.ts'
 import { CommandStatus } from '../smpp/status.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
 import type { PartnerAccount } from './account.ts'
-import { duplicateKeyOf } from './duplicate-key.ts'
-import { dataRequestOf, requestOf, type SmeAddress, submitTo } from './mapping.ts'
+import { duplicateKeyOf, groupKeyOf } from './duplicate-key.ts'
+import { requestOf, submitOf, submitTo } from './mapping.ts'
 import { formFor, knownAs, type MessageIds } from './message-ids.ts'
 import type { Replacing } from './replacing.ts'
 import { commandStatusOf } from './status.ts'
@@ -60,17 +60,12 @@ export class Submission {
     return { message_id: knownAs(await this.#take(pdu, request, account, version)) }
   }
 
+  /** @see SMPP v3.4, section 4.7 */
   async submitData(pdu: DataSm, account: PartnerAccount, version: number): Promise<SessionReply> {
-    const { intake, clock } = this.#options
-    if (findTlv(pdu.tlvs, TlvTag.message_payload) === undefined) {
-      throw new GatewayError('tlv_missing', 'the data_sm has no message_payload')
+    if (findTlv(pdu.tlvs, TlvTag.message_payload) !== undefined) {
+      return this.submit(submitOf(pdu), account, version)
     }
-    const request = dataRequestOf(pdu, account.systemId, clock())
-    const message = await intake.accept(
-      account.tenant.id,
-      await this.#named(request, account, version),
-    )
-    return { message_id: knownAs(message) }
+    throw new GatewayError('tlv_missing', 'the data_sm has no message_payload')
   }
 
   /**
@@ -83,31 +78,50 @@ export class Submission {
     account: PartnerAccount,
     version: number,
   ): Promise<SessionReply> {
-    const { intake, clock } = this.#options
     const unsuccessful: UnsuccessSme[] = []
-    const addresses: SmeAddress[] = []
+    const submits: SubmitSm[] = []
     for (const destination of pdu.dest_address) {
       if ('dl_name' in destination) unsuccessful.push(refusedList(destination))
-      else addresses.push(destination)
+      else submits.push(submitTo(pdu, destination))
     }
+    const { windowSeconds, key: by } = account.duplicates
+    const key = windowSeconds > 0 ? groupKeyOf(submits, by) : undefined
+    if (key === undefined) {
+      return multiReply(await this.#takeAll(submits, unsuccessful, account, version))
+    }
+    const { body } = await this.#once(account, key, async (keep) => {
+      const group = await this.#takeAll(submits, unsuccessful, account, version, (taken) => [
+        keep({ status: 0, body: JSON.stringify(taken) }),
+      ])
+      return { status: 0, body: JSON.stringify(group) }
+    })
+    return multiReply(JSON.parse(body) as Group)
+  }
+
+  /** @param alongside - what belongs into the commit; not asked for where all are refused */
+  async #takeAll(
+    submits: readonly SubmitSm[],
+    refusedBefore: readonly UnsuccessSme[],
+    account: PartnerAccount,
+    version: number,
+    alongside: (group: Group) => readonly JournalEntry[] = () => [],
+  ): Promise<Group> {
+    const { intake, clock } = this.#options
     const now = clock()
-    const partnerMessageId = (await this.#shortId(account, version)) ?? newId()
-    const requests = addresses.map((address) => ({
-      ...requestOf(submitTo(pdu, address), account.systemId, now),
-      partnerMessageId,
+    const id = (await this.#shortId(account, version)) ?? newId()
+    const requests = submits.map((submit) => ({
+      ...requestOf(submit, account.systemId, now),
+      partnerMessageId: id,
     }))
-    const verdicts = await intake.acceptAll(account.tenant.id, requests)
-    for (const [index, { error }] of verdicts.entries()) {
-      const address = addresses[index]
-      if (!error || !address) continue
-      unsuccessful.push({ ...address, error_status_code: commandStatusOf(error) })
-    }
-    const isRefused = verdicts.every(({ message }) => message === undefined)
-    return {
-      command_status: isRefused ? CommandStatus.ESME_RSUBMITFAIL : CommandStatus.ESME_ROK,
-      message_id: isRefused ? '' : partnerMessageId,
-      unsuccess_sme: unsuccessful,
-    }
+    const groupOf = (verdicts: readonly Verdict[]): Group => ({
+      id: verdicts.some(({ message }) => message !== undefined) ? id : '',
+      unsuccessful: [...refusedBefore, ...submits.flatMap(refusedOf(verdicts))],
+    })
+    const verdicts = await intake.acceptAll(account.tenant.id, requests, (judged) => {
+      const group = groupOf(judged)
+      return group.id === '' ? [] : alongside(group)
+    })
+    return groupOf(verdicts)
   }
 
   /** @param alongside - what belongs into the commit of the acceptance */
@@ -160,6 +174,31 @@ export class Submission {
   async #shortId({ systemId, dialect }: PartnerAccount, version: number): Promise<string | null> {
     const form = formFor(dialect.messageIdForm, version)
     return form === 'uuid' ? null : this.#options.ids.next(systemId, form)
+  }
+}
+
+/** What became of a submit_multi. */
+interface Group {
+  /** Empty: all of it was refused. */
+  readonly id: string
+  readonly unsuccessful: readonly UnsuccessSme[]
+}
+
+function multiReply({ id, unsuccessful }: Group): SessionReply {
+  return {
+    command_status: id === '' ? CommandStatus.ESME_RSUBMITFAIL : CommandStatus.ESME_ROK,
+    message_id: id,
+    unsuccess_sme: unsuccessful,
+  }
+}
+
+function refusedOf(verdicts: readonly Verdict[]) {
+  return (submit: SubmitSm, index: number): UnsuccessSme[] => {
+    const error = verdicts[index]?.error
+    if (!error) return []
+    const { dest_addr_ton, dest_addr_npi, destination_addr } = submit
+    const error_status_code = commandStatusOf(error)
+    return [{ dest_addr_ton, dest_addr_npi, destination_addr, error_status_code }]
   }
 }
 

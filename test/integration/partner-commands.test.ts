@@ -407,6 +407,20 @@ describe('submit_multi', () => {
     }
   })
 
+  test('a repetition in the duplicate window gets the answer of the first', async () => {
+    const careful = await bound('careful')
+    const to = [recipient(), '12', recipient()]
+    const same = { user_message_reference: 8, schedule_delivery_time: IN_AN_HOUR }
+    const first = await submitMulti(careful, to, { ...same })
+    const again = await submitMulti(careful, to, { ...same })
+    expect(again.message_id).toBe(first.message_id)
+    expect(again.unsuccess_sme).toEqual(first.unsuccess_sme)
+    expect(again.unsuccess_sme).toMatchObject([{ destination_addr: '12' }])
+    expect(await gateway.api.list(`&to=%2B${to[0]}`)).toHaveLength(1)
+    const other = await submitMulti(careful, to, { ...same, user_message_reference: 9 })
+    expect(other.message_id).not.toBe(first.message_id)
+  })
+
   test('different ends: the worst is told, DELIVERED only when all are', async () => {
     const [good, bad] = [recipient(), recipient()]
     peer.onSubmit = ({ number, to }) => ({
