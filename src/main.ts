@@ -26,7 +26,7 @@ import { OutboxLog } from './messages/outbox-log.ts'
 import { PartnerMessages } from './messages/partner-messages.ts'
 import { loadQuality, registerCarriers, saveQuality } from './messages/quality-store.ts'
 import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
-import { owesReceipt } from './messages/recipients.ts'
+import { owesReceipt, wantsIntermediate } from './messages/recipients.ts'
 import { type Recovered, recover } from './messages/recovery.ts'
 import { Replacement } from './messages/replacement.ts'
 import { Resolution } from './messages/resolution.ts'
@@ -167,6 +167,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const tracker = new Tracker({
     live,
     recipientsFor: (message, status) => recipientsFor(message, status),
+    intermediateFor: (message) => (wantsIntermediate(message) ? [partnerOf(message)] : NOBODY),
   })
   const spool = new Spool({ store, logger, node, onCommit: (batch) => onCommit(batch) })
   const tables = new TableWriter({
@@ -303,7 +304,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     const callbackUrl = isFinal(status) ? message.callbackUrl : null
     const hooks = endpoints.recipientsFor(message.tenantId, `message.${status}`, callbackUrl)
     if (!owesReceipt(message, status)) return hooks
-    return [...hooks, { recipient: partnerRecipient(message.partner ?? ''), url: null }]
+    return [...hooks, partnerOf(message)]
   }
 
   metrics.observe({
@@ -387,6 +388,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     recovered,
     close,
   }
+}
+
+function partnerOf({ partner }: Message): TellingRecipient {
+  return { recipient: partnerRecipient(partner ?? ''), url: null }
 }
 
 function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {

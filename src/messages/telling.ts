@@ -12,6 +12,8 @@ export interface TellingPayload {
   readonly from: string
   readonly to: string
   readonly status: MessageStatus
+  /** What the carrier has said of a message that is not over, as a receipt's state; absent: an event. */
+  readonly carrierState?: string
   readonly errorCode: string | null
   readonly errorDetail: string | null
   /** The carrier's own error code. */

@@ -28,10 +28,15 @@ import type { Telling, TellingPayload, TellingRecipient } from './telling.ts'
 /** Says whose queues an event of a message goes to. */
 export type RecipientsFor = (message: Message, status: MessageStatus) => readonly TellingRecipient[]
 
+/** Says whose queues the word of a carrier goes to that a message is on its way. */
+export type IntermediateFor = (message: Message) => readonly TellingRecipient[]
+
 /** What a {@link Tracker} is built with. */
 export interface TrackerOptions {
   readonly live: LiveMessages
   readonly recipientsFor: RecipientsFor
+  /** Nobody, unless given. */
+  readonly intermediateFor?: IntermediateFor
 }
 
 /**
@@ -44,6 +49,7 @@ export interface TrackerOptions {
 export class Tracker {
   readonly #live: LiveMessages
   readonly #recipientsFor: RecipientsFor
+  readonly #intermediateFor: IntermediateFor
   #endings: Ending[] = []
   #tellings: Telling[] = []
   #unmatched: ReceiptEntry[] = []
@@ -51,6 +57,7 @@ export class Tracker {
   constructor(options: TrackerOptions) {
     this.#live = options.live
     this.#recipientsFor = options.recipientsFor
+    this.#intermediateFor = options.intermediateFor ?? (() => [])
   }
 
   /** Applies committed entries, oldest first. */
@@ -295,6 +302,9 @@ export class Tracker {
         ...(matchedBy ? { matched_by: matchedBy } : {}),
       }),
     )
+    if (receipt.settles === null && !isFinal(message.status)) {
+      this.#passOn(message, attempt, receipt)
+    }
     if (!isEnd || !end) return
     message.carrier = attempt.carrier
     message.errorCode =
@@ -341,6 +351,29 @@ export class Tracker {
         tries: 0,
       }
       this.#live.addTelling(telling, at)
+      this.#tellings.push(telling)
+    }
+  }
+
+  /** One segment speaks for all: a long message is one message to its sender. */
+  #passOn(message: Message, { attempt, segment }: Attempt, receipt: ReceiptEntry): void {
+    if (segment !== 1 || attempt !== message.attempt || receipt.isQuery) return
+    for (const { recipient, url } of this.#intermediateFor(message)) {
+      const telling: Telling = {
+        // Sorts between what was told of `sent` and of the end; the same after any restart.
+        id: `${message.id}_1_${suffixOf(recipient)}_${receipt.id}`,
+        recipient,
+        url,
+        tenantId: message.tenantId,
+        messageId: message.id,
+        event: `message.${message.status}`,
+        payload: {
+          ...payloadOf(message, receipt.receivedAt, receipt.rawError),
+          carrierState: receipt.state,
+        },
+        tries: 0,
+      }
+      this.#live.addTelling(telling, receipt.receivedAt)
       this.#tellings.push(telling)
     }
   }

@@ -15,6 +15,7 @@ import type {
   SubmitSm,
 } from '../smpp/pdu.ts'
 import { formatReceipt } from '../smpp/receipt-format.ts'
+import { type MessageState, STATES } from '../smpp/receipt-state.ts'
 import { formatRelativeTime, parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
 import { findTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
 import type { ReceiptDialect } from './account.ts'
@@ -283,10 +284,12 @@ export function receiptPdu(
   interfaceVersion: number,
   dialect: ReceiptDialect,
 ): PduInput {
+  const carrierState = knownState(payload.carrierState)
   const receipt = formatReceipt(
     {
       id: payload.partnerMessageId ?? payload.messageId,
-      state: stateOf(payload.status, interfaceVersion),
+      state: carrierState ?? stateOf(payload.status, interfaceVersion),
+      intermediate: carrierState !== undefined,
       submittedAt: new Date(payload.submittedAt),
       doneAt: new Date(payload.doneAt),
       errorCode: /^\d{1,3}$/.test(payload.rawError ?? '') ? Number(payload.rawError) : 0,
@@ -302,6 +305,12 @@ export function receiptPdu(
     ...destination(payload.from),
     ...receipt,
   }
+}
+
+/** The state by which a carrier's word is passed on; undefined: the payload is about an event. */
+function knownState(state: string | undefined): MessageState | undefined {
+  if (state === undefined) return undefined
+  return state in STATES ? (state as MessageState) : 'UNKNOWN'
 }
 
 /** The sender id of the message, which its receipt goes to. */

@@ -622,6 +622,70 @@ describe('receipts of an account', () => {
   })
 })
 
+describe('intermediate notifications', () => {
+  const ON_THE_WAY = { receipt: false } as const
+
+  /** Submits, and lets the carrier say how each of its segments goes. */
+  async function sendWith(client: PartnerClient, fields: smpp.PduFields, ...stats: string[]) {
+    peer.onSubmit = ({ number }) => ({ id: `m${number}`, ...ON_THE_WAY })
+    const to = recipient()
+    const id = await idOf(client.submit(to, fields))
+    await gateway.api.until(id, ({ status }) => status === 'sent')
+    for (const stat of stats) {
+      for (const { number } of submitsTo(to)) {
+        peer.addReceipt({ id: `m${number}`, from: 'ACME', to, stat })
+      }
+    }
+    await gateway.api.settled(id)
+    return id
+  }
+
+  test('with bit 4 of registered_delivery, before the receipt', async () => {
+    const client = await bound('neighbour')
+    const id = await sendWith(
+      client,
+      { registered_delivery: 0x11 },
+      'ACCEPTD',
+      'ENROUTE',
+      'DELIVRD',
+    )
+    const all = await client.deliveries(3)
+    expect(all.map((pdu) => [pdu.esm_class, pdu.message_state])).toEqual([
+      [0x20, 6],
+      [0x20, 1],
+      [0x04, 2],
+    ])
+    for (const pdu of all) expect(pdu.receipted_message_id).toBe(id)
+    expect(textOf(all[1])).toMatch(
+      new RegExp(`^id:${id} sub:001 dlvrd:000 .* stat:ENROUTE err:000`),
+    )
+  })
+
+  test('one for a long message; none without the bit; the bit alone asks for no receipt', async () => {
+    const client = await bound('neighbour')
+    const long = { message_payload: 'x'.repeat(400), short_message: '' }
+    const first = await sendWith(
+      client,
+      { ...long, registered_delivery: 0x11 },
+      'ENROUTE',
+      'DELIVRD',
+    )
+    await sendWith(client, { registered_delivery: 1 }, 'ENROUTE', 'DELIVRD')
+    await sendWith(client, { registered_delivery: 0x10 }, 'ENROUTE', 'DELIVRD')
+    const last = await sendWith(client, { registered_delivery: 0x02 }, 'ENROUTE', 'UNDELIV')
+    const all = await client.deliveries(5)
+    expect(all.map((pdu) => [pdu.esm_class, pdu.message_state])).toEqual([
+      [0x20, 1],
+      [0x04, 2],
+      [0x04, 2],
+      [0x20, 1],
+      [0x04, 5],
+    ])
+    expect(all[0]?.receipted_message_id).toBe(first)
+    expect(all[4]?.receipted_message_id).toBe(last)
+  })
+})
+
 describe('what is not allowed, or not offered', () => {
   const to = () => ({ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: '447700900999' })
 
