@@ -3,38 +3,23 @@ import type { PassThrough } from '../core/pass-through.ts'
 import { decodeText, readDataCoding } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
 import type { MessageRequest } from '../messages/intake.ts'
-import type { Message, RawContent, RequestedEncoding } from '../messages/message.ts'
-import type { MessageChangeWish } from '../messages/replacement.ts'
-import type { TellingPayload } from '../messages/telling.ts'
-import type {
-  DataSm,
-  DestAddress,
-  PduInput,
-  ReplaceSm,
-  SubmitMulti,
-  SubmitSm,
-} from '../smpp/pdu.ts'
-import { formatReceipt } from '../smpp/receipt-format.ts'
-import { type MessageState, STATES } from '../smpp/receipt-state.ts'
-import { formatRelativeTime, parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
-import { findTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
-import type { ReceiptDialect } from './account.ts'
-import { stateOf } from './message-state.ts'
+import type { RawContent, RequestedEncoding } from '../messages/message.ts'
+import type { SubmitSm } from '../smpp/pdu.ts'
+import { findTlv, TlvTag } from '../smpp/tlv.ts'
+import { readSchedule, readValidity } from './times.ts'
 
-const DEFAULT_ALPHABET = 0x00
+/** data_coding of a text in the SMSC's alphabet, and of one in UCS-2. */
+export const DEFAULT_ALPHABET = 0x00
+export const UCS2 = 0x08
 const ASCII = 0x01
 const LATIN1 = 0x03
-const UCS2 = 0x08
 const UDH_INDICATOR = 0x40
 const HIGHEST_PRIORITY = 3
 /** Octets of one segment on the radio interface, 3GPP TS 23.040 section 9.2.3.24. */
-const RADIO_OCTETS = 140
+export const RADIO_OCTETS = 140
 const TON_INTERNATIONAL = 1
-const TON_ALPHANUMERIC = 5
-const MAX_RAW_OCTETS = 254
-
-/** Longer validities are cut, as SMSCs do: 30 days, the most that the HTTP API takes. */
-const MAX_VALIDITY_SECONDS = 2_592_000
+/** The most that short_message holds. */
+export const MAX_RAW_OCTETS = 254
 
 /**
  * The request that a partner's submit_sm makes.
@@ -64,93 +49,6 @@ export function requestOf(pdu: SubmitSm, systemId: string, now: Date): MessageRe
     sendAt,
     validitySeconds: readValidity(pdu.validity_period, now, sendAt ?? now),
   }
-}
-
-/**
- * The submit_sm that says the same as a data_sm: its text is in `message_payload`, and its validity in
- * `qos_time_to_live`.
- *
- * @see SMPP v3.4, section 4.7
- */
-export function submitOf(pdu: DataSm): SubmitSm {
-  const seconds = tlvInt(pdu.tlvs, TlvTag.qos_time_to_live)
-  return {
-    ...pdu,
-    command: 'submit_sm',
-    protocol_id: 0,
-    priority_flag: 0,
-    schedule_delivery_time: '',
-    validity_period:
-      seconds === undefined ? '' : formatRelativeTime(Math.min(seconds, MAX_VALIDITY_SECONDS)),
-    replace_if_present_flag: 0,
-    sm_default_msg_id: 0,
-    short_message: Buffer.alloc(0),
-  }
-}
-
-/** An address of a submit_multi that is no distribution list. */
-export type SmeAddress = Exclude<DestAddress, { dl_name: string }>
-
-/** The submit_sm that a submit_multi makes to one of its destinations. */
-export function submitTo(pdu: SubmitMulti, address: SmeAddress): SubmitSm {
-  const { dest_address: _, ...shared } = pdu
-  return { ...shared, ...address, command: 'submit_sm' }
-}
-
-/**
- * What a replace_sm changes in a message. Empty times and an empty text stay as they are; the text
- * comes in the data_coding of the original, because the PDU names none.
- *
- * @throws {GatewayError} `send_at_invalid`, `validity_invalid`
- * @see SMPP v3.4, section 4.10
- */
-export function changeOf(pdu: ReplaceSm, message: Message, now: Date): MessageChangeWish {
-  const { schedule_delivery_time: schedule, validity_period, registered_delivery } = pdu
-  const sendAt = schedule === '' ? undefined : readSchedule(schedule, now)
-  const startAt = sendAt ?? (message.status === 'scheduled' ? message.dueAt : null) ?? now
-  const seconds = readValidity(validity_period, now, startAt)
-  return {
-    ...newContent(pdu, message),
-    sendAt,
-    expiresAt: seconds === null ? undefined : new Date(startAt.getTime() + seconds * 1_000),
-    registeredDelivery: registered_delivery,
-  }
-}
-
-function newContent(pdu: ReplaceSm, message: Message): MessageChangeWish {
-  const payload = findTlv(pdu.tlvs, TlvTag.message_payload)
-  const octets = pdu.short_message.length > 0 || !payload ? pdu.short_message : payload
-  if (octets.length === 0) return {}
-  const { raw, passThrough, requestedEncoding } = message
-  const textCoding = requestedEncoding === 'ucs2' ? UCS2 : DEFAULT_ALPHABET
-  const dataCoding = raw?.dataCoding ?? passThrough?.dataCoding ?? textCoding
-  const text = decodeText(octets, dataCoding).text ?? ''
-  if (!raw) return { text }
-  const isText = message.text !== ''
-  requireFits(octets, isText ? RADIO_OCTETS : MAX_RAW_OCTETS)
-  return { octets: Buffer.from(octets), text: isText ? text : '' }
-}
-
-/** @see SMPP v3.4, section 5.2.15 (schedule_delivery_time) */
-function readSchedule(text: string, now: Date): Date | null {
-  if (text === '') return null
-  const time = parseSmppTime(text)
-  if (time) return resolveSmppTime(time, now)
-  throw new GatewayError('send_at_invalid', `schedule_delivery_time "${text}" is no time`)
-}
-
-/**
- * Seconds from the instant of sending to the end of the validity, which the PDU counts from now.
- *
- * @see SMPP v3.4, section 5.2.16 (validity_period)
- */
-function readValidity(text: string, now: Date, startAt: Date): number | null {
-  if (text === '') return null
-  const time = parseSmppTime(text)
-  if (!time) throw new GatewayError('validity_invalid', `validity_period "${text}" is no time`)
-  const seconds = Math.round((resolveSmppTime(time, now).getTime() - startAt.getTime()) / 1_000)
-  if (seconds > 0) return Math.min(seconds, MAX_VALIDITY_SECONDS)
-  throw new GatewayError('validity_invalid', `validity_period "${text}" ends before it begins`)
 }
 
 /** What a submit_sm carries, and how it is to go on. */
@@ -254,7 +152,12 @@ function isPlain(passThrough: PassThrough): boolean {
   return isWhole && serviceType === '' && protocolId + priorityFlag + esmClass === 0
 }
 
-function requireFits(octets: Buffer, max: number): void {
+/**
+ * Refuses octets that are too many to pass through as they are.
+ *
+ * @throws {GatewayError} `text_too_long`
+ */
+export function requireFits(octets: Buffer, max: number): void {
   if (octets.length <= max) return
   throw new GatewayError(
     'text_too_long',
@@ -269,61 +172,4 @@ export function senderOf(pdu: {
 }): string {
   const isNumber = pdu.source_addr_ton === TON_INTERNATIONAL && /^\d+$/.test(pdu.source_addr)
   return isNumber ? `+${pdu.source_addr}` : pdu.source_addr
-}
-
-/** The version that a receipt is written for; undefined: the bind's. */
-const VERSION_FOR_TLVS: Readonly<Record<ReceiptDialect['tlvs'], number | undefined>> = {
-  auto: undefined,
-  always: 0x34,
-  never: 0x33,
-}
-
-/** The deliver_sm that carries a receipt to a partner. */
-export function receiptPdu(
-  payload: TellingPayload,
-  interfaceVersion: number,
-  dialect: ReceiptDialect,
-): PduInput {
-  const carrierState = knownState(payload.carrierState)
-  const receipt = formatReceipt(
-    {
-      id: payload.partnerMessageId ?? payload.messageId,
-      state: carrierState ?? stateOf(payload.status, interfaceVersion),
-      intermediate: carrierState !== undefined,
-      submittedAt: new Date(payload.submittedAt),
-      doneAt: new Date(payload.doneAt),
-      errorCode: /^\d{1,3}$/.test(payload.rawError ?? '') ? Number(payload.rawError) : 0,
-    },
-    VERSION_FOR_TLVS[dialect.tlvs] ?? interfaceVersion,
-    dialect,
-  )
-  return {
-    command: 'deliver_sm',
-    source_addr_ton: TON_INTERNATIONAL,
-    source_addr_npi: 1,
-    source_addr: withoutPlus(payload.to),
-    ...destination(payload.from),
-    ...receipt,
-  }
-}
-
-/** The state by which a carrier's word is passed on; undefined: the payload is about an event. */
-function knownState(state: string | undefined): MessageState | undefined {
-  if (state === undefined) return undefined
-  return state in STATES ? (state as MessageState) : 'UNKNOWN'
-}
-
-/** The sender id of the message, which its receipt goes to. */
-function destination(from: string) {
-  const address = withoutPlus(from)
-  const isName = /\D/.test(address)
-  return {
-    dest_addr_ton: isName ? TON_ALPHANUMERIC : from.startsWith('+') ? TON_INTERNATIONAL : 0,
-    dest_addr_npi: isName ? 0 : 1,
-    destination_addr: address,
-  }
-}
-
-function withoutPlus(address: string): string {
-  return address.startsWith('+') ? address.slice(1) : address
 }

@@ -6,7 +6,7 @@ import type { Telling, TellingFate, TellingOutcome } from '../messages/telling.t
 import type { Session } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import type { PartnerAccount, ReceiptDialect } from './account.ts'
-import { receiptPdu } from './mapping.ts'
+import { receiptPdu } from './receipt-pdu.ts'
 
 /** Rest after a partner could not take something. */
 const RETRY_AFTER_MS = 2_000

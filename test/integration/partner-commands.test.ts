@@ -131,6 +131,7 @@ function submitMulti(client: PartnerClient, to: readonly string[], more: smpp.Pd
       destination_addr,
     })),
     registered_delivery: 1,
+    data_coding: 0,
     short_message: 'hello all',
     ...more,
   })
@@ -274,6 +275,17 @@ describe('replace_sm', () => {
     expect(submitsTo(to).map(({ shortMessage }) => shortMessage)).toEqual([octets])
   })
 
+  test('a Latin-1 text is replaced in Latin-1', async () => {
+    const to = recipient()
+    const later = { schedule_delivery_time: IN_AN_HOUR, data_coding: 3 }
+    const id = await idOf(partner.submit(to, { ...later, short_message: Buffer.from('x') }))
+    const short_message = Buffer.from('señor ê', 'latin1')
+    expect((await replace(partner, id, { short_message })).command_status).toBe(0)
+    expect(await gateway.api.message(id)).toMatchObject({ text: 'señor ê' })
+    const tooLong = { short_message: Buffer.alloc(141, 'x') }
+    expect((await replace(partner, id, tooLong)).command_status).toBe(smpp.errors.ESME_RINVMSGLEN)
+  })
+
   test('is refused for what is over, what is not theirs, and what makes no sense', async () => {
     const over = await idOf(partner.submit(recipient()))
     await gateway.api.settled(over)
@@ -328,6 +340,38 @@ describe('cancel_sm', () => {
     const again = await cancel(partner, { destination_addr: to })
     expect(again.command_status).toBe(ESME_RCANCELFAIL)
     expect((await cancel(partner, {})).command_status).toBe(ESME_RINVDSTADR)
+  })
+})
+
+describe('service_type', () => {
+  test('narrows a cancel_sm by addresses, where one is given', async () => {
+    const to = recipient()
+    const later = { schedule_delivery_time: IN_AN_HOUR }
+    const plain = await idOf(partner.submit(to, { ...later }))
+    const wap = await idOf(partner.submit(to, { ...later, service_type: 'WAP' }))
+    const cmt = await idOf(partner.submit(to, { ...later, service_type: 'CMT' }))
+    const status = async (id: string) => (await gateway.api.message(id)).status
+    const fields = { destination_addr: to, service_type: 'WAP' }
+    expect((await cancel(partner, { ...fields })).command_status).toBe(0)
+    expect([await status(plain), await status(wap), await status(cmt)]).toEqual([
+      'scheduled',
+      'canceled',
+      'scheduled',
+    ])
+    expect((await cancel(partner, { ...fields })).command_status).toBe(ESME_RCANCELFAIL)
+    expect((await cancel(partner, { destination_addr: to })).command_status).toBe(0)
+    expect([await status(plain), await status(cmt)]).toEqual(['canceled', 'canceled'])
+  })
+
+  test('must be the same where a message replaces another', async () => {
+    const to = recipient()
+    const later = { schedule_delivery_time: IN_AN_HOUR }
+    const plain = await idOf(partner.submit(to, { ...later }))
+    const wap = await idOf(partner.submit(to, { ...later, service_type: 'WAP' }))
+    const instead = { ...later, service_type: 'WAP', replace_if_present_flag: 1 }
+    await idOf(partner.submit(to, instead))
+    expect(await gateway.api.message(plain)).toMatchObject({ status: 'scheduled' })
+    expect(await gateway.api.message(wap)).toMatchObject({ status: 'canceled' })
   })
 })
 
