@@ -98,6 +98,7 @@ CREATE TABLE "messages" (
 	"tenant_id" uuid NOT NULL,
 	"source" text NOT NULL,
 	"partner" text,
+	"partner_message_id" text,
 	"to_number" text NOT NULL,
 	"to_fingerprint" text,
 	"from_sender" text NOT NULL,
@@ -156,6 +157,11 @@ CREATE TABLE "outbox" (
 	"tries" smallint DEFAULT 0 NOT NULL,
 	"log" jsonb NOT NULL,
 	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "partner_ids" (
+	"system_id" text PRIMARY KEY NOT NULL,
+	"reserved" bigint NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "receipts" (
@@ -218,6 +224,8 @@ CREATE INDEX "messages_deadline" ON "messages" USING btree ("deadline_at") WHERE
 CREATE INDEX "messages_leased" ON "messages" USING btree ("lease_node") WHERE lease_node is not null and final_at is null;--> statement-breakpoint
 CREATE INDEX "messages_sending" ON "messages" USING btree ("id") WHERE status = 'sending';--> statement-breakpoint
 CREATE INDEX "messages_with_body" ON "messages" USING btree ("tenant_id","final_at") WHERE final_at is not null and body_erased_at is null;--> statement-breakpoint
+CREATE INDEX "messages_by_partner_id" ON "messages" USING btree ("partner","partner_message_id") WHERE partner_message_id is not null;--> statement-breakpoint
+CREATE INDEX "messages_of_partner_waiting" ON "messages" USING btree ("partner",coalesce(to_fingerprint, to_number)) WHERE partner is not null and status in ('queued', 'scheduled');--> statement-breakpoint
 CREATE INDEX "messages_dead" ON "messages" USING btree ("tenant_id","id") WHERE dead_letter is not null;--> statement-breakpoint
 CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("recipient","id") WHERE state = 'waiting';--> statement-breakpoint
 CREATE INDEX "outbox_by_message" ON "outbox" USING btree ("message_id");--> statement-breakpoint

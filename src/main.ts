@@ -28,9 +28,10 @@ import type { Effects, JournalEntry } from './messages/journal.ts'
 import { LiveMessages } from './messages/live.ts'
 import type { Message } from './messages/message.ts'
 import { OutboxLog } from './messages/outbox-log.ts'
+import { PartnerMessages } from './messages/partner-messages.ts'
 import { loadQuality, registerCarriers, saveQuality } from './messages/quality-store.ts'
 import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
-import { owesReceipt } from './messages/recipients.ts'
+import { owesReceipt, wantsIntermediate } from './messages/recipients.ts'
 import { type Recovered, recover } from './messages/recovery.ts'
 import { Replacement } from './messages/replacement.ts'
 import { Resolution } from './messages/resolution.ts'
@@ -40,6 +41,7 @@ import type { PolicyFor } from './messages/settle.ts'
 import { Spool } from './messages/spool.ts'
 import { StateQueries } from './messages/state-queries.ts'
 import { isFinal, MESSAGE_STATUSES, type MessageStatus } from './messages/states.ts'
+import { Superseding } from './messages/superseding.ts'
 import { Sweeper } from './messages/sweeper.ts'
 import { TableWriter } from './messages/table-writer.ts'
 import { Teller } from './messages/teller.ts'
@@ -48,8 +50,10 @@ import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { partnerAccount } from './partners/account.ts'
+import { MessageIds } from './partners/message-ids.ts'
 import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
+import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
@@ -171,6 +175,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const tracker = new Tracker({
     live,
     recipientsFor: (message, status) => recipientsFor(message, status),
+    intermediateFor: (message) => (wantsIntermediate(message) ? [partnerOf(message)] : NOBODY),
   })
   const spool = new Spool({ store, logger, node, onCommit: (batch) => onCommit(batch) })
   const tables = new TableWriter({
@@ -255,6 +260,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
   const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
   const keys = new IdempotencyKeys(work)
+  const archive = new Archive(store, live, tables)
+  const partnerMessages = new PartnerMessages(work)
   const retention = new Retention({
     ...work,
     keptFor: (tenant) =>
@@ -275,8 +282,17 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     }),
     requests: new PartnerRequests({
       intake,
-      cancellation,
+      replacing: new Replacing({
+        messages: partnerMessages,
+        superseding: new Superseding({ ...work, intake, withdrawal, dispatcher }),
+      }),
       keys,
+      ids: new MessageIds(work),
+      messages: partnerMessages,
+      archive,
+      cancellation,
+      replacement,
+      congestion: () => dispatcher.fillPercent,
       clock,
       logger,
       onRefused: (status) => metrics.refused(`smpp_${status}`),
@@ -311,7 +327,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     const callbackUrl = isFinal(status) ? message.callbackUrl : null
     const hooks = endpoints.recipientsFor(message.tenantId, `message.${status}`, callbackUrl)
     if (!owesReceipt(message, status)) return hooks
-    return [...hooks, { recipient: partnerRecipient(message.partner ?? ''), url: null }]
+    return [...hooks, partnerOf(message)]
   }
 
   function inboundRecipients({ tenantId, partner }: InboundMessage): readonly TellingRecipient[] {
@@ -341,7 +357,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
   const app = createApp({
     intake,
-    archive: new Archive(store, live, tables),
+    archive,
     inbound: new InboundArchive(store),
     keys,
     cancellation,
@@ -413,6 +429,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     recovered,
     close,
   }
+}
+
+function partnerOf({ partner }: Message): TellingRecipient {
+  return { recipient: partnerRecipient(partner ?? ''), url: null }
 }
 
 function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {

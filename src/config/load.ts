@@ -5,6 +5,7 @@ import { messageOf } from '../core/errors.ts'
 import { parseMicros } from '../core/money.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
+import { toDialect } from './dialect.ts'
 import { readDocument, typed } from './document.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
@@ -263,6 +264,7 @@ function toPartner(partner: FileContent['partners'][number]): PartnerConfig {
     tenant: partner.tenant,
     duplicateWindowSeconds: partner.duplicate_window_seconds,
     duplicateKey: partner.duplicate_key,
+    dialect: toDialect(partner),
     ...toPartnerAccess(partner),
   }
 }

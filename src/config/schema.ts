@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isPasswordHash } from '../core/password.ts'
 import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
+import { type DialectConfig, dialectKeys } from './dialect.ts'
 import {
   choice,
   flag,
@@ -86,6 +87,7 @@ export interface PartnerConfig extends PartnerAccess {
   readonly duplicateWindowSeconds: number
   /** What two submits have in common that are one: see `partners/duplicate-key.ts`. */
   readonly duplicateKey: string
+  readonly dialect: DialectConfig
 }
 
 /** One carrier we bind to. */
@@ -411,6 +413,7 @@ export const partnerSchema = mapping({
     },
   ),
   ...partnerAccessShape,
+  ...dialectKeys,
 })
 
 /** The file as it is written, in snake_case; `load.ts` turns it into a {@link Config}. */

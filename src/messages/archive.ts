@@ -1,7 +1,6 @@
 import { and, asc, desc, eq, gte, lt } from 'drizzle-orm'
-import { GatewayError } from '../core/errors.ts'
+import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
-import { isRefusedByDatabase } from '../store/refusal.ts'
 import { events } from '../store/schema/events.ts'
 import { messages } from '../store/schema/messages.ts'
 import type { LiveMessages } from './live.ts'
@@ -27,7 +26,7 @@ export interface MessageFilter {
 /**
  * Reads what is stored about messages.
  *
- * Every method throws {@link GatewayError} `storage_unavailable` while the database is away.
+ * Every method throws a GatewayError `storage_unavailable` while the database is away.
  */
 export class Archive {
   readonly #store: Store
@@ -93,18 +92,5 @@ export class Archive {
         .limit(filter.limit),
     )
     return rows.map((row) => openRow(row, this.#store.cipher))
-  }
-}
-
-/** The rows of a query; a database that is away is told as such. */
-async function available<Rows>(query: PromiseLike<Rows>): Promise<Rows> {
-  try {
-    return await query
-  } catch (cause) {
-    if (isRefusedByDatabase(cause)) throw cause
-    throw new GatewayError('storage_unavailable', 'the database is away: try again later', {
-      retryable: true,
-      cause,
-    })
   }
 }

@@ -110,9 +110,18 @@ export class Dispatcher {
 
   /** True when intake should refuse. */
   get isFull(): boolean {
+    return this.#waitingCount() >= this.#maxQueued
+  }
+
+  /** How full the queues are, in whole percent. */
+  get fillPercent(): number {
+    return Math.min(100, Math.floor((this.#waitingCount() * 100) / this.#maxQueued))
+  }
+
+  #waitingCount(): number {
     let waiting = 0
     for (const lane of this.#lanes.values()) waiting += lane.waiting
-    return waiting >= this.#maxQueued
+    return waiting
   }
 
   /** Messages waiting for each carrier. */

@@ -45,10 +45,14 @@ const REASONS: Readonly<Record<OwnEnding, Reason>> = {
   canceled: { code: 'canceled', detail: () => 'canceled by the sender', isDeadLetter: false },
 }
 
-/** The end of a message that no carrier has decided. */
-export function endEntry(message: Message, to: OwnEnding, at: Date): MovedEntry {
+/**
+ * The end of a message that no carrier has decided.
+ *
+ * @param why - stands for the usual reason of that end
+ */
+export function endEntry(message: Message, to: OwnEnding, at: Date, why?: string): MovedEntry {
   const { code, detail, isDeadLetter } = REASONS[to]
-  const reason = detail(message)
+  const reason = why ?? detail(message)
   return {
     ...unchanged(message, at),
     to,

@@ -24,6 +24,8 @@ import { readSendAt, scheduledEvent, timingOf } from './timing.ts'
 export interface MessageRequest {
   readonly source: 'rest' | 'smpp'
   readonly partner: string | null
+  /** The id that the partner will know it by; absent or null: the message's own. */
+  readonly partnerMessageId?: string | null
   readonly to: string
   readonly from: string
   readonly text: string
@@ -246,6 +248,7 @@ export class Intake {
       tenantId,
       source: request.source,
       partner: request.partner,
+      partnerMessageId: request.partnerMessageId ?? null,
       to: quote.number.e164,
       from: quote.from,
       text: request.text,
@@ -303,7 +306,12 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
   return events
 }
 
-function readNumber(to: string): PhoneNumber {
+/**
+ * Reads a number.
+ *
+ * @throws {GatewayError} `to_invalid`
+ */
+export function readNumber(to: string): PhoneNumber {
   const parsed = parseNumber(to)
   if (parsed.ok) return parsed.number
   throw new GatewayError('to_invalid', `"${to}" is not a phone number: ${parsed.reason}`, {
@@ -314,7 +322,12 @@ function readNumber(to: string): PhoneNumber {
 /** Type of number of a sender in international form, SMPP v3.4 section 5.2.5. */
 const INTERNATIONAL = 1
 
-function readSender(from: string): string {
+/**
+ * Reads a sender id and gives it as messages have it.
+ *
+ * @throws {GatewayError} `from_invalid`
+ */
+export function readSender(from: string): string {
   const parsed = parseSender(from)
   if (parsed.ok) {
     const { kind, value, ton } = parsed.sender

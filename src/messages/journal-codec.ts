@@ -150,6 +150,8 @@ function fieldsOf(entry: JournalEntry): Fields {
         entry.expiresAt.getTime(),
         millis(entry.dueAt),
         entry.events.map(eventFields),
+        entry.octets?.toString('base64') ?? null,
+        entry.registeredDelivery,
       ]
     case 'kept':
       return [
@@ -323,7 +325,7 @@ function toldOf(fields: Fields): ToldEntry {
 
 function replacedOf(fields: Fields, message: Message): ReplacedEntry {
   const [, , at, to, text, encoding, segments, priceMicros, priceCurrency, ...rest] = fields
-  const [carrier, sendAt, expiresAt, dueAt, events] = rest
+  const [carrier, sendAt, expiresAt, dueAt, events, octets, registeredDelivery] = rest
   return {
     kind: 'replaced',
     message,
@@ -339,6 +341,9 @@ function replacedOf(fields: Fields, message: Message): ReplacedEntry {
     expiresAt: instant(expiresAt),
     dueAt: instantOrNull(dueAt),
     events: eventsOf(events, message.id),
+    // Absent where an older version has journalled it.
+    octets: typeof octets === 'string' ? Buffer.from(octets, 'base64') : null,
+    registeredDelivery: (registeredDelivery as number | undefined) ?? message.registeredDelivery,
   }
 }
 
@@ -440,6 +445,7 @@ function messageFields(message: Message): Fields {
     millis(message.dueAt),
     millis(message.deadlineAt),
     message.passThrough && storedPassThrough(message.passThrough),
+    message.partnerMessageId,
   ]
 }
 
@@ -448,12 +454,14 @@ function messageOf(fields: Fields): Message {
   const [encoding, requestedEncoding, segments, maxSegments, trafficClass, ...more] = rest
   const [clientReference, callbackUrl, country, priceMicros, priceCurrency, ...times] = more
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
-  const [deadlineAt, passThrough] = last
+  const [deadlineAt, passThrough, partnerMessageId] = last
   return {
     id: id as string,
     tenantId: tenantId as string,
     source: source as Message['source'],
     partner: partner as string | null,
+    // Absent where an older version has journalled it.
+    partnerMessageId: (partnerMessageId as string | null | undefined) ?? null,
     to: to as string,
     from: from as string,
     text: text as string,

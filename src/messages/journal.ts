@@ -151,6 +151,9 @@ export interface ReplacedEntry {
   readonly expiresAt: Date
   readonly dueAt: Date | null
   readonly events: readonly TimelineEvent[]
+  /** Octets that pass through instead of those before; null: they stay. */
+  readonly octets: Buffer | null
+  readonly registeredDelivery: number
 }
 
 /** What a call with a key was answered: who repeats the call gets the same. */

@@ -1,5 +1,6 @@
 import type { KeptEntry, ReceiptEntry, TimelineEvent, ToldEntry } from './journal.ts'
 import type { Message } from './message.ts'
+import { PartnerIndex } from './partner-index.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
 import type { Telling, TellingTry } from './telling.ts'
 import { recipientDigits } from './unknown-receipt.ts'
@@ -96,6 +97,8 @@ const MAX_ORPHANS = 10_000
 export class LiveMessages {
   readonly #messages = new Map<string, LiveMessage>()
   #unsaved = new Set<LiveMessage>()
+  /** What partners may ask for by their own ids, and by number. */
+  readonly #ofPartners = new PartnerIndex<LiveMessage>()
   /** Newest submit by carrier and id. */
   readonly #byKey = new Map<string, Attempt>()
   readonly #tellings = new Map<string, TellingRecord>()
@@ -139,6 +142,16 @@ export class LiveMessages {
     return this.#messages.get(id)
   }
 
+  /** A partner's messages with the id that it knows them by, in no order. */
+  byPartnerId(partner: string, partnerMessageId: string): readonly LiveMessage[] {
+    return this.#ofPartners.byPartnerId(partner, partnerMessageId)
+  }
+
+  /** A partner's messages to a number in E.164, in no order. */
+  byRecipient(partner: string, to: string): readonly LiveMessage[] {
+    return this.#ofPartners.byRecipient(partner, to)
+  }
+
   /** Takes a message that has no row yet. */
   add(message: Message): LiveMessage {
     return this.#keep(message, [], undefined)
@@ -163,6 +176,7 @@ export class LiveMessages {
   ): LiveMessage {
     const live = { message, attempts, storedStatus, unsaved: undefined, isHeld: false }
     this.#messages.set(message.id, live)
+    this.#ofPartners.add(live)
     return live
   }
 
@@ -373,6 +387,7 @@ export class LiveMessages {
 
   #evict(live: LiveMessage): void {
     this.#messages.delete(live.message.id)
+    this.#ofPartners.remove(live)
     for (const attempt of live.attempts) {
       if (attempt.state === 'uncertain') this.forgetUncertain(attempt, live.message)
       if (attempt.matchKey === null) continue

@@ -20,16 +20,20 @@ export interface Message {
   readonly source: 'rest' | 'smpp'
   /** system_id of the partner that submitted it, or null. */
   readonly partner: string | null
+  /**
+   * The id that the partner knows it by; null: {@link id}. The messages of one submit_multi share it.
+   */
+  readonly partnerMessageId: string | null
   /** E.164 with `+`. */
   readonly to: string
   readonly from: string
   text: string
   /** Set for octets that pass through; `text` says the same where they are text, or nothing. */
-  readonly raw: RawContent | null
+  raw: RawContent | null
   /** What else a partner's submit said; null: nothing. */
   readonly passThrough: PassThrough | null
   /** SMPP v3.4 section 5.2.17, as the partner set it. */
-  readonly registeredDelivery: number
+  registeredDelivery: number
   encoding: string
   readonly requestedEncoding: RequestedEncoding
   /** What was quoted: at acceptance, or when the message was replaced last. */

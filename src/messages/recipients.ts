@@ -14,3 +14,14 @@ export function owesReceipt(message: Message, status: MessageStatus): boolean {
   if (wish === 3) return status === 'delivered'
   return true
 }
+
+const INTERMEDIATE = 0x10
+
+/**
+ * True when the partner that submitted a message wants to hear what its carrier says on the way.
+ *
+ * @see SMPP v3.4, section 5.2.17 (registered_delivery, bit 4)
+ */
+export function wantsIntermediate({ partner, registeredDelivery }: Message): boolean {
+  return partner !== null && (registeredDelivery & INTERMEDIATE) !== 0
+}

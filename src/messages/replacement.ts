@@ -14,8 +14,14 @@ import type { Withdrawal } from './withdrawal.ts'
 /** What is to be another in a message; what is left out stays. */
 export interface MessageChangeWish {
   readonly text?: string | undefined
+  /** For a message whose octets pass through: what stands in their place. */
+  readonly octets?: Buffer | undefined
   /** null: at once. */
   readonly sendAt?: Date | null | undefined
+  /** The end of its validity; without it that keeps its length. */
+  readonly expiresAt?: Date | undefined
+  /** SMPP v3.4 section 5.2.17. */
+  readonly registeredDelivery?: number | undefined
 }
 
 /** What a {@link Replacement} is built with. */
@@ -38,15 +44,20 @@ export class Replacement {
   }
 
   /**
-   * Changes a message; it is judged, routed and priced anew, and keeps the length of its validity.
-   * Resolves when that is durable.
+   * Changes a message; it is judged, routed and priced anew. Resolves when that is durable.
    *
-   * @throws {GatewayError} `not_found`, `not_replaceable`, what {@link Intake.quote} throws; `busy` or
-   *   `closed` (retryable): then the message is as it was
+   * @param partner - the message must be one of this partner's; null: any of the tenant's
+   * @throws {GatewayError} `not_found`, `not_replaceable`, `validity_invalid`, what
+   *   {@link Intake.quote} throws; `busy` or `closed` (retryable): then the message is as it was
    */
-  async replace(tenantId: string, id: string, wish: MessageChangeWish): Promise<void> {
+  async replace(
+    tenantId: string,
+    id: string,
+    wish: MessageChangeWish,
+    partner: string | null = null,
+  ): Promise<void> {
     const { withdrawal, spool } = this.#options
-    const taken = await withdrawal.take(tenantId, id)
+    const taken = await withdrawal.take(tenantId, id, partner)
     const { message } = taken
     if (!taken.isTaken) {
       throw notReplaceable(message, 'only what waits for its first carrier can be changed')
@@ -66,15 +77,15 @@ export class Replacement {
     if (message.attempt > 0) {
       throw notReplaceable(message, 'a carrier has been asked to send it')
     }
-    if (message.raw && wish.text !== undefined) {
+    if (message.raw && wish.text !== undefined && wish.octets === undefined) {
       throw notReplaceable(message, 'its octets pass through as the partner sent them')
     }
     const at = clock()
-    const request = requestOf(message, wish)
+    const request = requestOf(message, wish, at)
     const quote = intake.quote(request)
     const timing =
       wish.sendAt === undefined
-        ? presentTiming(message)
+        ? presentTiming(message, wish, at)
         : timingOf(message.country, policyFor(message.trafficClass), request, at)
     const to = timing.dueAt ? 'scheduled' : 'queued'
     return {
@@ -96,6 +107,8 @@ export class Replacement {
         { ...routedEvent(message.id, quote.decision, at), status: to },
         ...waitOf(message, timing, wish, at),
       ],
+      octets: (message.raw && wish.octets) ?? null,
+      registeredDelivery: request.registeredDelivery,
     }
   }
 
@@ -109,11 +122,27 @@ export class Replacement {
 }
 
 /** A queued message may rest until a carrier takes it; this one has a new route. */
-function presentTiming({ status, sendAt, dueAt, expiresAt }: Message): Timing {
-  return { sendAt, dueAt: status === 'scheduled' ? dueAt : null, expiresAt }
+function presentTiming(message: Message, wish: MessageChangeWish, at: Date): Timing {
+  const { status, sendAt } = message
+  const dueAt = status === 'scheduled' ? message.dueAt : null
+  if (wish.expiresAt) secondsBetween(dueAt ?? at, wish.expiresAt)
+  return { sendAt, dueAt, expiresAt: wish.expiresAt ?? message.expiresAt }
 }
 
-function requestOf(message: Message, { text, sendAt }: MessageChangeWish): MessageRequest {
+function secondsBetween(startAt: Date, expiresAt: Date): number {
+  const seconds = Math.round((expiresAt.getTime() - startAt.getTime()) / 1_000)
+  if (seconds > 0) return seconds
+  throw new GatewayError(
+    'validity_invalid',
+    `the validity ends at ${expiresAt.toISOString()}, before it begins`,
+  )
+}
+
+function requestOf(
+  message: Message,
+  { text, octets, sendAt, expiresAt, registeredDelivery }: MessageChangeWish,
+  at: Date,
+): MessageRequest {
   const startAt = message.dueAt ?? message.sendAt ?? message.createdAt
   return {
     source: message.source,
@@ -121,9 +150,9 @@ function requestOf(message: Message, { text, sendAt }: MessageChangeWish): Messa
     to: message.to,
     from: message.from,
     text: text ?? message.text,
-    raw: message.raw,
+    raw: message.raw && octets ? { ...message.raw, octets } : message.raw,
     passThrough: message.passThrough,
-    registeredDelivery: message.registeredDelivery,
+    registeredDelivery: registeredDelivery ?? message.registeredDelivery,
     encoding: message.requestedEncoding,
     trafficClass: message.trafficClass,
     maxSegments: message.maxSegments,
@@ -131,7 +160,10 @@ function requestOf(message: Message, { text, sendAt }: MessageChangeWish): Messa
     // It was judged at acceptance.
     callbackUrl: null,
     sendAt: sendAt ?? null,
-    validitySeconds: Math.round((message.expiresAt.getTime() - startAt.getTime()) / 1_000),
+    validitySeconds:
+      sendAt !== undefined && expiresAt
+        ? secondsBetween(sendAt ?? at, expiresAt)
+        : Math.round((message.expiresAt.getTime() - startAt.getTime()) / 1_000),
   }
 }
 
@@ -141,15 +173,16 @@ function replacedEvent(
   status: ReplacedEntry['to'],
   at: Date,
 ): TimelineEvent {
-  const { text, sendAt, encoding, segments } = change
+  const { text, octets, sendAt, expiresAt, encoding, segments } = change
   return {
     messageId: message.id,
     at,
     type: 'replaced',
     status,
     detail: {
-      ...(text === undefined ? {} : { text: 'changed' }),
+      ...(text === undefined && octets === undefined ? {} : { text: 'changed' }),
       ...(sendAt === undefined ? {} : { send_at: sendAt }),
+      ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
       encoding,
       segments,
     },

@@ -28,6 +28,7 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     tenantId: row.tenant_id,
     source: row.source as Message['source'],
     partner: row.partner,
+    partnerMessageId: row.partner_message_id,
     to: cipher.open(row.to_number, inMessage('to_number', row.tenant_id, row.id)),
     from: row.from_sender,
     text: cipher.open(row.body, inMessage('body', row.tenant_id, row.id)),

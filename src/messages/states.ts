@@ -62,6 +62,11 @@ export function isFinal(status: MessageStatus): boolean {
   return TRANSITIONS[status].length === 0
 }
 
+/** True for a message that no carrier has, and that may still be taken back or changed. */
+export function isWaiting(status: MessageStatus): boolean {
+  return status === 'queued' || status === 'scheduled'
+}
+
 /** True when a message may go from one state to the other. */
 export function mayMove(from: MessageStatus, to: MessageStatus): boolean {
   return TRANSITIONS[from].includes(to)

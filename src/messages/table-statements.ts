@@ -71,6 +71,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       tenant_id: ['uuid', ({ row }) => row.tenantId],
       source: ['text', ({ row }) => row.source],
       partner: ['text', ({ row }) => row.partner],
+      partner_message_id: ['text', ({ row }) => row.partnerMessageId],
       to_number: [
         'text',
         ({ row }) => cipher.seal(row.to, inMessage('to_number', row.tenantId, row.id)),
@@ -126,8 +127,9 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
     changes,
   )
   return sql`
-    insert into messages (id, tenant_id, source, partner, to_number, to_fingerprint, from_sender,
-      body, octets, pass_through, esm_class, data_coding, registered_delivery, encoding, requested_encoding, segments,
+    insert into messages (id, tenant_id, source, partner, partner_message_id, to_number,
+      to_fingerprint, from_sender, body, octets, pass_through, esm_class, data_coding,
+      registered_delivery, encoding, requested_encoding, segments,
       max_segments, traffic_class, client_reference, callback_url, country, status, carrier,
       attempt, failures, price_micros, price_currency, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
@@ -168,6 +170,9 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       final_at = v.final_at, due_at = v.due_at, deadline_at = v.deadline_at,
       lease_node = v.lease_node, dead_letter = v.dead_letter, replayed_as = v.replayed_as,
       body = coalesce(v.replaced->>'body', m.body),
+      octets = coalesce(decode(v.replaced->>'octets', 'hex'), m.octets),
+      registered_delivery =
+        coalesce((v.replaced->>'registered_delivery')::int2, m.registered_delivery),
       encoding = coalesce(v.replaced->>'encoding', m.encoding),
       segments = coalesce((v.replaced->>'segments')::int2, m.segments),
       price_micros = coalesce((v.replaced->>'price_micros')::int8, m.price_micros),
@@ -183,6 +188,10 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
 function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
   return {
     body: cipher.seal(row.text, inMessage('body', row.tenantId, row.id)),
+    octets:
+      row.raw &&
+      sealOctets(cipher, row.raw.octets, inMessage('octets', row.tenantId, row.id)).toString('hex'),
+    registered_delivery: row.registeredDelivery,
     encoding: row.encoding,
     segments: row.segments,
     price_micros: row.priceMicros.toString(),

@@ -5,11 +5,15 @@ export type TellingEvent = `message.${MessageStatus}` | 'message.received'
 
 /** What the sender is told about the message. */
 export interface TellingPayload {
-  /** Our id, character for character as the sender got it. */
+  /** Our id. */
   readonly messageId: string
+  /** The id that the partner who submitted it knows; null: ours. */
+  readonly partnerMessageId: string | null
   readonly from: string
   readonly to: string
   readonly status: MessageStatus
+  /** What the carrier has said of a message that is not over, as a receipt's state; absent: an event. */
+  readonly carrierState?: string
   readonly errorCode: string | null
   readonly errorDetail: string | null
   /** The carrier's own error code. */

@@ -28,10 +28,15 @@ import { type Telling, type TellingPayload, type TellingRecipient, tellingId } f
 /** Says whose queues an event of a message goes to. */
 export type RecipientsFor = (message: Message, status: MessageStatus) => readonly TellingRecipient[]
 
+/** Says whose queues the word of a carrier goes to that a message is on its way. */
+export type IntermediateFor = (message: Message) => readonly TellingRecipient[]
+
 /** What a {@link Tracker} is built with. */
 export interface TrackerOptions {
   readonly live: LiveMessages
   readonly recipientsFor: RecipientsFor
+  /** Nobody, unless given. */
+  readonly intermediateFor?: IntermediateFor
 }
 
 /**
@@ -44,6 +49,7 @@ export interface TrackerOptions {
 export class Tracker {
   readonly #live: LiveMessages
   readonly #recipientsFor: RecipientsFor
+  readonly #intermediateFor: IntermediateFor
   #endings: Ending[] = []
   #tellings: Telling[] = []
   #unmatched: ReceiptEntry[] = []
@@ -51,6 +57,7 @@ export class Tracker {
   constructor(options: TrackerOptions) {
     this.#live = options.live
     this.#recipientsFor = options.recipientsFor
+    this.#intermediateFor = options.intermediateFor ?? (() => [])
   }
 
   /** Applies committed entries, oldest first. */
@@ -295,6 +302,9 @@ export class Tracker {
         ...(matchedBy ? { matched_by: matchedBy } : {}),
       }),
     )
+    if (receipt.settles === null && !isFinal(message.status)) {
+      this.#passOn(message, attempt, receipt)
+    }
     if (!isEnd || !end) return
     message.carrier = attempt.carrier
     message.errorCode =
@@ -345,6 +355,29 @@ export class Tracker {
     }
   }
 
+  /** One segment speaks for all: a long message is one message to its sender. */
+  #passOn(message: Message, { attempt, segment }: Attempt, receipt: ReceiptEntry): void {
+    if (segment !== 1 || attempt !== message.attempt || receipt.isQuery) return
+    for (const { recipient, url } of this.#intermediateFor(message)) {
+      const telling: Telling = {
+        // Sorts between what was told of `sent` and of the end; the same after any restart.
+        id: `${tellingId(message.id, 1, recipient)}_${receipt.id}`,
+        recipient,
+        url,
+        tenantId: message.tenantId,
+        messageId: message.id,
+        event: `message.${message.status}`,
+        payload: {
+          ...payloadOf(message, receipt.receivedAt, receipt.rawError),
+          carrierState: receipt.state,
+        },
+        tries: 0,
+      }
+      this.#live.addTelling(telling, receipt.receivedAt)
+      this.#tellings.push(telling)
+    }
+  }
+
   #tell({ telling, outcome }: ToldEntry): void {
     const { fate } = outcome
     const record = this.#live.tellingRecord(telling)
@@ -362,6 +395,8 @@ export class Tracker {
     if (!live || !this.#advance(live.message, entry.to, entry.at)) return
     const { message } = live
     message.text = entry.text
+    if (message.raw && entry.octets) message.raw = { ...message.raw, octets: entry.octets }
+    message.registeredDelivery = entry.registeredDelivery
     message.encoding = entry.encoding
     message.segments = entry.segments
     message.priceMicros = entry.priceMicros
@@ -399,6 +434,7 @@ export function isForPartner(recipient: string): boolean {
 function payloadOf(message: Message, at: Date, rawError: string | null): TellingPayload {
   return {
     messageId: message.id,
+    partnerMessageId: message.partnerMessageId,
     from: message.from,
     to: message.to,
     status: message.status,

@@ -4,7 +4,7 @@ import type { Store } from '../store/open.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
-import type { MessageStatus } from './states.ts'
+import { isWaiting } from './states.ts'
 import { claimOne, loadMessages } from './tables.ts'
 
 /** How often, and after what wait, a message is looked at again that somebody works on. */
@@ -87,8 +87,4 @@ export class Withdrawal {
     messages.letGo(live)
     return undefined
   }
-}
-
-function isWaiting(status: MessageStatus): boolean {
-  return status === 'queued' || status === 'scheduled'
 }

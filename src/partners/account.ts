@@ -1,4 +1,5 @@
 import type { Tenant } from '../accounts/access.ts'
+import type { DialectConfig } from '../config/dialect.ts'
 import type { PartnerAccess } from '../config/partner-access.ts'
 import type { PartnerConfig } from '../config/schema.ts'
 import type { TrafficClass } from '../core/policy.ts'
@@ -17,6 +18,8 @@ export interface PartnerAccount {
   readonly access: PartnerAccess
   /** What its submits may be. */
   readonly terms: SubmitTerms
+  /** What its software expects of the ids and receipts that it gets. */
+  readonly dialect: DialectConfig
 }
 
 /**
@@ -37,5 +40,6 @@ export function partnerAccount(
     duplicates: { windowSeconds: duplicateWindowSeconds, key: duplicateKey },
     access: config,
     terms: new SubmitTerms({ ...config, usualValiditySeconds }),
+    dialect: config.dialect,
   }
 }

@@ -23,6 +23,13 @@ export function duplicateKeyOf(pdu: SubmitSm, by: string): string | undefined {
   return `${tag.toString(16)}:${short}:${pdu.destination_addr}:${concat?.sequence ?? 1}`
 }
 
+/** As {@link duplicateKeyOf}, for what one submit_multi sends to all of its destinations. */
+export function groupKeyOf(pdus: readonly SubmitSm[], by: string): string | undefined {
+  const keys = pdus.map((pdu) => duplicateKeyOf(pdu, by))
+  if (keys.length === 0 || keys.includes(undefined)) return undefined
+  return `multi:${hashOf(Buffer.from(keys.join('\n')))}`
+}
+
 function contentHash(pdu: SubmitSm): string {
   const { concat } = readUserData(pdu.esm_class, pdu.short_message, pdu.tlvs)
   const payload = findTlv(pdu.tlvs, TlvTag.message_payload)

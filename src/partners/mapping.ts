@@ -5,28 +5,23 @@ import { readDataCoding } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
 import type { MessageRequest } from '../messages/intake.ts'
 import type { RawContent, RequestedEncoding } from '../messages/message.ts'
-import type { TellingPayload } from '../messages/telling.ts'
-import type { PduInput, SubmitSm } from '../smpp/pdu.ts'
-import { formatReceipt } from '../smpp/receipt-format.ts'
-import type { MessageState } from '../smpp/receipt-state.ts'
-import { parseSmppTime, resolveSmppTime } from '../smpp/time.ts'
+import type { SubmitSm } from '../smpp/pdu.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
-import { addressFields } from './address.ts'
 import { inCommonAlphabet, textOf } from './partner-alphabet.ts'
+import { readSchedule, readValidity } from './times.ts'
 
-const DEFAULT_ALPHABET = 0x00
+/** data_coding of a text in the SMSC's alphabet, and of one in UCS-2. */
+export const DEFAULT_ALPHABET = 0x00
+export const UCS2 = 0x08
 const ASCII = 0x01
 const LATIN1 = 0x03
-const UCS2 = 0x08
 const UDH_INDICATOR = 0x40
 const HIGHEST_PRIORITY = 3
 /** Octets of one segment on the radio interface, 3GPP TS 23.040 section 9.2.3.24. */
-const RADIO_OCTETS = 140
+export const RADIO_OCTETS = 140
 const TON_INTERNATIONAL = 1
-const MAX_RAW_OCTETS = 254
-
-/** Longer validities are cut, as SMSCs do: 30 days, the most that the HTTP API takes. */
-const MAX_VALIDITY_SECONDS = 2_592_000
+/** The most that short_message holds. */
+export const MAX_RAW_OCTETS = 254
 
 /**
  * The request that a partner's submit_sm makes.
@@ -62,28 +57,6 @@ export function requestOf(
     sendAt,
     validitySeconds: readValidity(pdu.validity_period, now, sendAt ?? now),
   }
-}
-
-/** @see SMPP v3.4, section 5.2.15 (schedule_delivery_time) */
-function readSchedule(text: string, now: Date): Date | null {
-  if (text === '') return null
-  const time = parseSmppTime(text)
-  if (time) return resolveSmppTime(time, now)
-  throw new GatewayError('send_at_invalid', `schedule_delivery_time "${text}" is no time`)
-}
-
-/**
- * Seconds from the instant of sending to the end of the validity, which the PDU counts from now.
- *
- * @see SMPP v3.4, section 5.2.16 (validity_period)
- */
-function readValidity(text: string, now: Date, startAt: Date): number | null {
-  if (text === '') return null
-  const time = parseSmppTime(text)
-  if (!time) throw new GatewayError('validity_invalid', `validity_period "${text}" is no time`)
-  const seconds = Math.round((resolveSmppTime(time, now).getTime() - startAt.getTime()) / 1_000)
-  if (seconds > 0) return Math.min(seconds, MAX_VALIDITY_SECONDS)
-  throw new GatewayError('validity_invalid', `validity_period "${text}" ends before it begins`)
 }
 
 /** What a submit_sm carries, and how it is to go on. */
@@ -191,43 +164,24 @@ function isPlain(passThrough: PassThrough): boolean {
   return isWhole && serviceType === '' && protocolId + priorityFlag + esmClass === 0
 }
 
-function senderOf(pdu: SubmitSm): string {
+/**
+ * Refuses octets that are too many to pass through as they are.
+ *
+ * @throws {GatewayError} `text_too_long`
+ */
+export function requireFits(octets: Buffer, max: number): void {
+  if (octets.length <= max) return
+  throw new GatewayError(
+    'text_too_long',
+    `${octets.length} octets cannot pass through in one segment: ${max} at most`,
+  )
+}
+
+/** The sender of a PDU as {@link MessageRequest} takes it. */
+export function senderOf(pdu: {
+  readonly source_addr_ton: number
+  readonly source_addr: string
+}): string {
   const isNumber = pdu.source_addr_ton === TON_INTERNATIONAL && /^\d+$/.test(pdu.source_addr)
   return isNumber ? `+${pdu.source_addr}` : pdu.source_addr
-}
-
-const STATE_BY_STATUS: Readonly<Record<string, MessageState>> = {
-  delivered: 'DELIVERED',
-  undelivered: 'UNDELIVERABLE',
-  expired: 'EXPIRED',
-  failed: 'REJECTED',
-  canceled: 'DELETED',
-  unconfirmed: 'UNKNOWN',
-}
-
-/** The deliver_sm that carries a receipt to a partner. */
-export function receiptPdu(payload: TellingPayload, interfaceVersion: number): PduInput {
-  const receipt = formatReceipt(
-    {
-      id: payload.messageId,
-      state: STATE_BY_STATUS[payload.status] ?? 'UNKNOWN',
-      submittedAt: new Date(payload.submittedAt),
-      doneAt: new Date(payload.doneAt),
-      errorCode: /^\d{1,3}$/.test(payload.rawError ?? '') ? Number(payload.rawError) : 0,
-    },
-    interfaceVersion,
-  )
-  const source = addressFields(payload.to)
-  // The sender id of the message is where its receipt goes.
-  const destination = addressFields(payload.from)
-  return {
-    command: 'deliver_sm',
-    source_addr_ton: source.ton,
-    source_addr_npi: source.npi,
-    source_addr: source.address,
-    dest_addr_ton: destination.ton,
-    dest_addr_npi: destination.npi,
-    destination_addr: destination.address,
-    ...receipt,
-  }
 }

@@ -2,6 +2,7 @@ import type { PartnerAlphabet } from '../config/partner-access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { decodeText } from '../encoding/data-coding.ts'
 import { encodeGsm7, isGsm7 } from '../encoding/gsm7.ts'
+import { recode, type ShortMessage } from '../encoding/recode.ts'
 import { encodeUcs2 } from '../encoding/ucs2.ts'
 import { parseUdh } from '../encoding/udh.ts'
 import type { RawContent } from '../messages/message.ts'
@@ -64,4 +65,15 @@ export function inCommonAlphabet(content: RawContent, alphabet: PartnerAlphabet)
     'text_too_long',
     `a part of ${[...text].length} characters needs UCS-2 and ${wide.length} octets: ${AIR_OCTETS} at most`,
   )
+}
+
+/** The reverse of {@link inCommonAlphabet} for what a partner gets: data_coding 0 as it means it. */
+export function inAlphabet(message: ShortMessage, alphabet: PartnerAlphabet): Buffer {
+  if (alphabet !== 'utf8') return recode(message, 'gsm7', alphabet)
+  const { octets, esmClass, dataCoding } = message
+  if (dataCoding !== DEFAULT) return octets
+  const udh = esmClass & UDH_INDICATOR ? parseUdh(octets) : undefined
+  const header = octets.subarray(0, udh?.octets ?? 0)
+  const { text = '' } = decodeText(octets.subarray(header.length), DEFAULT, { udh })
+  return Buffer.concat([header, Buffer.from(text)])
 }

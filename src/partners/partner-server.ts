@@ -122,12 +122,12 @@ export class PartnerServer {
       onSession: (session, { context }) => {
         context.session = session
         if (context.bindType === 'transmitter') return
-        const { systemId } = context.account
-        receipts.add(systemId, session)
-        teller.wake(partnerRecipient(systemId))
+        receipts.add(context.account, session)
+        teller.wake(partnerRecipient(context.account.systemId))
       },
       onSessionEnd: (session, { context }) => receipts.remove(context.account.systemId, session),
-      onRequest: (pdu, _session, { context }) => requests.answer(pdu, context.account),
+      onRequest: (pdu, _session, { bind, context }) =>
+        requests.answer(pdu, { bind, account: context.account }),
       onRefused: onConnectionRefused,
     })
   }

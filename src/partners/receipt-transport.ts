@@ -6,8 +6,9 @@ import type { Telling, TellingFate, TellingOutcome } from '../messages/telling.t
 import type { PduInput } from '../smpp/pdu.ts'
 import type { Session } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
+import type { PartnerAccount } from './account.ts'
 import { inboundPdu } from './inbound-pdu.ts'
-import { receiptPdu } from './mapping.ts'
+import { receiptPdu } from './receipt-pdu.ts'
 
 /** Rest after a partner could not take something. */
 const RETRY_AFTER_MS = 2_000
@@ -26,6 +27,8 @@ export function partnerRecipient(systemId: string): string {
  */
 export class ReceiptTransport implements Transport {
   readonly #sessions = new Map<string, Set<Session>>()
+  /** Whoever has ever been bound, by recipient. */
+  readonly #accounts = new Map<string, PartnerAccount>()
   readonly #logger: Logger
   readonly #clock: Clock
 
@@ -35,8 +38,9 @@ export class ReceiptTransport implements Transport {
   }
 
   /** A session of the partner that can receive is bound. */
-  add(systemId: string, session: Session): void {
-    const recipient = partnerRecipient(systemId)
+  add(account: PartnerAccount, session: Session): void {
+    const recipient = partnerRecipient(account.systemId)
+    this.#accounts.set(recipient, account)
     const known = this.#sessions.get(recipient)
     if (known) known.add(session)
     else this.#sessions.set(recipient, new Set([session]))
@@ -62,9 +66,10 @@ export class ReceiptTransport implements Transport {
 
   async #send(telling: Telling): Promise<{ fate: TellingFate; error: string | null }> {
     const session = this.#freestSession(telling.recipient)
-    if (!session) return { fate: this.#later(0), error: 'no session is bound' }
+    const account = this.#accounts.get(telling.recipient)
+    if (!session || !account) return { fate: this.#later(0), error: 'no session is bound' }
     try {
-      for (const pdu of pdusOf(telling, session.peerVersion ?? OLDEST_VERSION)) {
+      for (const pdu of pdusOf(telling, account, session.peerVersion ?? OLDEST_VERSION)) {
         const { command_status: status } = await session.request(pdu)
         if (status !== CommandStatus.ESME_ROK) return this.#refused(telling, status)
       }
@@ -101,8 +106,11 @@ export class ReceiptTransport implements Transport {
 }
 
 /** The parts of a message follow each other over one session, each after the answer to the last. */
-function pdusOf(telling: Telling, version: number): PduInput[] {
-  if (telling.event !== 'message.received') return [receiptPdu(telling.payload, version)]
+function pdusOf(telling: Telling, account: PartnerAccount, version: number): PduInput[] {
+  if (telling.event !== 'message.received') {
+    return [receiptPdu(telling.payload, version, account.dialect.receipts)]
+  }
   const { payload } = telling
-  return payload.pdus.map((pdu) => inboundPdu(payload, pdu, version))
+  const { defaultAlphabet } = account.access
+  return payload.pdus.map((pdu) => inboundPdu(payload, pdu, version, defaultAlphabet))
 }

@@ -24,6 +24,16 @@ export interface ReceiptFields {
   readonly dateOffsetMinutes?: number
 }
 
+/** How a receipt's text is written where its reader expects it so. */
+export interface ReceiptStyle {
+  /** Dates end with the minute, as Appendix B has it, or with the second. */
+  readonly dates?: 'minutes' | 'seconds'
+  /** Digits of `err`, zeros before it (3). */
+  readonly errorDigits?: number
+  /** Other words for `stat`, by those of Appendix B. */
+  readonly words?: Readonly<Record<string, string | undefined>>
+}
+
 /** The fields of a deliver_sm that make it a receipt; the caller adds the swapped addresses. */
 export interface ReceiptMessage {
   readonly esm_class: number
@@ -43,7 +53,11 @@ const FIRST_VERSION_WITH_TLVS = 0x34
  * @throws {SmppError} `receipt_invalid` when the id or the error code cannot be written
  * @see SMPP v3.4, Appendix B
  */
-export function formatReceipt(fields: ReceiptFields, interfaceVersion: number): ReceiptMessage {
+export function formatReceipt(
+  fields: ReceiptFields,
+  interfaceVersion: number,
+  style: ReceiptStyle = {},
+): ReceiptMessage {
   const { id, state } = fields
   const errorCode = fields.errorCode ?? 0
   if (!ID_PATTERN.test(id)) throw invalid(`id has ${id.length} characters, not 1..64 of ASCII`)
@@ -51,9 +65,12 @@ export function formatReceipt(fields: ReceiptFields, interfaceVersion: number): 
     throw invalid(`error code is ${errorCode}, not an integer in 0..999`)
   }
   const counts = `sub:001 dlvrd:${state === 'DELIVERED' ? '001' : '000'}`
-  const submitDate = formatDate(fields.submittedAt, fields.dateOffsetMinutes)
-  const doneDate = formatDate(fields.doneAt, fields.dateOffsetMinutes)
-  const outcome = `stat:${STATES[state].stat} err:${String(errorCode).padStart(3, '0')}`
+  const withSeconds = style.dates === 'seconds'
+  const submitDate = formatDate(fields.submittedAt, withSeconds, fields.dateOffsetMinutes)
+  const doneDate = formatDate(fields.doneAt, withSeconds, fields.dateOffsetMinutes)
+  const { stat } = STATES[state]
+  const error = String(errorCode).padStart(style.errorDigits ?? 3, '0')
+  const outcome = `stat:${style.words?.[stat] ?? stat} err:${error}`
   const dates = `submit date:${submitDate} done date:${doneDate}`
   const text = `id:${id} ${counts} ${dates} ${outcome} text:${excerpt(fields.text ?? '')}`
   return {
@@ -80,9 +97,9 @@ function receiptTlvs({ id, state, networkError }: ReceiptFields): Tlv[] {
   return tlvs
 }
 
-function formatDate(at: Date, offsetMinutes = 0): string {
+function formatDate(at: Date, withSeconds: boolean, offsetMinutes = 0): string {
   const local = offsetMinutes === 0 ? at : new Date(at.getTime() + offsetMinutes * 60_000)
-  return formatDigits(local, false)
+  return formatDigits(local, withSeconds)
 }
 
 /** Characters, not code units, so that an emoji is one `?`; control characters become blanks. */

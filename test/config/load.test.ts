@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeSettings, documentationRow } from '../../src/config/describe.ts'
+import { DEFAULT_DIALECT } from '../../src/config/dialect.ts'
 import { completeCarrier, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
@@ -113,6 +114,7 @@ describe('a good configuration', () => {
         maxValiditySeconds: undefined,
         enquireLinkSeconds: 30,
         inactivitySeconds: 0,
+        dialect: DEFAULT_DIALECT,
       },
     ])
     expect(config.carriers).toEqual([

@@ -38,6 +38,7 @@ export function testMessage(more: Partial<Message> = {}): Message {
     tenantId: TENANT,
     source: 'rest',
     partner: null,
+    partnerMessageId: null,
     to: '+447700900123',
     from: 'ACME',
     text: 'Hello',

@@ -25,6 +25,7 @@ const message: fc.Arbitrary<Message> = fc
     tenantId: fc.uuid(),
     source: fc.constantFrom('rest', 'smpp'),
     partner: textOrNull,
+    partnerMessageId: textOrNull,
     to: text,
     from: text,
     text,
@@ -222,6 +223,8 @@ const ENTRIES: {
       expiresAt: instant,
       dueAt: instantOrNull,
       events: fc.array(eventOf(message), { maxLength: 3 }),
+      octets: fc.option(fc.uint8Array().map((octets) => Buffer.from(octets))),
+      registeredDelivery: small,
     }),
   kept: () =>
     fc.record({

@@ -74,6 +74,46 @@ describe.each(testDatabases())('replacement, on $name', ({ open }) => {
     expect(carrier.sent).toHaveLength(2)
   })
 
+  test('octets, the end of the validity and the receipt wanted: the row has them', async () => {
+    const raw = { octets: Buffer.from([1, 2]), esmClass: 0, dataCoding: 4 }
+    const message = await harness.intake.accept(
+      TENANT,
+      request({ source: 'smpp', partner: 'acme', text: '', raw, registeredDelivery: 1 }),
+    )
+    const other = await harness.intake.accept(TENANT, request({ registeredDelivery: 1 }))
+    await harness.journal.settled()
+    const octets = Buffer.from([0xff, 0, 7])
+    const expiresAt = later(1)
+    const wish = { octets, text: '', expiresAt, registeredDelivery: 2 }
+    await replacement.replace(TENANT, message.id, wish, 'acme')
+    await replacement.replace(TENANT, other.id, { text: 'Bye' })
+    await harness.journal.settled()
+    const row = await messageRow(store, message)
+    expect(Buffer.from(row.octets ?? [])).toEqual(octets)
+    expect(row).toMatchObject({ data_coding: 4, registered_delivery: 2, body: '' })
+    expect(new Date(row.expires_at)).toEqual(expiresAt)
+    expect(new Date(row.deadline_at ?? 0)).toEqual(expiresAt)
+    expect(await messageRow(store, other)).toMatchObject({
+      octets: null,
+      registered_delivery: 1,
+      body: 'Bye',
+    })
+  })
+
+  test('a validity that ends before the message may be sent is refused', async () => {
+    const sendAt = later(2)
+    const message = await harness.intake.accept(TENANT, request({ sendAt }))
+    for (const wish of [{ expiresAt: later(1) }, { sendAt: later(3), expiresAt: sendAt }]) {
+      await expect(replacement.replace(TENANT, message.id, wish)).rejects.toMatchObject({
+        code: 'validity_invalid',
+      })
+    }
+    await expect(replacement.replace(TENANT, message.id, {}, 'acme')).rejects.toMatchObject({
+      code: 'not_found',
+    })
+    expect(message).toMatchObject({ status: 'scheduled', sendAt })
+  })
+
   test('a message whose row is written before: the row follows', async () => {
     const message = await harness.intake.accept(TENANT, request())
     await harness.journal.settled()

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { TellingPayload } from '../../src/messages/telling.ts'
-import { receiptPdu, requestOf } from '../../src/partners/mapping.ts'
+import { requestOf } from '../../src/partners/mapping.ts'
 import { SUBMIT } from './sample-submit.ts'
 
 const NOW = new Date('2026-12-01T00:00:00Z')
@@ -187,75 +186,5 @@ describe('requestOf', () => {
     expect(() => requestOf(tooLong, 'p', NOW)).toThrow(
       expect.objectContaining({ code: 'text_too_long' }),
     )
-  })
-})
-
-describe('receiptPdu', () => {
-  const PAYLOAD: TellingPayload = {
-    messageId: '0190a4f0-1234-7000-8000-0123456789ab',
-    from: 'ACME',
-    to: '+447700900123',
-    status: 'delivered',
-    errorCode: null,
-    errorDetail: null,
-    rawError: null,
-    clientReference: null,
-    segments: 1,
-    carrier: 'alpha',
-    submittedAt: '2026-01-02T03:04:05.000Z',
-    doneAt: '2026-01-02T03:05:06.000Z',
-  }
-
-  function textOf(payload: TellingPayload): string {
-    const pdu = receiptPdu(payload, 0x34)
-    return 'short_message' in pdu ? String(pdu.short_message) : ''
-  }
-
-  test('goes from the recipient to the sender and names our id', () => {
-    expect(receiptPdu(PAYLOAD, 0x34)).toMatchObject({
-      command: 'deliver_sm',
-      esm_class: 0x04,
-      source_addr_ton: 1,
-      source_addr: '447700900123',
-      dest_addr_ton: 5,
-      destination_addr: 'ACME',
-    })
-    expect(textOf(PAYLOAD)).toBe(
-      `id:${PAYLOAD.messageId} sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 ` +
-        'stat:DELIVRD err:000 text:',
-    )
-  })
-
-  test.each([
-    ['delivered', 'DELIVRD'],
-    ['undelivered', 'UNDELIV'],
-    ['expired', 'EXPIRED'],
-    ['failed', 'REJECTD'],
-    ['canceled', 'DELETED'],
-    ['unconfirmed', 'UNKNOWN'],
-  ] as const)('%s is %s', (status, stat) => {
-    expect(textOf({ ...PAYLOAD, status })).toContain(`stat:${stat} `)
-  })
-
-  test("the carrier's error is passed on where it is a number of three digits", () => {
-    expect(textOf({ ...PAYLOAD, rawError: '34' })).toContain('err:034 ')
-    expect(textOf({ ...PAYLOAD, rawError: '0A1' })).toContain('err:000 ')
-    expect(textOf({ ...PAYLOAD, rawError: '12345' })).toContain('err:000 ')
-  })
-
-  test.each([
-    ['+447700900001', 1, '447700900001'],
-    ['60123', 0, '60123'],
-    ['Größe', 5, 'Größe'],
-  ])('the sender %s is its destination again', (from, ton, address) => {
-    expect(receiptPdu({ ...PAYLOAD, from }, 0x34)).toMatchObject({
-      dest_addr_ton: ton,
-      destination_addr: address,
-    })
-  })
-
-  test('an old peer gets no parameters that it does not know', () => {
-    expect(receiptPdu(PAYLOAD, 0x33)).toMatchObject({ tlvs: [] })
-    expect(receiptPdu(PAYLOAD, 0x34)).toMatchObject({ tlvs: [{ tag: 0x1e }, { tag: 0x427 }] })
   })
 })

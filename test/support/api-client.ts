@@ -16,6 +16,9 @@ export interface ShownMessage {
   readonly carrier: string | null
   readonly attempts: number
   readonly created_at: string
+  readonly send_at: string | null
+  readonly expires_at: string
+  readonly final_at: string | null
   readonly timeline: readonly ShownEvent[]
 }
 

@@ -68,7 +68,7 @@ async function administer(serverUrl: string, statement: string): Promise<void> {
 /** Empties every table. */
 export async function truncate(store: Store): Promise<void> {
   await store.query(
-    sql`truncate messages, attempts, receipts, events, outbox, journal, journal_refused, nodes, carriers,
+    sql`truncate messages, partner_ids, attempts, receipts, events, outbox, journal, journal_refused, nodes, carriers,
       idempotency_keys, encryption_keys,
       webhook_endpoints, api_keys, tenants`,
   )

@@ -36,6 +36,8 @@ export interface PeerReceipt {
   readonly stat: string
   /** As the text has it. */
   readonly submitDate?: string
+  /** `err` of the text; `000` when absent. */
+  readonly error?: string
   /** What follows `text:`. */
   readonly text?: string
   /** The TLV user_message_reference. */
@@ -235,10 +237,10 @@ export class SmppPeer {
     }
     session.socket.setMaxListeners(0)
     session.socket.once('close', giveBack)
-    const { submitDate = '2601010000', text: repeated = '', reference } = receipt
+    const { submitDate = '2601010000', error = '000', text: repeated = '', reference } = receipt
     const text =
       `id:${receipt.id} sub:001 dlvrd:001 submit date:${submitDate} done date:2601010001 ` +
-      `stat:${receipt.stat} err:000 text:${repeated}`
+      `stat:${receipt.stat} err:${error} text:${repeated}`
     const isSent = session.deliver_sm(
       {
         esm_class: 0x04,

@@ -79,6 +79,7 @@ function telling(change: Partial<StatusTelling> = {}): StatusTelling {
     event: 'message.delivered',
     payload: {
       messageId: '0190a4f0-0000-7000-8000-000000000000',
+      partnerMessageId: null,
       from: 'Grüße',
       to: '+447700900123',
       status: 'delivered',

@@ -27,6 +27,8 @@ export const messages = pgTable(
     source: text().notNull(),
     /** The partner account that submitted it over SMPP. */
     partner: text(),
+    /** The id that the partner knows it by; null: its `id`. The messages of one submit_multi share it. */
+    partner_message_id: text(),
     /** This, `body`, `octets` and `pass_through` are sealed where encryption is on, see `messages/sealing.ts`. */
     to_number: text().notNull(),
     /** What a sealed number is found by; null where the number is in the clear. */
@@ -102,6 +104,13 @@ export const messages = pgTable(
     index('messages_with_body')
       .on(table.tenant_id, table.final_at)
       .where(sql`final_at is not null and body_erased_at is null`),
+    index('messages_by_partner_id')
+      .on(table.partner, table.partner_message_id)
+      .where(sql`partner_message_id is not null`),
+    // What a partner cancels or replaces by addresses.
+    index('messages_of_partner_waiting')
+      .on(table.partner, sql`coalesce(to_fingerprint, to_number)`)
+      .where(sql`partner is not null and status in ('queued', 'scheduled')`),
     index('messages_dead').on(table.tenant_id, table.id).where(sql`dead_letter is not null`),
   ],
 )
