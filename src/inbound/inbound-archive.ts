@@ -1,5 +1,6 @@
 import { and, desc, eq, gte, inArray, lt, or } from 'drizzle-orm'
 import { inInbound, isUnreadable } from '../messages/sealing.ts'
+import { available } from '../store/available.ts'
 import type { Cipher } from '../store/cipher.ts'
 import type { Store } from '../store/open.ts'
 import { inboundMessages } from '../store/schema/inbound.ts'
@@ -18,7 +19,11 @@ export interface InboundFilter {
   readonly limit: number
 }
 
-/** Reads the messages of handsets that a tenant has got. */
+/**
+ * Reads the messages of handsets that a tenant has got.
+ *
+ * Every method throws `storage_unavailable` while the database is away.
+ */
 export class InboundArchive {
   readonly #store: Store
 
@@ -29,10 +34,12 @@ export class InboundArchive {
   /** One message; undefined when the tenant has none such. */
   async find(tenantId: string, id: string): Promise<InboundRow | undefined> {
     const { db, cipher } = this.#store
-    const [row] = await db
-      .select()
-      .from(inboundMessages)
-      .where(and(eq(inboundMessages.id, id), eq(inboundMessages.tenant_id, tenantId)))
+    const [row] = await available(
+      db
+        .select()
+        .from(inboundMessages)
+        .where(and(eq(inboundMessages.id, id), eq(inboundMessages.tenant_id, tenantId))),
+    )
     return row && opened(row, cipher)
   }
 
@@ -41,26 +48,28 @@ export class InboundArchive {
     const { db, cipher } = this.#store
     const { from, to, receivedFrom, receivedBefore, before, limit } = filter
     const table = inboundMessages
-    const rows = await db
-      .select()
-      .from(table)
-      .where(
-        and(
-          eq(table.tenant_id, tenantId),
-          from === undefined
-            ? undefined
-            : or(
-                eq(table.from_number, from),
-                inArray(table.from_fingerprint, cipher.fingerprints(from)),
-              ),
-          to === undefined ? undefined : eq(table.to_number, to),
-          receivedFrom && gte(table.received_at, receivedFrom),
-          receivedBefore && lt(table.received_at, receivedBefore),
-          before === undefined ? undefined : lt(table.id, before),
-        ),
-      )
-      .orderBy(desc(table.id))
-      .limit(limit)
+    const rows = await available(
+      db
+        .select()
+        .from(table)
+        .where(
+          and(
+            eq(table.tenant_id, tenantId),
+            from === undefined
+              ? undefined
+              : or(
+                  eq(table.from_number, from),
+                  inArray(table.from_fingerprint, cipher.fingerprints(from)),
+                ),
+            to === undefined ? undefined : eq(table.to_number, to),
+            receivedFrom && gte(table.received_at, receivedFrom),
+            receivedBefore && lt(table.received_at, receivedBefore),
+            before === undefined ? undefined : lt(table.id, before),
+          ),
+        )
+        .orderBy(desc(table.id))
+        .limit(limit),
+    )
     return rows.map((row) => opened(row, cipher))
   }
 }

@@ -43,6 +43,7 @@ const getRoute = createRoute({
     200: json('The message.', inboundMessage),
     401: json('No valid API key.', problem),
     404: json('No such message.', problem),
+    422: json('A field is wrong; `errors` says which.', problem),
     503: json('The database is away: come back after `Retry-After`.', problem),
   },
 })
