@@ -8,6 +8,7 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { SmppError } from './errors.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import type { BindPdu, Pdu } from './pdu.ts'
+import type { Recording } from './recorder.ts'
 import type { SessionReply } from './reply.ts'
 import { Session } from './session.ts'
 import type { SessionEnd, SessionLimits, SessionOptions } from './session-options.ts'
@@ -78,6 +79,8 @@ export interface SmppServerOptions<Context> extends SessionLimits {
   readonly onUnboundEnd?: (remoteAddress: string, end: SessionEnd) => void
   readonly onWindowFree?: (session: Session) => void
   readonly onPduError?: NonNullable<SessionOptions['onPduError']>
+  /** Begins to record a connection that has just been accepted. */
+  readonly openRecording?: (socket: Socket) => Recording
   readonly logger?: SmppLogger
 }
 
@@ -105,6 +108,7 @@ interface Connection<Context> {
   peer: BoundPeer<Context> | undefined
   /** True once the session is bound. */
   isBound: boolean
+  readonly recording: Recording | undefined
 }
 
 const DEFAULT_INTERFACE_VERSION = 0x34
@@ -261,9 +265,11 @@ export class SmppServer<Context = undefined> {
 
   #serve(stream: Socket, slot: Slot): void {
     slot.hasSession = true
-    const connection: Connection<Context> = { slot, peer: undefined, isBound: false }
+    const recording = this.#options.openRecording?.(stream)
+    const connection: Connection<Context> = { slot, peer: undefined, isBound: false, recording }
     const session = new Session({
       ...this.#options,
+      ...(recording && { recording }),
       stream,
       role: 'smsc',
       onRequest: (pdu, session) => {
@@ -285,9 +291,11 @@ export class SmppServer<Context = undefined> {
     connection: Connection<Context>,
   ): Promise<SessionReply> {
     const origin: BindOrigin = { remoteAddress: connection.slot.remoteAddress, tls: this.#isTls }
+    connection.recording?.identify(bind.system_id, null)
     const verdict = await this.#options.authenticate(bind, origin)
     if (verdict.status !== CommandStatus.ESME_ROK) return { command_status: verdict.status }
     const blanked: BindPdu = { ...bind, password: '' }
+    connection.recording?.identify(bind.system_id, bind.system_id)
     connection.peer = { ...origin, bind: blanked, context: verdict.context as Context }
     if (verdict.windowSize !== undefined) session.windowSize = verdict.windowSize
     const version = this.#options.interfaceVersion ?? DEFAULT_INTERFACE_VERSION
