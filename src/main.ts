@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
+import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
 import { completeCarrier } from './config/load.ts'
@@ -47,6 +48,7 @@ import { PartnerRequests } from './partners/requests.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
+import { Recorder } from './smpp/recorder.ts'
 import { createCipher } from './store/cipher.ts'
 import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
@@ -114,7 +116,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     if (sandbox) opened.push(() => sandbox.close())
     const { access, newKey } = sandbox
       ? await openDemoAccess(store, { replaceKey: options.replaceDemoKey ?? false })
-      : { access: await openAccess(store, config.tenants), newKey: undefined }
+      : { access: await openAccess(store, config.tenants, config.adminKeys), newKey: undefined }
     const demoPartner = sandbox && {
       systemId: 'demo',
       password: randomBytes(6).toString('base64url'),
@@ -191,6 +193,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     clock,
   })
   const references = new ReferenceCounter()
+  const recorder = new Recorder({
+    pdusPerBind: config.recorder.pdusPerBind,
+    keepEnded: config.recorder.keepEndedBinds,
+  })
   const carriers = new Map<string, Carrier>(
     carrierConfigs.map((carrierConfig) => [
       carrierConfig.name,
@@ -198,6 +204,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         config: carrierConfig,
         references,
         logger,
+        recorder,
         events: {
           onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock())),
           onWrite: (written) => marks?.mark(written),
@@ -262,6 +269,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     receipts,
     teller,
     logger,
+    recorder,
   })
 
   function onCommit(batch: readonly JournalEntry[]): void {
@@ -301,6 +309,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       ),
     journalPending: () => spool.pending,
   })
+  const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
   const app = createApp({
     intake,
     archive: new Archive(store, live, tables),
@@ -312,6 +321,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     endpoints,
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
+    binds,
+    trace: (message, showTexts) => binds.trace(message, showTexts),
+    mayShowTexts: config.recorder.showTexts,
     access,
     logger,
     version: VERSION,

@@ -5,14 +5,16 @@ import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { tenantOf } from './auth.ts'
+import { requireOperator, tenantOf } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
+import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
+import { type TraceParts, traceRoutes } from './routes/trace.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 
 /** What the HTTP side is built with. */
@@ -21,6 +23,8 @@ export interface AppParts
     DeadLetterParts,
     ResolveParts,
     SystemParts,
+    BindParts,
+    TraceParts,
     WebhookParts {
   readonly access: Access
   readonly logger: Logger
@@ -29,6 +33,9 @@ export interface AppParts
 
 /** Room for 1,000 recipients and the longest text there is. */
 const MAX_BODY_OCTETS = 1024 * 1024
+
+/** What shows the traffic of every tenant. */
+const OPERATOR_PATHS = /^\/v1\/binds(?:\/|$)/
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -96,13 +103,16 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    c.set('tenant', tenantOf(c, parts.access))
+    if (OPERATOR_PATHS.test(c.req.path)) requireOperator(c, parts.access)
+    else c.set('tenant', tenantOf(c, parts.access))
     requireJson(c)
     return next()
   })
 
   app.route('/', systemRoutes(parts))
+  app.route('/', bindRoutes(parts))
   app.route('/', messageRoutes(parts))
+  app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', resolveRoutes(parts))
   app.route('/', webhookRoutes(parts))

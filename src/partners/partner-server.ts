@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Teller } from '../messages/teller.ts'
 import { SmppError } from '../smpp/errors.ts'
 import type { BindPdu } from '../smpp/pdu.ts'
+import type { Recorder } from '../smpp/recorder.ts'
 import { type BindVerdict, SmppServer } from '../smpp/server.ts'
 import { CommandStatus } from '../smpp/status.ts'
 import type { PartnerAccount } from './account.ts'
@@ -19,6 +20,8 @@ export interface PartnerServerOptions {
   readonly receipts: ReceiptTransport
   readonly teller: Teller
   readonly logger: Logger
+  /** Keeps the latest PDUs of every connection. */
+  readonly recorder: Recorder
 }
 
 /** Our requests that a partner may leave unanswered; receipts are paced by it. */
@@ -31,7 +34,7 @@ export class PartnerServer {
   readonly #server: SmppServer<PartnerAccount>
 
   constructor(options: PartnerServerOptions) {
-    const { receipts, teller, requests } = options
+    const { receipts, teller, requests, recorder } = options
     this.#logger = options.logger
     this.#partners = new Map(options.accounts.map((account) => [account.systemId, account]))
     this.#server = new SmppServer<PartnerAccount>({
@@ -41,6 +44,8 @@ export class PartnerServer {
       windowSize: PARTNER_WINDOW,
       queueLimit: 10_000,
       logger: options.logger,
+      openRecording: (stream) =>
+        recorder.open({ role: 'smsc', stream, owner: null, label: null, systemId: null }),
       authenticate: (bind) => Promise.resolve(this.#authenticate(bind)),
       onSession: (session, { bind, context }) => {
         if (bind.command === 'bind_transmitter') return

@@ -21,9 +21,6 @@ export interface Conversation {
   readonly passages: readonly Passage[]
 }
 
-/** What this makes is served as. */
-export const PCAP_TYPE = 'application/vnd.tcpdump.pcap'
-
 const MAGIC = 0xa1b2c3d4
 const SNAPLEN = 262_144
 /** Packets begin with the IP header. */

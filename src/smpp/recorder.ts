@@ -62,7 +62,6 @@ const UNBOUND_RING = { pdus: 16, octets: 2048, maxPduOctets: 256 }
 export class Recording {
   readonly id = randomBytes(5).toString('hex')
   readonly role: SessionRole
-  readonly label: string | null
   readonly local: Endpoint
   readonly remote: Endpoint
   readonly isTls: boolean
@@ -71,6 +70,7 @@ export class Recording {
   readonly #recorder: RecorderLimits
   #owner: string | null
   #systemId: string | null
+  #label: string | null
   #boundAt: number | null = null
   #endedAt: number | null = null
   #endReason: SessionEndReason | null = null
@@ -84,7 +84,7 @@ export class Recording {
   constructor(start: RecordingStart, recorder: RecorderLimits) {
     const { role, stream, owner, label, systemId } = start
     this.role = role
-    this.label = label
+    this.#label = label
     this.#owner = owner
     this.#systemId = systemId
     this.#recorder = recorder
@@ -98,6 +98,10 @@ export class Recording {
 
   get owner(): string | null {
     return this.#owner
+  }
+
+  get label(): string | null {
+    return this.#label
   }
 
   /** The account of the bind; before a bind was accepted, who the peer says it is. */
@@ -149,9 +153,10 @@ export class Recording {
   }
 
   /** Says who the peer claims to be, and whose connection it is once that is certain. */
-  identify(systemId: string, owner: string | null): void {
+  identify(systemId: string, owner: string | null, label: string): void {
     this.#systemId = systemId
     this.#owner = owner
+    this.#label = label
   }
 
   /** The session has begun. */

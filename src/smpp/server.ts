@@ -291,11 +291,12 @@ export class SmppServer<Context = undefined> {
     connection: Connection<Context>,
   ): Promise<SessionReply> {
     const origin: BindOrigin = { remoteAddress: connection.slot.remoteAddress, tls: this.#isTls }
-    connection.recording?.identify(bind.system_id, null)
+    const kind = bind.command.replace('bind_', '')
+    connection.recording?.identify(bind.system_id, null, kind)
     const verdict = await this.#options.authenticate(bind, origin)
     if (verdict.status !== CommandStatus.ESME_ROK) return { command_status: verdict.status }
     const blanked: BindPdu = { ...bind, password: '' }
-    connection.recording?.identify(bind.system_id, bind.system_id)
+    connection.recording?.identify(bind.system_id, bind.system_id, kind)
     connection.peer = { ...origin, bind: blanked, context: verdict.context as Context }
     if (verdict.windowSize !== undefined) session.windowSize = verdict.windowSize
     const version = this.#options.interfaceVersion ?? DEFAULT_INTERFACE_VERSION

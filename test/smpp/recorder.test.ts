@@ -85,6 +85,7 @@ test('a bind keeps its latest PDUs of both directions, octet for octet', async (
   expect(recording).toMatchObject({
     role: 'smsc',
     owner: 'partner',
+    label: 'transceiver',
     systemId: 'partner',
     state: 'bound_trx',
     isTls: false,
