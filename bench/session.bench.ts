@@ -8,11 +8,14 @@ export const subject = 'session'
 
 const PEER = fileURLToPath(new URL('./support/session-peer.ts', import.meta.url))
 const WINDOWS: readonly number[] = [10, 100, 1000]
+/** At which the cost of recording is measured. */
+const RECORDED_WINDOW = 100
 const WARM_UP_SECONDS = 0.5
 
 /**
  * Measures `submit_sm` with its response: our client and server against the client and server of
- * the package, each side in a process of its own, with the same text and as many outstanding.
+ * the package, each side in a process of its own, with the same text and as many outstanding. In
+ * the last row both of our sides record every PDU, against themselves without.
  */
 export async function run(options: BenchOptions): Promise<BenchRow[]> {
   const peers: Peer[] = []
@@ -30,8 +33,12 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
     const theirs = await start('smpp')
     const rows: BenchRow[] = []
     for (const window of WINDOWS) {
-      rows.push(await compareAt(window, ours, theirs, options))
+      const name = `submit_sm round trip, window ${window}`
+      rows.push(await compareAt(name, window, ours, theirs, options))
     }
+    const recorded = await start('linehaul-recorded')
+    const name = `recorded against not recorded, window ${RECORDED_WINDOW}`
+    rows.push(await compareAt(name, RECORDED_WINDOW, recorded, ours, options))
     return rows
   } finally {
     for (const peer of peers) peer.end()
@@ -40,6 +47,7 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
 
 /** Both run in turns, and the one that goes first changes from round to round. */
 async function compareAt(
+  name: string,
   window: number,
   ours: Peer,
   theirs: Peer,
@@ -54,7 +62,7 @@ async function compareAt(
     other.push(await theirs.measure(window, secondsPerRound))
     if (round % 2 === 1) our.push(await ours.measure(window, secondsPerRound))
   }
-  return rowFrom(`submit_sm round trip, window ${window}`, 'pairs/s', our, other)
+  return rowFrom(name, 'pairs/s', our, other)
 }
 
 /** A child process that plays one side; it ends with this process at the latest. */

@@ -28,10 +28,25 @@ export async function callApi<Answer extends object>(
     })
     return (await response.json()) as Answer & ApiProblem
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error)
-    return {
-      code: 'unreachable',
-      detail: `no gateway answers at ${url}: ${cause}`,
-    } as Answer & ApiProblem
+    return unreachable(url, error) as Answer & ApiProblem
   }
+}
+
+/** Gets a file from the HTTP API of a running gateway, or the problem that stands in its place. */
+export async function downloadFromApi(
+  { url, key }: ApiAccess,
+  path: string,
+): Promise<Buffer | ApiProblem> {
+  try {
+    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${key}` } })
+    if (!response.ok) return (await response.json()) as ApiProblem
+    return Buffer.from(await response.arrayBuffer())
+  } catch (error) {
+    return unreachable(url, error)
+  }
+}
+
+function unreachable(url: string, error: unknown): ApiProblem {
+  const cause = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error)
+  return { code: 'unreachable', detail: `no gateway answers at ${url}: ${cause}` }
 }

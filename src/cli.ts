@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { ApiAccess } from './api-call.ts'
+import { listBinds, writeCapture } from './capture.ts'
 import { environment } from './config/environment.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
@@ -38,6 +39,10 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     CHOICE: [--reason WORD] [--error CODE] [--to NUMBER] [--carrier NAME]
                                     [--since TIME] [--limit N]; with each: [--json] [--key KEY] [--url URL]
   linehaul hash-password            read a password of a partner and print its hash for the configuration
+  linehaul binds                    every connection of carriers and partners with its id
+  linehaul pcap BIND-ID [--texts] > FILE.pcap
+                                    the latest PDUs of a connection, for Wireshark; with --texts unmasked
+                                    both take an operator's key: [--key KEY] [--url URL]
   linehaul sandbox                  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')}
 
 Exit codes: 0 done; 1 refused, not reached, or not done for all; 2 the command is wrong.
@@ -261,6 +266,41 @@ function readLimit(text: string | undefined, fallback: number): number {
   throw new UsageError(`--limit "${text}" is not a whole number above 0`)
 }
 
+const OPERATOR_OPTIONS = { key: { type: 'string' }, url: { type: 'string' } } as const
+
+/** As {@link apiAccess}, with the first key of the operator; the sandbox has only its demo key. */
+function operatorAccess(
+  command: string,
+  values: { readonly key?: string | undefined; readonly url?: string | undefined },
+): ApiAccess {
+  const key = values.key ?? readConfig().adminKeys[0]
+  return apiAccess(command, { ...values, key })
+}
+
+async function binds(args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: OPERATOR_OPTIONS })
+  const access = operatorAccess('binds', values)
+  if (!(await listBinds({ ...access, say, complain }))) process.exitCode = 1
+}
+
+async function pcap(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    options: { ...OPERATOR_OPTIONS, texts: { type: 'boolean' } },
+    allowPositionals: true,
+  })
+  const [id, ...others] = positionals
+  if (id === undefined || others.length > 0) {
+    throw new UsageError('pcap needs one BIND-ID: linehaul binds shows them')
+  }
+  if (process.stdout.isTTY) throw new UsageError('pcap writes octets: send them to a file with >')
+  const access = operatorAccess('pcap', values)
+  const write = (octets: Buffer) => void process.stdout.write(octets)
+  if (!(await writeCapture({ ...access, say, complain, write }, id, values.texts ?? false))) {
+    process.exitCode = 1
+  }
+}
+
 async function sandbox(args: string[]): Promise<void> {
   parseArgs({ args, options: {} })
   const running = await startSandbox({ ports: SANDBOX_PORTS })
@@ -294,6 +334,8 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   send,
   dlq,
   'hash-password': hashPasswordOfInput,
+  binds,
+  pcap,
   sandbox,
 }
 

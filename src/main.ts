@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
+import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
 import type { InboundConfig } from './config/inbound.ts'
@@ -58,6 +59,7 @@ import { PartnerRequests } from './partners/requests.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
+import { Recorder } from './smpp/recorder.ts'
 import { createCipher } from './store/cipher.ts'
 import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
@@ -128,7 +130,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
     if (sandbox) opened.push(() => sandbox.close())
     const { access, newKey } = sandbox
       ? await openDemoAccess(store, { replaceKey: options.replaceDemoKey ?? false })
-      : { access: await openAccess(store, config.tenants), newKey: undefined }
+      : { access: await openAccess(store, config.tenants, config.adminKeys), newKey: undefined }
     const demoPartner =
       sandbox &&
       completePartner({
@@ -206,6 +208,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     clock,
   })
   const references = new ReferenceCounter()
+  const recorder = new Recorder({
+    pdusPerBind: config.recorder.pdusPerBind,
+    keepEnded: config.recorder.keepEndedBinds,
+  })
   const carriers = new Map<string, Carrier>(
     carrierConfigs.map((carrierConfig) => [
       carrierConfig.name,
@@ -213,6 +219,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         config: carrierConfig,
         references,
         logger,
+        recorder,
         events: {
           onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock())),
           onInbound: (part) => inbox.take(part),
@@ -303,6 +310,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     onBindRefused: (reason) => metrics.bindRefused(reason),
     onConnectionRefused: (reason) => metrics.connectionRefused(reason),
+    recorder,
   })
 
   function onCommit(batch: readonly JournalEntry[]): void {
@@ -355,6 +363,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         bound: sessions.length,
       })),
   })
+  const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
   const app = createApp({
     intake,
     archive,
@@ -367,6 +376,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     endpoints,
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
+    binds,
+    trace: (message, showTexts) => binds.trace(message, showTexts),
+    mayShowTexts: config.recorder.showTexts,
     access,
     logger,
     version: VERSION,

@@ -1,12 +1,14 @@
 /** One side of the session benchmark, in a process of its own; see `session.bench.ts`. */
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import smpp from 'smpp'
 import { SmppClient } from '../../src/smpp/client.ts'
+import { Recorder } from '../../src/smpp/recorder.ts'
 import { SmppServer } from '../../src/smpp/server.ts'
 import type { Session } from '../../src/smpp/session.ts'
 
-/** Which implementation to run. */
-export type Implementation = 'linehaul' | 'smpp'
+/** Which implementation to run; `linehaul-recorded` keeps the latest 200 PDUs of the bind. */
+export type Implementation = 'linehaul' | 'linehaul-recorded' | 'smpp'
 
 /** What the benchmark tells a peer. */
 export type PeerCommand =
@@ -37,10 +39,19 @@ const SUBMIT = {
   short_message: TEXT,
 } as const
 
+/** Both sides record, as the gateway does: between a partner and a carrier it is both. */
+function recording(implementation: Implementation, role: 'esme' | 'smsc') {
+  if (implementation !== 'linehaul-recorded') return {}
+  const recorder = new Recorder({ pdusPerBind: 200, keepEnded: 0 })
+  const about = { role, owner: 'bench', label: null, systemId: null }
+  return { openRecording: (stream: Duplex) => recorder.open({ ...about, stream }) }
+}
+
 async function serve(implementation: Implementation): Promise<number> {
   let messages = 0
-  if (implementation === 'linehaul') {
+  if (implementation !== 'smpp') {
     const server = new SmppServer({
+      ...recording(implementation, 'smsc'),
       host: HOST,
       port: 0,
       system_id: 'bench',
@@ -60,12 +71,13 @@ async function serve(implementation: Implementation): Promise<number> {
 }
 
 function connect(implementation: Implementation, port: number): Promise<Measure> {
-  return implementation === 'linehaul' ? connectOurs(port) : connectTheirs(port)
+  return implementation === 'smpp' ? connectTheirs(port) : connectOurs(implementation, port)
 }
 
-function connectOurs(port: number): Promise<Measure> {
+function connectOurs(implementation: Implementation, port: number): Promise<Measure> {
   return new Promise((resolve) => {
     const client = new SmppClient({
+      ...recording(implementation, 'esme'),
       host: HOST,
       port,
       bindType: 'transceiver',

@@ -20,8 +20,14 @@ export interface TenantSetting {
 export class Access {
   readonly #byKeyHash = new Map<string, Tenant>()
   readonly #byName = new Map<string, Tenant>()
+  readonly #operators: ReadonlySet<string>
 
-  constructor(rows: readonly { tenant: Tenant; keyHash: string | null }[]) {
+  /** @param operatorKeyHashes - hashes of the keys of whoever runs the gateway */
+  constructor(
+    rows: readonly { tenant: Tenant; keyHash: string | null }[],
+    operatorKeyHashes: readonly string[] = [],
+  ) {
+    this.#operators = new Set(operatorKeyHashes)
     for (const { tenant, keyHash } of rows) {
       this.#byName.set(tenant.name, tenant)
       if (keyHash !== null) this.#byKeyHash.set(keyHash, tenant)
@@ -31,6 +37,11 @@ export class Access {
   /** The tenant an API key belongs to; undefined for a key nobody has. */
   tenantOfKey(key: string): Tenant | undefined {
     return this.#byKeyHash.get(hashKey(key))
+  }
+
+  /** Whether a key is of whoever runs the gateway, and may see what is of every tenant. */
+  isOperatorKey(key: string): boolean {
+    return this.#operators.has(hashKey(key))
   }
 
   /** The tenant with a name. */
@@ -43,10 +54,13 @@ export class Access {
  * Brings tenants and keys of the configuration into the database and gives access by them.
  *
  * Keys that the configuration no longer names lose access; the tenants and their messages stay.
+ *
+ * @param adminKeys - of whoever runs the gateway; they are not stored
  */
 export async function openAccess(
   store: Store,
   settings: readonly TenantSetting[],
+  adminKeys: readonly string[] = [],
 ): Promise<Access> {
   for (const { name, apiKeys: keys } of settings) {
     const tenantId = await ensureTenant(store, name)
@@ -59,6 +73,7 @@ export async function openAccess(
       ...row,
       keyHash: row.keyHash !== null && known.has(row.keyHash) ? row.keyHash : null,
     })),
+    adminKeys.map(hashKey),
   )
 }
 
@@ -67,7 +82,7 @@ export const DEMO_TENANT = 'demo'
 
 /**
  * Access for the demo tenant. A key is made when there is none yet or a new one is asked for; only
- * its hash is stored, so it can be shown this once.
+ * its hash is stored, so it can be shown this once. Who has it runs the gateway, too.
  *
  * @returns `newKey` when one was made
  */
@@ -79,7 +94,7 @@ export async function openDemoAccess(
   const demo = [{ name: DEMO_TENANT, apiKeys: [] }]
   const existing = await tenantRows(store, demo)
   const hasKey = existing.some(({ keyHash }) => keyHash !== null)
-  if (hasKey && !options.replaceKey) return { access: new Access(existing), newKey: undefined }
+  if (hasKey && !options.replaceKey) return { access: demoAccess(existing), newKey: undefined }
   const newKey = `lh_${randomBytes(24).toString('base64url')}`
   await store.db.transaction(async (tx) => {
     await tx.delete(apiKeys).where(inArray(apiKeys.tenant_id, [tenantId]))
@@ -90,7 +105,14 @@ export async function openDemoAccess(
       created_at: new Date(),
     })
   })
-  return { access: new Access(await tenantRows(store, demo)), newKey }
+  return { access: demoAccess(await tenantRows(store, demo)), newKey }
+}
+
+function demoAccess(rows: readonly { tenant: Tenant; keyHash: string | null }[]): Access {
+  return new Access(
+    rows,
+    rows.flatMap(({ keyHash }) => keyHash ?? []),
+  )
 }
 
 async function ensureTenant(store: Store, name: string): Promise<string> {

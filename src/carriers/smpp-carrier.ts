@@ -9,6 +9,7 @@ import { SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
 import { parseReceipt } from '../smpp/receipt.ts'
+import type { Recorder } from '../smpp/recorder.ts'
 import type { Session, SessionReply } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import type {
@@ -51,6 +52,8 @@ export interface SmppCarrierOptions {
   readonly events: CarrierEvents
   readonly references: ReferenceCounter
   readonly logger: Logger
+  /** Keeps the latest PDUs of every bind. */
+  readonly recorder?: Recorder
 }
 
 interface Bind {
@@ -68,6 +71,7 @@ export class SmppCarrier implements Carrier {
   readonly #events: CarrierEvents
   readonly #references: ReferenceCounter
   readonly #logger: Logger
+  readonly #recorder: Recorder | undefined
   readonly #all: readonly Bind[]
   /** The bound sessions that send: every message looks at them, and they change seldom. */
   #sending: readonly Session[] = []
@@ -81,14 +85,15 @@ export class SmppCarrier implements Carrier {
     this.#events = options.events
     this.#references = options.references
     this.#logger = options.logger
+    this.#recorder = options.recorder
     const types =
       config.bind === 'pair' ? (['transmitter', 'receiver'] as const) : ([config.bind] as const)
     this.#all = Array.from({ length: config.sessions }, (_, index) =>
-      types.map((bindType) => ({
-        label: `${bindType}-${index + 1}`,
-        sends: bindType !== 'receiver',
-        client: this.#createClient(bindType),
-      })),
+      types.map((bindType) => {
+        const label = `${bindType}-${index + 1}`
+        const client = this.#createClient(bindType, label)
+        return { label, sends: bindType !== 'receiver', client }
+      }),
     ).flat()
   }
 
@@ -221,8 +226,10 @@ export class SmppCarrier implements Carrier {
     return freest
   }
 
-  #createClient(bindType: 'transceiver' | 'transmitter' | 'receiver'): SmppClient {
+  #createClient(bindType: 'transceiver' | 'transmitter' | 'receiver', label: string): SmppClient {
     const config = this.#config
+    const recorder = this.#recorder
+    const about = { role: 'esme', owner: this.name, label, systemId: config.systemId } as const
     return new SmppClient({
       host: config.host,
       port: config.port,
@@ -243,6 +250,7 @@ export class SmppCarrier implements Carrier {
         maxMs: config.reconnectSeconds.max * 1_000,
       },
       logger: this.#logger,
+      ...(recorder && { openRecording: (stream) => recorder.open({ ...about, stream }) }),
       onRequest: (pdu) => this.#onRequest(pdu),
       onWrite: (tags) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
       onStateChange: () => this.#onStateChange(),

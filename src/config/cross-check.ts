@@ -15,7 +15,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...duplicates(places(tenants, 'name'), 'name'),
     ...duplicates(places(carriers, 'name'), 'name'),
     ...duplicates(places(partners, 'system_id'), 'system_id'),
-    ...duplicates(tenants.flatMap(apiKeyPlaces), 'key'),
+    ...duplicates([...tenants.flatMap(apiKeyPlaces), ...keyPlaces(root, 'admin_keys')], 'key'),
   ]
   for (const { path, value } of carriers) {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
@@ -61,10 +61,18 @@ function places(list: readonly Item[], key: string): Place[] {
 }
 
 function apiKeyPlaces({ path, value }: Item): Place[] {
-  const keys = value.api_keys
+  return keyPlaces(value, 'api_keys', path)
+}
+
+function keyPlaces(
+  parent: Record<string, unknown>,
+  name: string,
+  path: readonly PropertyKey[] = [],
+): Place[] {
+  const keys = parent[name]
   if (!Array.isArray(keys)) return []
   return keys.flatMap((key: unknown, index) =>
-    typeof key === 'string' ? [{ path: [...path, 'api_keys', index], value: key }] : [],
+    typeof key === 'string' ? [{ path: [...path, name, index], value: key }] : [],
   )
 }
 

@@ -252,6 +252,12 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     },
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),
+    adminKeys: content.admin_keys,
+    recorder: {
+      pdusPerBind: content.recorder.pdus_per_bind,
+      keepEndedBinds: content.recorder.keep_ended_binds,
+      showTexts: content.recorder.show_texts,
+    },
     sandbox: file === undefined,
     file,
   }

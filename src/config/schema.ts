@@ -47,6 +47,9 @@ export interface Config {
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
   readonly encryption: EncryptionConfig
+  /** Keys of the HTTP interface for whoever runs the gateway; they belong to no tenant. */
+  readonly adminKeys: readonly string[]
+  readonly recorder: RecorderConfig
   /** True when no configuration file was found: the gateway runs against simulated carriers. */
   readonly sandbox: boolean
   /** Absolute path of the file that was read, if any. */
@@ -74,6 +77,16 @@ export interface TenantConfig {
 export interface WebhooksConfig {
   /** Send to private, loopback and link-local addresses, which are refused otherwise. */
   readonly allowPrivateAddresses: boolean
+}
+
+/** What is kept in memory of the PDUs of each connection. */
+export interface RecorderConfig {
+  /** 0: nothing. */
+  readonly pdusPerBind: number
+  /** Ended connections: so many that were bound, and as many that never were. */
+  readonly keepEndedBinds: number
+  /** Texts and numbers may be shown to those who ask. */
+  readonly showTexts: boolean
 }
 
 /** An account by which a partner binds to our SMPP server. */
@@ -356,21 +369,25 @@ export const carrierSchema = mapping({
   }),
 })
 
-const tenant = mapping({
-  name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the tenant, unique in the file.' }),
-  api_keys: setting(
+function apiKeys(about: string) {
+  return setting(
     list(
       z.string({ error: API_KEY_ALLOWED }).regex(API_KEY, { error: API_KEY_ALLOWED }),
       'a list of keys',
     ).default([]),
     {
-      about: 'Keys of the HTTP interface; each belongs to one tenant.',
+      about,
       allowed: 'a list of texts of 1 to 200 ASCII characters without blanks',
       defaultText: '[]',
       isSecret: true,
       isText: true,
     },
-  ),
+  )
+}
+
+const tenant = mapping({
+  name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the tenant, unique in the file.' }),
+  api_keys: apiKeys('Keys of the HTTP interface; each belongs to one tenant.'),
   retention: tenantRetentionSchema,
 })
 
@@ -465,6 +482,31 @@ export const fileSchema = mapping({
   inbound: inboundSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,
+  admin_keys: apiKeys(
+    'Keys of the HTTP interface for whoever runs the gateway: they open `/v1/binds`, which shows ' +
+      'the traffic of every tenant, and nothing that belongs to one tenant.',
+  ),
+  recorder: setting(
+    mapping({
+      pdus_per_bind: integer(0, 10_000, 200, {
+        about:
+          'The latest PDUs kept in memory of each bind, both ways, in 256 octets each and 70,000 at ' +
+          'least; 0 keeps none.',
+        unit: 'PDUs',
+      }),
+      keep_ended_binds: integer(0, 1_000, 50, {
+        about:
+          'Ended connections whose PDUs are kept: so many that were bound, and as many that never were.',
+        unit: 'connections',
+      }),
+      show_texts: flag(false, {
+        about:
+          'Show texts and whole numbers to those who ask with `texts=shown`; masked otherwise. ' +
+          'Passwords never are shown.',
+      }),
+    }).prefault({}),
+    { about: 'What is kept of the PDUs of each bind.', allowed: 'a mapping', defaultText: '{}' },
+  ),
 })
 
 /** What {@link fileSchema} gives for a file without mistakes. */

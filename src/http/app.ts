@@ -5,16 +5,18 @@ import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { tenantOf } from './auth.ts'
+import { requireOperator, tenantOf } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
+import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
+import { type TraceParts, traceRoutes } from './routes/trace.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 
 /** What the HTTP side is built with. */
@@ -25,6 +27,8 @@ export interface AppParts
     PartnerParts,
     ResolveParts,
     SystemParts,
+    BindParts,
+    TraceParts,
     WebhookParts {
   readonly access: Access
   readonly logger: Logger
@@ -33,6 +37,9 @@ export interface AppParts
 
 /** Room for 1,000 recipients and the longest text there is. */
 const MAX_BODY_OCTETS = 1024 * 1024
+
+/** What shows the traffic of every tenant. */
+const OPERATOR_PATHS = /^\/v1\/binds(?:\/|$)/
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -100,13 +107,16 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    c.set('tenant', tenantOf(c, parts.access))
+    if (OPERATOR_PATHS.test(c.req.path)) requireOperator(c, parts.access)
+    else c.set('tenant', tenantOf(c, parts.access))
     requireJson(c)
     return next()
   })
 
   app.route('/', systemRoutes(parts))
+  app.route('/', bindRoutes(parts))
   app.route('/', messageRoutes(parts))
+  app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))
   app.route('/', resolveRoutes(parts))

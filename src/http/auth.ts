@@ -8,18 +8,47 @@ const BEARER = /^Bearer +(\S+)$/i
 /**
  * The tenant whose API key a request carries.
  *
- * @throws {GatewayError} `unauthorized`
+ * @throws {GatewayError} `unauthorized` without a known key, `forbidden` with one of the operator's that
+ *   belongs to no tenant
  */
 export function tenantOf(c: Context<AppEnv>, access: Access): Tenant {
-  const header = c.req.header('authorization')
-  const key = header && BEARER.exec(header)?.[1]
-  if (!key) {
+  const key = keyOf(c)
+  const tenant = access.tenantOfKey(key)
+  if (tenant) return tenant
+  if (access.isOperatorKey(key)) {
     throw new GatewayError(
-      'unauthorized',
-      'send the API key in the header "Authorization: Bearer KEY"',
+      'forbidden',
+      "this key is the operator's and belongs to no tenant: use a key of a tenant",
     )
   }
-  const tenant = access.tenantOfKey(key)
-  if (!tenant) throw new GatewayError('unauthorized', 'this API key is unknown or revoked')
-  return tenant
+  throw unknownKey()
+}
+
+/**
+ * Lets only the keys of whoever runs the gateway pass.
+ *
+ * @throws {GatewayError} `unauthorized` without a known key, `forbidden` with a tenant's
+ */
+export function requireOperator(c: Context<AppEnv>, access: Access): void {
+  const key = keyOf(c)
+  if (access.isOperatorKey(key)) return
+  if (!access.tenantOfKey(key)) throw unknownKey()
+  throw new GatewayError(
+    'forbidden',
+    "this key is a tenant's: what is of every tenant needs one of the operator's (admin_keys)",
+  )
+}
+
+function keyOf(c: Context<AppEnv>): string {
+  const header = c.req.header('authorization')
+  const key = header && BEARER.exec(header)?.[1]
+  if (key) return key
+  throw new GatewayError(
+    'unauthorized',
+    'send the API key in the header "Authorization: Bearer KEY"',
+  )
+}
+
+function unknownKey(): GatewayError {
+  return new GatewayError('unauthorized', 'this API key is unknown or revoked')
 }

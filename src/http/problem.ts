@@ -61,6 +61,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   content_type_unsupported: { status: 415, title: 'The body must be JSON' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unauthorized: { status: 401, title: 'No valid API key' },
+  forbidden: { status: 403, title: 'The key does not open this' },
   not_found: { status: 404, title: 'Not found' },
   busy: OVERLOADED,
   queue_full: OVERLOADED,

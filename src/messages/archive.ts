@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, gte, lt } from 'drizzle-orm'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
+import { attempts } from '../store/schema/attempts.ts'
 import { events } from '../store/schema/events.ts'
 import { messages } from '../store/schema/messages.ts'
 import type { LiveMessages } from './live.ts'
@@ -21,6 +22,12 @@ export interface MessageFilter {
   /** Only messages older than this id: the last one of the page before. */
   readonly before?: string | undefined
   readonly limit: number
+}
+
+/** A submit of a segment, and the id that the carrier gave it; null while it has none. */
+export interface Submit {
+  readonly carrier: string
+  readonly carrierMessageId: string | null
 }
 
 /**
@@ -64,6 +71,19 @@ export class Archive {
         .orderBy(asc(events.id)),
     )
     return { message: openRow(message, this.#store.cipher), timeline: timelineOf(rows) }
+  }
+
+  /** The submits of a message that {@link find} has found. */
+  submits(id: string): Promise<Submit[]> {
+    return available(
+      this.#store.db
+        .select({
+          carrier: attempts.carrier,
+          carrierMessageId: attempts.carrier_message_id,
+        })
+        .from(attempts)
+        .where(eq(attempts.message_id, id)),
+    )
   }
 
   /** A tenant's messages, newest first. */

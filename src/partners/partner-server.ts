@@ -8,6 +8,7 @@ import type { Teller } from '../messages/teller.ts'
 import { ConnectionCaps } from '../smpp/connection-caps.ts'
 import { SmppError } from '../smpp/errors.ts'
 import type { RefusalReason } from '../smpp/listener.ts'
+import type { Recorder } from '../smpp/recorder.ts'
 import { SmppServer } from '../smpp/server.ts'
 import type { PartnerAccount } from './account.ts'
 import { type BoundSession, BoundSessions, type PartnerSessionReport } from './bound-sessions.ts'
@@ -28,6 +29,8 @@ export interface PartnerServerOptions {
   readonly onBindRefused: (reason: BindRefusal) => void
   /** Told of every connection that was closed before it could bind, for the metrics. */
   readonly onConnectionRefused: (reason: RefusalReason) => void
+  /** Keeps the latest PDUs of every connection. */
+  readonly recorder: Recorder
 }
 
 /** An account and its sessions, for people. */
@@ -106,7 +109,8 @@ export class PartnerServer {
     caps: ConnectionCaps,
     listener: { readonly port: number; readonly proxyProtocol: boolean; readonly tls?: TlsOptions },
   ): SmppServer<BoundSession> {
-    const { config, receipts, teller, requests, logger, onConnectionRefused } = this.#options
+    const { config, receipts, teller, requests, recorder, logger, onConnectionRefused } =
+      this.#options
     const proxies = new Networks(config.trustedProxies)
     return new SmppServer<BoundSession>({
       host: config.host,
@@ -118,6 +122,8 @@ export class PartnerServer {
       sessionInitMs: config.sessionInitSeconds * 1_000,
       queueLimit: 10_000,
       logger,
+      openRecording: (stream) =>
+        recorder.open({ role: 'smsc', stream, owner: null, label: null, systemId: null }),
       authenticate: (bind, origin) => this.#gatekeeper.judge(bind, origin),
       onSession: (session, { context }) => {
         context.session = session

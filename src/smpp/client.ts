@@ -6,6 +6,7 @@ import { Backoff, type BackoffSettings } from './backoff.ts'
 import { BindError, RequestError, SmppError } from './errors.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import type { Pdu, PduInput } from './pdu.ts'
+import type { Recording } from './recorder.ts'
 import { Session } from './session.ts'
 import type {
   RequestHandler,
@@ -64,6 +65,8 @@ export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'> 
   readonly onWrite?: NonNullable<SessionOptions['onWrite']>
   readonly onWindowFree?: (session: Session) => void
   readonly onPduError?: NonNullable<SessionOptions['onPduError']>
+  /** Begins to record a connection that has just been opened. */
+  readonly openRecording?: (stream: Duplex) => Recording
   readonly logger?: SmppLogger
 }
 
@@ -209,8 +212,10 @@ export class SmppClient {
     const ended = new Promise<SessionEnd>((resolve) => {
       settle = resolve
     })
+    const recording = options.openRecording?.(stream)
     const session = new Session({
       ...options,
+      ...(recording && { recording }),
       stream,
       role: 'esme',
       sessionInitMs: options.bindTimeoutMs ?? DEFAULT_BIND_TIMEOUT_MS,

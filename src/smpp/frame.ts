@@ -5,6 +5,8 @@ const LENGTH_OCTETS = 4
 /** Leaves room for a message_payload of 65535 octets and the fields before it. */
 const DEFAULT_MAX_OCTETS = 70_000
 const FIRST_CAPACITY = 256
+const MAX_REST_OCTETS = 256
+const NO_OCTETS = Buffer.alloc(0)
 
 /**
  * Splits a TCP byte stream into whole PDUs.
@@ -21,6 +23,8 @@ export class FrameDecoder {
   #partial: Buffer | undefined
   #bufferedOctets = 0
   #failure: FrameError | undefined
+  /** Where the stream broke, and what followed. */
+  #broken = NO_OCTETS
 
   /**
    * @param options.maxOctets - largest PDU accepted, in octets, header included (70,000)
@@ -37,6 +41,13 @@ export class FrameDecoder {
   /** Octets held of a PDU that is not complete; 0 between two PDUs. */
   get bufferedOctets(): number {
     return this.#bufferedOctets
+  }
+
+  /** The octets after the last whole PDU, 256 at most: the beginning of one, or where the stream broke. */
+  get rest(): Buffer {
+    if (this.#failure !== undefined) return this.#broken
+    const octets = Math.min(this.#bufferedOctets, MAX_REST_OCTETS)
+    return this.#partial?.subarray(0, octets) ?? NO_OCTETS
   }
 
   /**
@@ -72,6 +83,10 @@ export class FrameDecoder {
       offset += length
     }
     if (this.#failure !== undefined) {
+      this.#broken = Buffer.concat([
+        this.#partial?.subarray(0, this.#bufferedOctets) ?? NO_OCTETS,
+        chunk.subarray(offset, offset + MAX_REST_OCTETS),
+      ]).subarray(0, MAX_REST_OCTETS)
       this.#partial = undefined
       this.#bufferedOctets = 0
       if (frames.length === 0) throw this.#failure

@@ -12,6 +12,10 @@ const ENQUIRE_LINK_ID = COMMAND_IDS.enquire_link
 
 /** What an {@link Inbound} asks of its session. */
 export interface InboundHandler {
+  /** Whole PDUs have come, in wire order; they are handled later. */
+  onFrames(frames: readonly Buffer[]): void
+  /** Nothing more is handled, and the last octets that came make no whole PDU. */
+  onRest(octets: Buffer): void
   /** A whole response or `enquire_link`; comes ahead of requests that arrived before it. */
   onUrgent(frame: Buffer): void
   /** Any other whole request. */
@@ -95,7 +99,10 @@ export class Inbound {
 
   /** Ends the handling; what still comes is read and thrown away. */
   stop(): void {
+    if (this.#stopped) return
     this.#stopped = true
+    const { rest } = this.#decoder
+    if (rest.length > 0) this.#handler.onRest(rest)
     if (this.#paused) {
       this.#paused = false
       this.#stream.resume()
@@ -112,6 +119,7 @@ export class Inbound {
       if (this.#decoder.failure === undefined) throw error
       frames = []
     }
+    if (frames.length > 0) this.#handler.onFrames(frames)
     for (const frame of frames) {
       const id = frame.readUInt32BE(COMMAND_ID_OFFSET)
       if (id >= FIRST_RESPONSE_ID || id === ENQUIRE_LINK_ID) this.#urgent.push(frame)

@@ -5,8 +5,8 @@ const FLUSH_OCTETS = 64 * 1024
 
 /** How an {@link Output} reports to its session. */
 export interface OutputEvents {
-  /** What is gathered is about to be handed to the stream. */
-  onWrite(): void
+  /** What is gathered is about to be handed to the stream, one buffer for each PDU. */
+  onWrite(pdus: readonly Buffer[]): void
   /** The peer does not read as fast as we write: send no new requests. */
   onBlocked(): void
   /** The stream takes octets again. */
@@ -88,7 +88,7 @@ export class Output {
   #write(): void {
     const parts = this.#parts
     const octets = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts, this.#octets)
-    this.#events.onWrite()
+    this.#events.onWrite(parts)
     this.#octetsWritten += this.#octets
     this.#parts = []
     this.#octets = 0

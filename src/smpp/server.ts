@@ -8,6 +8,7 @@ import {
 import { type ConnectionOrigin, Listener, type ListenerOptions } from './listener.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import type { BindPdu, Pdu } from './pdu.ts'
+import type { Recording } from './recorder.ts'
 import type { SessionReply } from './reply.ts'
 import { Session } from './session.ts'
 import type {
@@ -72,6 +73,8 @@ export interface SmppServerOptions<Context> extends SessionLimits, ListenerOptio
   readonly onUnboundEnd?: (remoteAddress: string, end: SessionEnd) => void
   readonly onWindowFree?: (session: Session) => void
   readonly onPduError?: NonNullable<SessionOptions['onPduError']>
+  /** Begins to record a connection that has just been accepted. */
+  readonly openRecording?: (socket: Socket) => Recording
   readonly logger?: SmppLogger
 }
 
@@ -88,6 +91,7 @@ interface Connection<Context> {
   release: (() => void) | undefined
   /** True once the session is bound. */
   isBound: boolean
+  readonly recording: Recording | undefined
 }
 
 const DEFAULT_INTERFACE_VERSION = 0x34
@@ -156,8 +160,10 @@ export class SmppServer<Context = undefined> {
   }
 
   #serve(stream: Socket, origin: ConnectionOrigin, slot: ConnectionSlot): void {
+    const recording = this.#options.openRecording?.(stream)
     const connection: Connection<Context> = {
       origin,
+      recording,
       slot,
       peer: undefined,
       release: undefined,
@@ -165,6 +171,7 @@ export class SmppServer<Context = undefined> {
     }
     const session = new Session({
       ...this.#options,
+      ...(recording && { recording }),
       stream,
       role: 'smsc',
       onRequest: (pdu, session) => {
@@ -186,7 +193,9 @@ export class SmppServer<Context = undefined> {
     connection: Connection<Context>,
   ): Promise<SessionReply> {
     const isOpen = () => session.state !== 'closed'
-    const { origin } = connection
+    const { origin, recording } = connection
+    const kind = bind.command.replace('bind_', '')
+    recording?.identify(bind.system_id, null, kind)
     const verdict = await this.#options.authenticate(bind, { ...origin, isOpen })
     if (verdict.status !== CommandStatus.ESME_ROK) return { command_status: verdict.status }
     if (!isOpen()) {
@@ -195,6 +204,7 @@ export class SmppServer<Context = undefined> {
     }
     connection.release = verdict.release
     const blanked: BindPdu = { ...bind, password: '' }
+    recording?.identify(bind.system_id, bind.system_id, kind)
     connection.peer = { ...origin, bind: blanked, context: verdict.context as Context }
     session.adjust(verdict)
     const version = this.#options.interfaceVersion ?? DEFAULT_INTERFACE_VERSION

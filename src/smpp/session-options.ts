@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { PduError } from './errors.ts'
 import type { SmppLogger } from './logger.ts'
 import type { Pdu } from './pdu.ts'
+import type { Recording } from './recorder.ts'
 import type { SessionReply } from './reply.ts'
 import type { Session } from './session.ts'
 import type { SessionRole, SessionState } from './session-rules.ts'
@@ -102,6 +103,8 @@ export interface SessionOptions extends SessionLimits {
   readonly onPduError?: (error: PduError, session: Session) => void
   /** Called once, after every waiting request has been settled. */
   readonly onClose?: (end: SessionEnd, session: Session) => void
+  /** Gets a copy of every PDU, and is told how the session stands. */
+  readonly recording?: Recording
   readonly logger?: SmppLogger
 }
 

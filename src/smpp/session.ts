@@ -9,6 +9,7 @@ import { LateRequests } from './late-requests.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import { Output } from './output.ts'
 import type { CommandName, Pdu, PduInput } from './pdu.ts'
+import type { Recording } from './recorder.ts'
 import { NOT_OFFERED, responseWith, type SessionReply } from './reply.ts'
 import {
   countCommand,
@@ -92,6 +93,7 @@ export class Session {
   readonly #stream: Duplex
   readonly #options: SessionOptions
   readonly #logger: SmppLogger
+  readonly #recording: Recording | undefined
   readonly #now: () => number
   #limits: Required<SessionLimits>
   readonly #window: Window<PendingRequest>
@@ -123,6 +125,8 @@ export class Session {
     this.#options = options
     this.#stream = options.stream
     this.#logger = options.logger ?? silentSmppLogger
+    this.#recording = options.recording
+    this.#recording?.begin(this)
     this.#now = options.now ?? monotonicNow
     const limits = limitsOf(options)
     this.#limits = limits
@@ -136,13 +140,18 @@ export class Session {
     this.#stream.on('close', () => this.#onStreamClosed())
     if (isSocket(this.#stream)) this.#stream.setNoDelay(true)
     this.#output = new Output(this.#stream, {
-      onWrite: () => this.#tellOfWrite(),
+      onWrite: (pdus) => {
+        this.#recording?.sent(pdus)
+        this.#tellOfWrite()
+      },
       onBlocked: () => this.#timers.blocked(this.#now()),
       onUnblocked: () => this.#onUnblocked(),
     })
     this.#inbound = new Inbound(
       this.#stream,
       {
+        onFrames: (frames) => this.#recording?.received(frames),
+        onRest: (octets) => this.#recording?.receivedRest(octets),
         onUrgent: (frame) => this.#onUrgent(frame),
         onRequest: (frame) => this.#onRequest(frame),
         mayTakeRequest: () =>
@@ -371,7 +380,10 @@ export class Session {
     const timeoutMs = isBind(entry.command) && sessionInitMs > 0 ? sessionInitMs : requestTimeoutMs
     const sequence = this.#window.open(entry, this.#now(), timeoutMs)
     entry.octets.writeUInt32BE(sequence, SEQUENCE_OFFSET)
-    if (entry.tag !== undefined) this.#tags.push(entry.tag)
+    if (entry.tag !== undefined) {
+      this.#tags.push(entry.tag)
+      this.#recording?.tagged(sequence, entry.tag)
+    }
     entry.batch = this.#output.batch
     this.#counters.requestsSent++
     this.#pushOctets(entry.command, entry.octets)
@@ -716,6 +728,7 @@ export class Session {
     if (this.#state === state) return
     this.#state = state
     if (this.isBound) this.#timers.bound(this.#now())
+    this.#recording?.changed(state)
     this.#guard('onStateChange', () => this.#options.onStateChange?.(state, this))
   }
 
@@ -745,6 +758,7 @@ export class Session {
     )
     this.#logger.debug({ reason, error: error?.message }, 'session ended')
     this.#guard('onStateChange', () => this.#options.onStateChange?.('closed', this))
+    this.#recording?.end(reason, this.counters)
     const end: SessionEnd = error === undefined ? { reason } : { reason, error }
     this.#guard('onClose', () => this.#options.onClose?.(end, this))
   }

@@ -70,6 +70,26 @@ describe.each(testDatabases())('access on $name', ({ open }) => {
     })
   })
 
+  describe('of the operator', () => {
+    it('is by keys that belong to no tenant and are not stored', async () => {
+      const settings = [{ name: 'one', apiKeys: ['key-1'] }]
+      const access = await openAccess(store, settings, ['admin-1', 'admin-2'])
+      expect(access.isOperatorKey('admin-2')).toBe(true)
+      expect(access.tenantOfKey('admin-2')).toBeUndefined()
+      expect(access.isOperatorKey('key-1')).toBe(false)
+      expect(access.isOperatorKey('')).toBe(false)
+      expect(await keyHashes()).toHaveLength(1)
+      expect((await openAccess(store, settings)).isOperatorKey('admin-2')).toBe(false)
+    })
+
+    it('is by the key of the demo, where there is nobody else', async () => {
+      const { newKey = '' } = await openDemoAccess(store, { replaceKey: false })
+      const { access } = await openDemoAccess(store, { replaceKey: false })
+      expect(access.isOperatorKey(newKey)).toBe(true)
+      expect(access.isOperatorKey('another')).toBe(false)
+    })
+  })
+
   describe('for the demo', () => {
     it('makes a key once', async () => {
       const first = await openDemoAccess(store, { replaceKey: false })

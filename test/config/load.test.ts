@@ -68,6 +68,8 @@ function mistakesOf(yaml: string, env: Record<string, string> = {}): readonly Mi
 describe('a good configuration', () => {
   it('has every default when there is no file, and runs the sandbox', () => {
     expect(loadConfig({ env: {}, cwd })).toEqual({
+      adminKeys: [],
+      recorder: { pdusPerBind: 200, keepEndedBinds: 50, showTexts: false },
       http: { host: '0.0.0.0', port: 8080 },
       smpp: DEFAULT_SMPP,
       dataDir: join(cwd, 'data'),
@@ -323,8 +325,10 @@ inbound:
     const mistakes = mistakesOf(`
 carriers: [${carrier}, ${carrier.replace('system_id: s', 'system_id: z')}]
 tenants: [${tenant}, ${tenant}]
+admin_keys: [other-key, hidden-key]
 partners: [${partner}, ${partner}]`)
     expect(mistakes.map(({ path }) => path).sort()).toEqual([
+      'admin_keys[1]',
       'carriers[0].rates[1].prefix',
       'carriers[1].name',
       'carriers[1].rates[1].prefix',

@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
 import { openAccess } from '../../src/accounts/access.ts'
+import { Binds } from '../../src/binds.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
@@ -29,6 +30,7 @@ import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
 import { PrefixTable } from '../../src/routing/prefix-table.ts'
 import type { Rate } from '../../src/routing/router.ts'
+import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
 import { Endpoints } from '../../src/webhooks/endpoints.ts'
@@ -164,6 +166,11 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const withdrawal = new Withdrawal({ ...work, dispatcher })
   const keys = new IdempotencyKeys(work)
   const refused: string[] = []
+  const binds = new Binds({
+    recorder: new Recorder({ pdusPerBind: 0, keepEnded: 0 }),
+    carriers: carriers.map(({ carrier }) => carrier),
+    carrierConfigs: [],
+  })
   const app = createApp({
     intake,
     archive: new Archive(store, live, tables),
@@ -176,6 +183,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     endpoints,
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
+    binds,
+    trace: (message, showTexts) => binds.trace(message, showTexts),
+    mayShowTexts: false,
     access,
     logger,
     version: '0.0.0',

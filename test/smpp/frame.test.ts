@@ -35,6 +35,19 @@ describe('FrameDecoder', () => {
     expect(decoder.bufferedOctets).toBe(0)
   })
 
+  it('shows what makes no PDU: a beginning, or the stream from its break on', () => {
+    const decoder = new FrameDecoder()
+    expect(decoder.rest).toHaveLength(0)
+    decoder.push(Buffer.concat([ENQUIRE_LINK, ENQUIRE_LINK.subarray(0, 7)]))
+    expect(decoder.rest).toEqual(ENQUIRE_LINK.subarray(0, 7))
+    decoder.push(ENQUIRE_LINK.subarray(7))
+    expect(decoder.rest).toHaveLength(0)
+    decoder.push(Buffer.concat([ENQUIRE_LINK, Buffer.from('GE')]))
+    const following = Buffer.from(`T ${'x'.repeat(300)}`)
+    expect(() => decoder.push(following)).toThrow(FrameError)
+    expect(decoder.rest.toString()).toBe(`GET ${'x'.repeat(252)}`)
+  })
+
   it('gives the same PDUs wherever the stream is cut', () => {
     const cuts = fc.array(fc.integer({ min: 0, max: STREAM.length }), { maxLength: 40 })
     fc.assert(

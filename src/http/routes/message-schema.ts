@@ -144,7 +144,7 @@ export const quotedList = z
   .object({ messages: z.array(z.union([quotedMessage, refusedMessage])) })
   .openapi('QuotedMessages')
 
-const timelineEvent = z
+export const timelineEvent = z
   .object({
     at: z.iso.datetime(),
     type: z.string().openapi({ example: 'submitted' }),
