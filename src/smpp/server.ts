@@ -113,6 +113,8 @@ const DEFAULT_MAX_UNBOUND = 1000
 const DEFAULT_MAX_UNBOUND_PER_ADDRESS = 50
 const DEFAULT_MAX_CONNECTIONS = 10_000
 const DEFAULT_HANDSHAKE_MS = 10_000
+/** Between two lines of the log about connections that were rejected. */
+const REJECTED_LINE_MS = 10_000
 
 /**
  * Accepts connections, lets the application judge their binds, and hands over the bound sessions.
@@ -132,6 +134,7 @@ export class SmppServer<Context = undefined> {
   #unbound = 0
   #bound = 0
   #rejected = 0
+  #rejectedLineAt = Number.NEGATIVE_INFINITY
   #closing: Promise<void> | undefined
 
   constructor(options: SmppServerOptions<Context>) {
@@ -232,8 +235,7 @@ export class SmppServer<Context = undefined> {
       return
     }
     if (!this.#hasRoomFor(remoteAddress)) {
-      this.#rejected++
-      this.#logger.warn({ remoteAddress, ...this.stats }, 'connection rejected: too many')
+      this.#reject(remoteAddress)
       socket.destroy()
       return
     }
@@ -247,6 +249,15 @@ export class SmppServer<Context = undefined> {
       this.#leaveUnbound(slot)
     })
     if (!this.#isTls) this.#serve(socket, slot)
+  }
+
+  /** A flood of connections is no flood of the log: the line names how many there were. */
+  #reject(remoteAddress: string): void {
+    this.#rejected++
+    const now = this.#options.now?.() ?? performance.now()
+    if (now - this.#rejectedLineAt < REJECTED_LINE_MS) return
+    this.#rejectedLineAt = now
+    this.#logger.warn({ remoteAddress, ...this.stats }, 'connections rejected: too many')
   }
 
   #onSecureConnection(socket: Socket): void {
