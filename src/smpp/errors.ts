@@ -45,7 +45,12 @@ export class PduError extends SmppError {
   readonly commandStatus: number
 
   constructor(message: string, header: PduHeader, commandStatus: number) {
+    // Peers can cause thousands a second, and the fault is in their octets: a stack, which is most of
+    // the cost, would say nothing.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super('pdu_invalid', message, { retryable: false })
+    Error.stackTraceLimit = stackTraceLimit
     this.header = header
     this.commandStatus = commandStatus
   }

@@ -280,6 +280,13 @@ describe('decodePdu on requests', () => {
     expect(pduErrorOf(longer).commandStatus).toBe(CommandStatus.ESME_RINVCMDLEN)
   })
 
+  it('takes no stack, which would say nothing of octets', () => {
+    const { stackTraceLimit } = Error
+    const error = pduErrorOf(Buffer.alloc(3))
+    expect(error.stack).not.toContain('\n')
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit)
+  })
+
   it('never repeats a password in its message', () => {
     const error = pduErrorOf(frameOf('bind_transmitter', 'id\0secret-and-too-long\0'))
     expect(error.message).not.toContain('secret')
