@@ -28,7 +28,10 @@ const STOPPED_WITHIN_MS = 20_000
  * The server is that of DATABASE_URL or TEST_DATABASE_URL; the database is made for this run.
  * LINEHAUL_BENCH_NODE_FLAGS are flags for the gateway's Node, such as `--cpu-prof`.
  */
-export async function startGatewayProcess(carrierPort: number): Promise<GatewayProcess> {
+export async function startGatewayProcess(
+  carrierPort: number,
+  logLevel: 'warn' | 'error' = 'warn',
+): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'linehaul-bench-'))
   const database = await createDatabase()
   const undo = async () => {
@@ -36,7 +39,7 @@ export async function startGatewayProcess(carrierPort: number): Promise<GatewayP
     await rm(folder, { recursive: true, force: true })
   }
   const config = join(folder, 'linehaul.yaml')
-  await writeFile(config, stringify(configFor(carrierPort, folder)))
+  await writeFile(config, stringify(configFor(carrierPort, folder, logLevel)))
   const child = spawnServe({ ...process.env, LINEHAUL_CONFIG: config, DATABASE_URL: database.url })
   process.once('exit', () => child.kill('SIGKILL'))
   try {
@@ -58,12 +61,20 @@ export async function startGatewayProcess(carrierPort: number): Promise<GatewayP
   }
 }
 
-function configFor(carrierPort: number, dataDir: string): object {
+/** Seconds of processor time that a gateway has taken, by its own metrics. */
+export async function cpuSeconds({ httpPort }: Pick<GatewayProcess, 'httpPort'>): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text()
+  const seconds = /^process_cpu_seconds_total (\S+)/m.exec(metrics)?.[1]
+  if (seconds === undefined) throw new Error('the gateway tells no process_cpu_seconds_total')
+  return Number(seconds)
+}
+
+function configFor(carrierPort: number, dataDir: string, logLevel: string): object {
   return {
     http: { host: '127.0.0.1', port: 0 },
     smpp: { host: '127.0.0.1', port: 0 },
     data_dir: dataDir,
-    log_level: 'warn',
+    log_level: logLevel,
     tenants: [{ name: 'bench', api_keys: [API_KEY] }],
     carriers: [
       {
@@ -78,7 +89,11 @@ function configFor(carrierPort: number, dataDir: string): object {
         rates: [{ prefix: '44', price: '0.0350', currency: 'EUR' }],
       },
     ],
-    partners: [{ system_id: 'bench', password: 'bench', tenant: 'bench' }],
+    partners: [
+      { system_id: 'bench', password: 'bench', tenant: 'bench' },
+      // One who has a password and no manners: see `hostile.bench.ts`.
+      { system_id: 'traitor', password: 'traitor', tenant: 'bench' },
+    ],
   }
 }
 
