@@ -1,5 +1,6 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
@@ -14,10 +15,22 @@ export interface GatewayProcess {
   readonly httpPort: number
   readonly smppPort: number
   readonly sql: postgres.Sql
+  /** Collects its garbage and tells what is left, in octets. */
+  memoryAfterGc(): Promise<MemoryAfterGc>
   /** Stops the gateway as an operator would, and drops the database. */
   close(): Promise<void>
 }
 
+/** What a gateway holds that cannot be collected. */
+export interface MemoryAfterGc {
+  /** With buffers. */
+  readonly heap: number
+  readonly rss: number
+}
+
+const HEAP_PROBE = new URL('./heap-probe.js', import.meta.url).href
+const PROBED_WITHIN_MS = 30_000
+const LOOK_EVERY_MS = 20
 /** A first start compiles the sources. */
 const READY_WITHIN_MS = 120_000
 const STOPPED_WITHIN_MS = 20_000
@@ -40,7 +53,17 @@ export async function startGatewayProcess(
   }
   const config = join(folder, 'linehaul.yaml')
   await writeFile(config, stringify(configFor(carrierPort, folder, logLevel)))
-  const child = spawnServe({ ...process.env, LINEHAUL_CONFIG: config, DATABASE_URL: database.url })
+  const heapFile = join(folder, 'heap')
+  await writeFile(heapFile, '')
+  const child = spawnServe(
+    {
+      ...process.env,
+      LINEHAUL_CONFIG: config,
+      DATABASE_URL: database.url,
+      LINEHAUL_BENCH_HEAP_FILE: heapFile,
+    },
+    ['--import', HEAP_PROBE],
+  )
   process.once('exit', () => child.kill('SIGKILL'))
   try {
     const ports = await readyPorts(child, READY_WITHIN_MS)
@@ -48,6 +71,7 @@ export async function startGatewayProcess(
     return {
       ...ports,
       sql,
+      memoryAfterGc: () => memoryAfterGc(child, heapFile),
       async close() {
         await sql.end({ timeout: 5 })
         await stopServe(child, STOPPED_WITHIN_MS)
@@ -58,6 +82,20 @@ export async function startGatewayProcess(
     await stopServe(child, STOPPED_WITHIN_MS)
     await undo()
     throw error
+  }
+}
+
+async function memoryAfterGc(child: ChildProcess, heapFile: string): Promise<MemoryAfterGc> {
+  const lines = async () => (await readFile(heapFile, 'utf8')).split('\n')
+  const { length } = await lines()
+  child.kill('SIGUSR2')
+  const untilMs = performance.now() + PROBED_WITHIN_MS
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    const all = await lines()
+    const [heap = '', rss = ''] = all.at(-2)?.split(' ') ?? []
+    if (all.length > length) return { heap: Number(heap), rss: Number(rss) }
+    if (performance.now() > untilMs) throw new Error('the gateway does not tell its memory')
   }
 }
 
