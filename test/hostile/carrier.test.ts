@@ -56,7 +56,7 @@ beforeAll(async () => {
     name,
     port: smscOf(name).port,
     prefix: prefixOf(index),
-    keys: { sessions: 1, response_timeout_seconds: 1, enquire_link_seconds: 3_600 },
+    keys: { sessions: 1, window: 10, response_timeout_seconds: 1, enquire_link_seconds: 3_600 },
   }))
   gateway = await openGateway(yamlFor(...carriers), { folder: folder.path })
   cleanUps.push(gateway.close)
@@ -168,6 +168,26 @@ test('a connection cut in the middle of an answer leaves the outcome unknown', a
   expect(smsc.all('submit_sm')).toHaveLength(1)
   smsc.onSubmit = acceptSubmit
   await delivers('cutter')
+})
+
+test('a half-closed connection leaves the outcome unknown, and is made anew', async () => {
+  const smsc = smscOf('cutter')
+  smsc.onSubmit = (_pdu, { socket }) => socket.end()
+  expect(await unknownOutcome(await send('cutter'))).toMatchObject({ status: 'sending' })
+  smsc.onSubmit = acceptSubmit
+  await delivers('cutter')
+})
+
+test('a submit that is never answered leaves the outcome unknown and no place taken', async () => {
+  const smsc = smscOf('strayer')
+  const { length } = smsc.all('submit_sm')
+  smsc.onSubmit = () => {}
+  // More than the window has places.
+  const ids = await Promise.all(Array.from({ length: 15 }, () => send('strayer')))
+  for (const id of ids) await unknownOutcome(id)
+  expect(smsc.all('submit_sm')).toHaveLength(length + 15)
+  smsc.onSubmit = acceptSubmit
+  await delivers('strayer')
 })
 
 test('requests before the answer to the bind are refused, and the bind still counts', async () => {
