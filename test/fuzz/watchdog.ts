@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 
-/** One case may take this long; they take microseconds. */
+/** Cases take microseconds. */
 const HANGS_AFTER_MS = 20_000
 const CASE_OCTETS = 64 * 1024
 
@@ -26,10 +26,14 @@ setInterval(() => {
 export class Watchdog {
   readonly #counter = new Int32Array(new SharedArrayBuffer(8))
   readonly #text = new Uint8Array(new SharedArrayBuffer(CASE_OCTETS))
-  readonly #worker = new Worker(WATCH, {
-    eval: true,
-    workerData: { counter: this.#counter, text: this.#text, hangsAfterMs: HANGS_AFTER_MS },
-  })
+  readonly #worker: Worker
+
+  /** @param hangsAfterMs - how long one case may take */
+  constructor(hangsAfterMs = HANGS_AFTER_MS) {
+    const workerData = { counter: this.#counter, text: this.#text, hangsAfterMs }
+    // Without the flags of this process: what they load would wait for a thread that may hang.
+    this.#worker = new Worker(WATCH, { eval: true, workerData, execArgv: [] })
+  }
 
   /** A case begins: what to print should it be the last. */
   note(target: string, seed: number, input: unknown): void {
