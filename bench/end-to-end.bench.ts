@@ -3,7 +3,12 @@ import { type BenchOptions, type BenchRow, rowFrom } from './harness.ts'
 import { Child, epochMs } from './support/child.ts'
 import type { BareCommand, BareReport } from './support/end-to-end-bare.ts'
 import type { Arrival, CarrierCommand, CarrierReport } from './support/end-to-end-carrier.ts'
-import { API_KEY, type GatewayProcess, startGatewayProcess } from './support/end-to-end-gateway.ts'
+import {
+  API_KEY,
+  cpuSeconds,
+  type GatewayProcess,
+  startGatewayProcess,
+} from './support/end-to-end-gateway.ts'
 import type { LoadCommand, LoadReport } from './support/end-to-end-load.ts'
 import type { PeerCommand, PeerReport } from './support/session-peer.ts'
 
@@ -233,13 +238,6 @@ function restCommand(port: number, way: Way, messages: number, round: string): L
     callsPerSecond,
     round,
   }
-}
-
-async function cpuSeconds({ httpPort }: GatewayProcess): Promise<number> {
-  const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text()
-  const seconds = /^process_cpu_seconds_total (\S+)/m.exec(metrics)?.[1]
-  if (seconds === undefined) throw new Error('the gateway tells no process_cpu_seconds_total')
-  return Number(seconds)
 }
 
 interface StoredMessage {

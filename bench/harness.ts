@@ -22,6 +22,8 @@ export interface BenchOptions {
   rounds: number
   /** Seconds for each side of each round. */
   secondsPerRound: number
+  /** How long a bench goes on that has no rounds; its own choice when absent. */
+  minutes?: number
 }
 
 /** The machine and the code that the figures belong to. */

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { type BenchOptions, type BenchRow, printTable, writeJson } from './harness.ts'
 
 const USAGE =
-  'usage: npm run bench -- <subject> [--json FILE] [--rounds 5] [--seconds 1]\nsubjects: '
+  'usage: npm run bench -- <subject> [--json FILE] [--rounds 5] [--seconds 1] [--minutes 60]\nsubjects: '
 
 /** What each `<subject>.bench.ts` exports. */
 interface Bench {
@@ -57,7 +57,15 @@ function parseCommandLine(
   if (!(secondsPerRound > 0 && secondsPerRound <= 600)) {
     return `--seconds is "${parsed.values.seconds}", not in 0..600`
   }
-  return { subject, json: parsed.values.json, options: { rounds, secondsPerRound } }
+  const options: BenchOptions = { rounds, secondsPerRound }
+  if (parsed.values.minutes !== undefined) {
+    const minutes = Number(parsed.values.minutes)
+    if (!(minutes > 0 && minutes <= 1_440)) {
+      return `--minutes is "${parsed.values.minutes}", not in 0..1440`
+    }
+    options.minutes = minutes
+  }
+  return { subject, json: parsed.values.json, options }
 }
 
 function parseRaw(args: string[]) {
@@ -68,6 +76,7 @@ function parseRaw(args: string[]) {
       json: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '1' },
+      minutes: { type: 'string' },
     },
   })
 }

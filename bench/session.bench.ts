@@ -7,38 +7,50 @@ import type { Implementation, PeerCommand, PeerReport } from './support/session-
 export const subject = 'session'
 
 const PEER = fileURLToPath(new URL('./support/session-peer.ts', import.meta.url))
-const WINDOWS: readonly number[] = [10, 100, 1000]
 /** At which the cost of recording is measured. */
 const RECORDED_WINDOW = 100
+const SMALLEST_WINDOW = 10
+const WINDOWS: readonly number[] = [SMALLEST_WINDOW, 100, 1000]
 const WARM_UP_SECONDS = 0.5
+/** The way to a carrier on another continent and back. */
+const DELAY_MS = 50
 
 /**
  * Measures `submit_sm` with its response: our client and server against the client and server of
- * the package, each side in a process of its own, with the same text and as many outstanding. In
- * the last row both of our sides record every PDU, against themselves without.
+ * the package, each side in a process of its own, with the same text and as many outstanding.
+ *
+ * With a small window both sides wait for each other most of the time; how fast two processes can
+ * wake each other is the limit then, and sockets that pass nothing but zeros show it. Then
+ * with responses that take 50 ms, where window / round trip is the most that there can be: the share
+ * of it that is reached. One row is about ourselves: both sides record every PDU, against neither.
  */
 export async function run(options: BenchOptions): Promise<BenchRow[]> {
   const peers: Peer[] = []
-  const start = async (implementation: Implementation): Promise<Peer> => {
+  const start = async (implementation: Implementation, delayMs: number): Promise<Peer> => {
     const server = new Peer()
     const client = new Peer()
     peers.push(server, client)
-    const serving = await server.ask({ type: 'serve', implementation })
+    const serving = await server.ask({ type: 'serve', implementation, delayMs })
     if (serving.type !== 'serving') throw new Error('the server did not start')
     await client.ask({ type: 'connect', implementation, port: serving.port })
     return client
   }
   try {
-    const ours = await start('linehaul')
-    const theirs = await start('smpp')
     const rows: BenchRow[] = []
-    for (const window of WINDOWS) {
-      const name = `submit_sm round trip, window ${window}`
-      rows.push(await compareAt(name, window, ours, theirs, options))
+    for (const delayMs of [0, DELAY_MS]) {
+      const ours = await start('linehaul', delayMs)
+      const theirs = await start('smpp', delayMs)
+      for (const window of WINDOWS) {
+        rows.push(await compareAt(window, delayMs, ours, theirs, options))
+      }
+      if (delayMs > 0) continue
+      const bare = await start('bare', 0)
+      const besideBare = await compareAt(SMALLEST_WINDOW, 0, ours, bare, options)
+      rows.push({ ...besideBare, name: `${besideBare.name}, against bare sockets` })
+      const recorded = await start('linehaul-recorded', 0)
+      const row = await compareAt(RECORDED_WINDOW, 0, recorded, ours, options)
+      rows.push({ ...row, name: `${row.name}, recorded against not recorded` })
     }
-    const recorded = await start('linehaul-recorded')
-    const name = `recorded against not recorded, window ${RECORDED_WINDOW}`
-    rows.push(await compareAt(name, RECORDED_WINDOW, recorded, ours, options))
     return rows
   } finally {
     for (const peer of peers) peer.end()
@@ -47,8 +59,8 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
 
 /** Both run in turns, and the one that goes first changes from round to round. */
 async function compareAt(
-  name: string,
   window: number,
+  delayMs: number,
   ours: Peer,
   theirs: Peer,
   { rounds, secondsPerRound }: BenchOptions,
@@ -62,7 +74,10 @@ async function compareAt(
     other.push(await theirs.measure(window, secondsPerRound))
     if (round % 2 === 1) our.push(await ours.measure(window, secondsPerRound))
   }
-  return rowFrom(name, 'pairs/s', our, other)
+  const name = `submit_sm round trip, window ${window}`
+  if (delayMs === 0) return rowFrom(name, 'pairs/s', our, other)
+  const percent = (pairs: number) => (pairs * 100) / (window / (delayMs / 1_000))
+  return rowFrom(`${name}, ${delayMs} ms`, '% of window', our.map(percent), other.map(percent))
 }
 
 /** A child process that plays one side; it ends with this process at the latest. */

@@ -1,5 +1,6 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
@@ -14,10 +15,22 @@ export interface GatewayProcess {
   readonly httpPort: number
   readonly smppPort: number
   readonly sql: postgres.Sql
+  /** Collects its garbage and tells what is left, in octets. */
+  memoryAfterGc(): Promise<MemoryAfterGc>
   /** Stops the gateway as an operator would, and drops the database. */
   close(): Promise<void>
 }
 
+/** What a gateway holds that cannot be collected. */
+export interface MemoryAfterGc {
+  /** With buffers. */
+  readonly heap: number
+  readonly rss: number
+}
+
+const HEAP_PROBE = new URL('./heap-probe.js', import.meta.url).href
+const PROBED_WITHIN_MS = 30_000
+const LOOK_EVERY_MS = 20
 /** A first start compiles the sources. */
 const READY_WITHIN_MS = 120_000
 const STOPPED_WITHIN_MS = 20_000
@@ -28,7 +41,10 @@ const STOPPED_WITHIN_MS = 20_000
  * The server is that of DATABASE_URL or TEST_DATABASE_URL; the database is made for this run.
  * LINEHAUL_BENCH_NODE_FLAGS are flags for the gateway's Node, such as `--cpu-prof`.
  */
-export async function startGatewayProcess(carrierPort: number): Promise<GatewayProcess> {
+export async function startGatewayProcess(
+  carrierPort: number,
+  logLevel: 'warn' | 'error' = 'warn',
+): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'linehaul-bench-'))
   const database = await createDatabase()
   const undo = async () => {
@@ -36,8 +52,18 @@ export async function startGatewayProcess(carrierPort: number): Promise<GatewayP
     await rm(folder, { recursive: true, force: true })
   }
   const config = join(folder, 'linehaul.yaml')
-  await writeFile(config, stringify(configFor(carrierPort, folder)))
-  const child = spawnServe({ ...process.env, LINEHAUL_CONFIG: config, DATABASE_URL: database.url })
+  await writeFile(config, stringify(configFor(carrierPort, folder, logLevel)))
+  const heapFile = join(folder, 'heap')
+  await writeFile(heapFile, '')
+  const child = spawnServe(
+    {
+      ...process.env,
+      LINEHAUL_CONFIG: config,
+      DATABASE_URL: database.url,
+      LINEHAUL_BENCH_HEAP_FILE: heapFile,
+    },
+    ['--import', HEAP_PROBE],
+  )
   process.once('exit', () => child.kill('SIGKILL'))
   try {
     const ports = await readyPorts(child, READY_WITHIN_MS)
@@ -45,6 +71,7 @@ export async function startGatewayProcess(carrierPort: number): Promise<GatewayP
     return {
       ...ports,
       sql,
+      memoryAfterGc: () => memoryAfterGc(child, heapFile),
       async close() {
         await sql.end({ timeout: 5 })
         await stopServe(child, STOPPED_WITHIN_MS)
@@ -58,12 +85,34 @@ export async function startGatewayProcess(carrierPort: number): Promise<GatewayP
   }
 }
 
-function configFor(carrierPort: number, dataDir: string): object {
+async function memoryAfterGc(child: ChildProcess, heapFile: string): Promise<MemoryAfterGc> {
+  const lines = async () => (await readFile(heapFile, 'utf8')).split('\n')
+  const { length } = await lines()
+  child.kill('SIGUSR2')
+  const untilMs = performance.now() + PROBED_WITHIN_MS
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    const all = await lines()
+    const [heap = '', rss = ''] = all.at(-2)?.split(' ') ?? []
+    if (all.length > length) return { heap: Number(heap), rss: Number(rss) }
+    if (performance.now() > untilMs) throw new Error('the gateway does not tell its memory')
+  }
+}
+
+/** Seconds of processor time that a gateway has taken, by its own metrics. */
+export async function cpuSeconds({ httpPort }: Pick<GatewayProcess, 'httpPort'>): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text()
+  const seconds = /^process_cpu_seconds_total (\S+)/m.exec(metrics)?.[1]
+  if (seconds === undefined) throw new Error('the gateway tells no process_cpu_seconds_total')
+  return Number(seconds)
+}
+
+function configFor(carrierPort: number, dataDir: string, logLevel: string): object {
   return {
     http: { host: '127.0.0.1', port: 0 },
     smpp: { host: '127.0.0.1', port: 0 },
     data_dir: dataDir,
-    log_level: 'warn',
+    log_level: logLevel,
     tenants: [{ name: 'bench', api_keys: [API_KEY] }],
     carriers: [
       {
@@ -78,7 +127,11 @@ function configFor(carrierPort: number, dataDir: string): object {
         rates: [{ prefix: '44', price: '0.0350', currency: 'EUR' }],
       },
     ],
-    partners: [{ system_id: 'bench', password: 'bench', tenant: 'bench' }],
+    partners: [
+      { system_id: 'bench', password: 'bench', tenant: 'bench' },
+      // One who has a password and no manners: see `hostile.bench.ts`.
+      { system_id: 'traitor', password: 'traitor', tenant: 'bench' },
+    ],
   }
 }
 

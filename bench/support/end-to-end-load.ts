@@ -21,7 +21,13 @@ export type LoadCommand =
       readonly round: string
     }
   | { readonly type: 'bind'; readonly port: number; readonly window: number }
-  | { readonly type: 'submit'; readonly messages: number; readonly round: string }
+  | {
+      readonly type: 'submit'
+      readonly messages: number
+      readonly round: string
+      /** 0 or absent: the next one as soon as there is a place in the window. */
+      readonly messagesPerSecond?: number
+    }
   /** Asks which receipts have come, once there are as many, and forgets them. */
   | { readonly type: 'receipts'; readonly receipts: number }
 
@@ -115,7 +121,11 @@ function bind(port: number, windowSize: number): Promise<LoadReport> {
   })
 }
 
-async function submit(messages: number, round: string): Promise<LoadReport> {
+async function submit(
+  messages: number,
+  round: string,
+  messagesPerSecond: number,
+): Promise<LoadReport> {
   const session = client?.session
   if (!session) throw new Error('submit before bind')
   let next = 0
@@ -123,6 +133,7 @@ async function submit(messages: number, round: string): Promise<LoadReport> {
   const submitOneAfterAnother = async () => {
     while (next < messages) {
       const message = next++
+      if (messagesPerSecond > 0) await until(startedAtMs + (message * 1_000) / messagesPerSecond)
       const response = await session.request({
         command: 'submit_sm',
         source_addr_ton: 5,
@@ -159,7 +170,7 @@ answerCommands<LoadCommand, LoadReport>((command) => {
     case 'bind':
       return bind(command.port, command.window)
     case 'submit':
-      return submit(command.messages, command.round)
+      return submit(command.messages, command.round, command.messagesPerSecond ?? 0)
     case 'receipts':
       return receipts(command.receipts)
   }

@@ -7,9 +7,9 @@ const AS_STARTED = '--max-semi-space-size=32'
 const COMMAND = fileURLToPath(new URL('../../bin/linehaul.js', import.meta.url))
 
 /** Starts `linehaul serve`; LINEHAUL_BENCH_NODE_FLAGS are more flags for its Node. */
-export function spawnServe(env: NodeJS.ProcessEnv): ChildProcess {
-  const flags = (process.env.LINEHAUL_BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
-  return spawn(process.execPath, [AS_STARTED, ...flags, COMMAND, 'serve'], {
+export function spawnServe(env: NodeJS.ProcessEnv, flags: readonly string[] = []): ChildProcess {
+  const given = (process.env.LINEHAUL_BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean)
+  return spawn(process.execPath, [AS_STARTED, ...given, ...flags, COMMAND, 'serve'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -1,18 +1,26 @@
 /** One side of the session benchmark, in a process of its own; see `session.bench.ts`. */
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, connect as connectTcp, createServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import smpp from 'smpp'
 import { SmppClient } from '../../src/smpp/client.ts'
+import { encodePdu } from '../../src/smpp/codec.ts'
+import { Fifo } from '../../src/smpp/fifo.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { SmppServer } from '../../src/smpp/server.ts'
 import type { Session } from '../../src/smpp/session.ts'
 
-/** Which implementation to run; `linehaul-recorded` keeps the latest 200 PDUs of the bind. */
-export type Implementation = 'linehaul' | 'linehaul-recorded' | 'smpp'
+/**
+ * Which implementation to run. `linehaul-recorded` keeps the latest 200 PDUs of the bind; `bare` is none:
+ * sockets that pass as many octets as a window of requests and of responses has, which is the most
+ * that the machine allows.
+ */
+export type Implementation = 'linehaul' | 'linehaul-recorded' | 'smpp' | 'bare'
 
 /** What the benchmark tells a peer. */
 export type PeerCommand =
-  | { type: 'serve'; implementation: Implementation }
+  /** Responses come `delayMs` after their requests, as from a carrier far away; 0: at once. */
+  | { type: 'serve'; implementation: Implementation; delayMs?: number }
   | { type: 'connect'; implementation: Implementation; port: number }
   | { type: 'measure'; window: number; seconds: number }
 
@@ -47,8 +55,13 @@ function recording(implementation: Implementation, role: 'esme' | 'smsc') {
   return { openRecording: (stream: Duplex) => recorder.open({ ...about, stream }) }
 }
 
-async function serve(implementation: Implementation): Promise<number> {
+const REQUEST_OCTETS = encodePdu({ command: 'submit_sm', ...SUBMIT }).length
+const RESPONSE_OCTETS = encodePdu({ command: 'submit_sm_resp', message_id: '1000000' }).length
+
+async function serve(implementation: Implementation, delayMs: number): Promise<number> {
+  if (implementation === 'bare') return serveBare()
   let messages = 0
+  const line = new DelayLine(delayMs)
   if (implementation !== 'smpp') {
     const server = new SmppServer({
       ...recording(implementation, 'smsc'),
@@ -56,7 +69,13 @@ async function serve(implementation: Implementation): Promise<number> {
       port: 0,
       system_id: 'bench',
       authenticate: () => ({ status: 0 }),
-      onRequest: () => ({ message_id: String(++messages) }),
+      // With a delay every request of the window is in work at once.
+      maxInboundPending: 2 * MAX_WINDOW,
+      onRequest: () => {
+        const reply = { message_id: String(++messages) }
+        if (delayMs === 0) return reply
+        return new Promise((resolve) => line.add(() => resolve(reply)))
+      },
     })
     await server.listen()
     return server.port
@@ -64,13 +83,100 @@ async function serve(implementation: Implementation): Promise<number> {
   const server = smpp.createServer((session) => {
     session.on('error', fail)
     session.on('bind_transceiver', (pdu) => session.send(pdu.response()))
-    session.on('submit_sm', (pdu) => session.send(pdu.response({ message_id: String(++messages) })))
+    session.on('submit_sm', (pdu) => {
+      const respond = () => session.send(pdu.response({ message_id: String(++messages) }))
+      if (delayMs === 0) respond()
+      else line.add(respond)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve))
   return (server.address() as AddressInfo).port
 }
 
+/** Answers each request's worth of octets with a response's worth. */
+async function serveBare(): Promise<number> {
+  const server = createServer((socket) => {
+    socket.setNoDelay(true)
+    let unanswered = 0
+    socket.on('data', (chunk) => {
+      unanswered += chunk.length
+      const requests = Math.floor(unanswered / REQUEST_OCTETS)
+      unanswered -= requests * REQUEST_OCTETS
+      if (requests > 0) socket.write(Buffer.alloc(requests * RESPONSE_OCTETS))
+    })
+    socket.on('error', fail)
+  })
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve))
+  return (server.address() as AddressInfo).port
+}
+
+async function connectBare(port: number): Promise<Measure> {
+  const socket = connectTcp(port, HOST)
+  await once(socket, 'connect')
+  socket.setNoDelay(true)
+  socket.on('error', fail)
+  return (window, seconds) =>
+    new Promise((resolve) => {
+      const started = performance.now()
+      const until = started + seconds * 1000
+      let pairs = 0
+      let open = window
+      let octets = 0
+      const onData = (chunk: Buffer) => {
+        octets += chunk.length
+        const responses = Math.floor(octets / RESPONSE_OCTETS)
+        octets -= responses * RESPONSE_OCTETS
+        pairs += responses
+        open -= responses
+        if (performance.now() < until) {
+          open += responses
+          if (responses > 0) socket.write(Buffer.alloc(responses * REQUEST_OCTETS))
+        } else if (open === 0) {
+          socket.off('data', onData)
+          resolve(pairs / ((performance.now() - started) / 1000))
+        }
+      }
+      socket.on('data', onData)
+      socket.write(Buffer.alloc(window * REQUEST_OCTETS))
+    })
+}
+
+/** Does things a fixed time after they were added, as exactly as the clock of timers allows. */
+class DelayLine {
+  readonly #delayMs: number
+  readonly #due = new Fifo<{ readonly atMs: number; readonly run: () => void }>()
+  #next: { readonly atMs: number; readonly run: () => void } | undefined
+
+  constructor(delayMs: number) {
+    this.#delayMs = delayMs
+  }
+
+  add(run: () => void): void {
+    const item = { atMs: performance.now() + this.#delayMs, run }
+    if (this.#next === undefined) this.#wait(item)
+    else this.#due.push(item)
+  }
+
+  #wait(item: { readonly atMs: number; readonly run: () => void }): void {
+    this.#next = item
+    setTimeout(() => this.#runDue(), Math.max(1, Math.round(item.atMs - performance.now())))
+  }
+
+  /** Timers have whole milliseconds: what is due within half of one is done now. */
+  #runDue(): void {
+    const untilMs = performance.now() + 0.5
+    let item = this.#next
+    this.#next = undefined
+    while (item !== undefined && item.atMs <= untilMs) {
+      item.run()
+      item = this.#due.shift()
+    }
+    if (item !== undefined) this.#wait(item)
+  }
+}
+
 function connect(implementation: Implementation, port: number): Promise<Measure> {
+  if (implementation === 'bare') return connectBare(port)
   return implementation === 'smpp' ? connectTheirs(port) : connectOurs(implementation, port)
 }
 
@@ -95,16 +201,20 @@ async function measureOurs(session: Session, window: number, seconds: number): P
   session.windowSize = window
   const started = performance.now()
   const until = started + seconds * 1000
-  let pairs = 0
+  // Each place in the window has a rate of its own: the places do not end at the same instant.
   const submitOneAfterAnother = async () => {
-    while (performance.now() < until) {
+    let pairs = 0
+    let now = started
+    while (now < until) {
       const response = await session.request({ command: 'submit_sm', ...SUBMIT })
       if (response.command_status !== 0) throw new Error(`status ${response.command_status}`)
       pairs++
+      now = performance.now()
     }
+    return pairs / ((now - started) / 1000)
   }
-  await Promise.all(Array.from({ length: window }, submitOneAfterAnother))
-  return pairs / ((performance.now() - started) / 1000)
+  const rates = await Promise.all(Array.from({ length: window }, submitOneAfterAnother))
+  return rates.reduce((sum, rate) => sum + rate, 0)
 }
 
 function connectTheirs(port: number): Promise<Measure> {
@@ -122,17 +232,21 @@ function measureTheirs(session: smpp.Session, window: number, seconds: number): 
   return new Promise((resolve) => {
     const started = performance.now()
     const until = started + seconds * 1000
-    let pairs = 0
+    let rate = 0
     let running = window
-    const submit = () => {
+    const submit = (pairs: number) => {
       session.submit_sm({ ...SUBMIT }, (response) => {
         if (response.command_status !== 0) fail(new Error(`status ${response.command_status}`))
-        pairs++
-        if (performance.now() < until) submit()
-        else if (--running === 0) resolve(pairs / ((performance.now() - started) / 1000))
+        const now = performance.now()
+        if (now < until) {
+          submit(pairs + 1)
+          return
+        }
+        rate += pairs / ((now - started) / 1000)
+        if (--running === 0) resolve(rate)
       })
     }
-    for (let place = 0; place < window; place++) submit()
+    for (let place = 0; place < window; place++) submit(1)
   })
 }
 
@@ -146,7 +260,7 @@ let measure: Measure | undefined
 async function obey(command: PeerCommand): Promise<PeerReport> {
   switch (command.type) {
     case 'serve':
-      return { type: 'serving', port: await serve(command.implementation) }
+      return { type: 'serving', port: await serve(command.implementation, command.delayMs ?? 0) }
     case 'connect':
       measure = await connect(command.implementation, command.port)
       return { type: 'connected' }

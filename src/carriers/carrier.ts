@@ -169,7 +169,7 @@ export interface InboundPart {
   readonly dataCoding: number
   /** With the user data header; data_coding 0 is septets, one in each octet. */
   readonly octets: Buffer
-  /** As they came, but for those that held the octets. */
+  /** As they came, but for those that held the octets, and for more than a message has use for. */
   readonly tlvs: readonly { readonly tag: number; readonly value: Buffer }[]
 }
 

@@ -1,6 +1,7 @@
+import { MAX_PASSED_OCTETS, MAX_PASSED_TLVS } from '../core/pass-through.ts'
 import type { DefaultAlphabet } from '../encoding/data-coding.ts'
 import { recode } from '../encoding/recode.ts'
-import type { DataSm, DeliverSm } from '../smpp/pdu.ts'
+import type { DataSm, DeliverSm, Tlv } from '../smpp/pdu.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
 import type { InboundPart } from './carrier.ts'
 
@@ -30,10 +31,21 @@ export function inboundPartOf(
     dataCoding,
     // A copy: what is kept must not keep the network buffer that it came in.
     octets: Buffer.from(recode({ esmClass, dataCoding, octets }, alphabet, 'gsm7')),
-    tlvs: pdu.tlvs
-      .filter(({ tag }) => tag !== TlvTag.message_payload)
-      .map(({ tag, value }) => ({ tag, value: Buffer.from(value) })),
+    tlvs: keptTlvs(pdu.tlvs),
   }
+}
+
+/** As many as any message has use for: a PDU has room for 16,000, and the carrier wants an answer. */
+function keptTlvs(tlvs: readonly Tlv[]): InboundPart['tlvs'] {
+  let octets = 0
+  return tlvs
+    .filter(({ tag }) => tag !== TlvTag.message_payload)
+    .slice(0, MAX_PASSED_TLVS)
+    .filter(({ value }) => {
+      octets += value.length
+      return octets <= MAX_PASSED_OCTETS
+    })
+    .map(({ tag, value }) => ({ tag, value: Buffer.from(value) }))
 }
 
 const NOTHING = Buffer.alloc(0)

@@ -29,6 +29,10 @@ export interface SegmentPlace {
   readonly sequence: number
 }
 
+/** Optional parameters that one message may take along, and the octets of their values. */
+export const MAX_PASSED_TLVS = 64
+export const MAX_PASSED_OCTETS = 4_096
+
 /** The carrier is told what any message is told. */
 export const PLAIN: PassThrough = {
   serviceType: '',

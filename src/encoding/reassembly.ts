@@ -49,8 +49,16 @@ export interface ReassemblerOptions {
   readonly rememberMs?: number
   /** How many incomplete messages are held, and how many complete ones remembered; default 10,000. */
   readonly maxGroups?: number
-  /** Octets of text held in incomplete messages; default 64 MiB. */
+  /**
+   * Octets of text held in incomplete messages, and as many again in complete ones remembered;
+   * default 64 MiB.
+   */
   readonly maxOctets?: number
+  /**
+   * Parts held in incomplete messages, and as many again in complete ones remembered: parts without
+   * any text take memory too. Default 250,000.
+   */
+  readonly maxParts?: number
 }
 
 interface Group<T> {
@@ -63,7 +71,8 @@ interface Group<T> {
 
 interface CompleteGroup {
   readonly until: number
-  readonly octets: ReadonlyMap<number, Buffer>
+  readonly parts: ReadonlyMap<number, Buffer>
+  readonly octets: number
 }
 
 const SAR_MSG_REF_NUM = 0x020c
@@ -110,21 +119,29 @@ export class Reassembler<T> {
   readonly #rememberMs: number
   readonly #maxGroups: number
   readonly #maxOctets: number
+  readonly #maxParts: number
   /** Oldest first: a group keeps the place of its first part. */
   readonly #groups = new Map<string, Group<T>>()
   readonly #complete = new Map<string, CompleteGroup>()
   #octets = 0
+  #parts = 0
+  #rememberedOctets = 0
+  #rememberedParts = 0
 
   constructor(options: ReassemblerOptions = {}) {
     this.#timeoutMs = options.timeoutMs ?? 300_000
     this.#rememberMs = options.rememberMs ?? 60_000
     this.#maxGroups = options.maxGroups ?? 10_000
     this.#maxOctets = options.maxOctets ?? 64 * 1024 * 1024
+    this.#maxParts = options.maxParts ?? 250_000
     if (!(this.#maxGroups >= 1) || !(this.#maxOctets >= 0)) {
       throw new EncodingError(
         'options_invalid',
         `maxGroups is ${this.#maxGroups} and maxOctets ${this.#maxOctets}: at least 1 and 0`,
       )
+    }
+    if (!(this.#maxParts >= 1)) {
+      throw new EncodingError('options_invalid', `maxParts is ${this.#maxParts}: at least 1`)
     }
   }
 
@@ -172,6 +189,7 @@ export class Reassembler<T> {
     group.parts.set(part.sequence, { ...part, octets: Buffer.from(part.octets) })
     group.octets += part.octets.length
     this.#octets += part.octets.length
+    this.#parts++
     if (group.parts.size === group.total) {
       left.push(this.#release(name, group, 'complete'))
       this.#remember(name, group, now)
@@ -189,7 +207,7 @@ export class Reassembler<T> {
     }
     for (const [name, { until }] of this.#complete) {
       if (now < until) break
-      this.#complete.delete(name)
+      this.#forget(name)
     }
     return left
   }
@@ -202,30 +220,46 @@ export class Reassembler<T> {
   #isLateDuplicate(name: string, part: MessagePart<T>, now: number): boolean {
     const complete = this.#complete.get(name)
     if (complete === undefined) return false
-    const known = complete.octets.get(part.sequence)?.equals(part.octets) ?? false
+    const known = complete.parts.get(part.sequence)?.equals(part.octets) ?? false
     if (known && now < complete.until) return true
-    this.#complete.delete(name)
+    this.#forget(name)
     return false
   }
 
   #remember(name: string, group: Group<T>, now: number): void {
-    const octets = new Map([...group.parts].map(([sequence, part]) => [sequence, part.octets]))
-    this.#complete.set(name, { until: now + this.#rememberMs, octets })
-    if (this.#complete.size <= this.#maxGroups) return
-    const [oldest] = this.#complete.keys()
-    if (oldest !== undefined) this.#complete.delete(oldest)
+    const parts = new Map([...group.parts].map(([sequence, part]) => [sequence, part.octets]))
+    this.#complete.set(name, { until: now + this.#rememberMs, parts, octets: group.octets })
+    this.#rememberedOctets += group.octets
+    this.#rememberedParts += parts.size
+    for (const oldest of this.#complete.keys()) {
+      if (this.#isWithin(this.#complete.size, this.#rememberedOctets, this.#rememberedParts)) return
+      this.#forget(oldest)
+    }
+  }
+
+  #forget(name: string): void {
+    const complete = this.#complete.get(name)
+    if (complete === undefined) return
+    this.#complete.delete(name)
+    this.#rememberedOctets -= complete.octets
+    this.#rememberedParts -= complete.parts.size
   }
 
   #evict(left: Reassembled<T>[]): void {
     for (const [name, group] of this.#groups) {
-      if (this.#groups.size <= this.#maxGroups && this.#octets <= this.#maxOctets) return
+      if (this.#isWithin(this.#groups.size, this.#octets, this.#parts)) return
       left.push(this.#release(name, group, 'evicted'))
     }
+  }
+
+  #isWithin(groups: number, octets: number, parts: number): boolean {
+    return groups <= this.#maxGroups && octets <= this.#maxOctets && parts <= this.#maxParts
   }
 
   #release(name: string, group: Group<T>, outcome: Reassembled<T>['outcome']): Reassembled<T> {
     this.#groups.delete(name)
     this.#octets -= group.octets
+    this.#parts -= group.parts.size
     const { key, total, firstAt } = group
     const parts = [...group.parts.values()].sort((a, b) => a.sequence - b.sequence)
     return { key, outcome, total, parts, firstAt }

@@ -101,14 +101,16 @@ export class Retention {
       sql`select id, name from tenants order by id`,
     )
     for (const { id, name } of tenants) {
-      const { days, bodyDays } = keptFor(name)
+      const kept = keptFor(name)
+      const { days, bodyDays } = kept
       if (bodyDays !== undefined) await this.#eraseTexts(id, daysBefore(now, bodyDays), now)
       if (days !== undefined) await this.#deleteMessages(id, daysBefore(now, days))
-      await this.#eraseInbound(id, name, now)
+      await this.#eraseInbound(id, kept, now)
     }
-    await this.#eraseInbound(null, undefined, now)
     await this.#deleteReceipts(new Date(now.getTime() - ORPHAN_MS))
-    const { days } = keptFor(undefined)
+    const keptWithoutOwner = keptFor(undefined)
+    await this.#eraseInbound(null, keptWithoutOwner, now)
+    const { days } = keptWithoutOwner
     if (days !== undefined) await this.#deleteRefused(daysBefore(now, days))
     if (this.#isClosed) return
     if (purgeAnswers) this.#tell('answers', await purgeAnswers(now))
@@ -147,8 +149,11 @@ export class Retention {
   }
 
   /** The messages of handsets that a tenant has got; null: those that no route has brought to anybody. */
-  async #eraseInbound(tenantId: string | null, name: string | undefined, now: Date): Promise<void> {
-    const { days, bodyDays } = this.#options.keptFor(name)
+  async #eraseInbound(
+    tenantId: string | null,
+    { days, bodyDays }: KeptFor,
+    now: Date,
+  ): Promise<void> {
     const owner = sql`m.tenant_id is not distinct from ${tenantId}::text::uuid`
     if (bodyDays !== undefined) {
       await this.#batches('inbound_texts', async () => {

@@ -1,6 +1,6 @@
 import type { PartnerAlphabet } from '../config/partner-access.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { PassThrough } from '../core/pass-through.ts'
+import { MAX_PASSED_OCTETS, MAX_PASSED_TLVS, type PassThrough } from '../core/pass-through.ts'
 import { readDataCoding } from '../encoding/data-coding.ts'
 import { readUserData } from '../encoding/reassembly.ts'
 import type { MessageRequest } from '../messages/intake.ts'
@@ -30,7 +30,8 @@ export const MAX_RAW_OCTETS = 254
  *
  * @param now - what relative times count from
  * @param alphabet - what the partner means by data_coding 0
- * @throws {GatewayError} `send_at_invalid`, `validity_invalid`, `priority_invalid`, `text_too_long`
+ * @throws {GatewayError} `send_at_invalid`, `validity_invalid`, `priority_invalid`, `tlvs_too_many`,
+ * `text_too_long`
  */
 export function requestOf(
   pdu: SubmitSm,
@@ -151,11 +152,22 @@ function passThroughOf(pdu: SubmitSm, dataCoding: number | null): PassThrough | 
     concat: concat
       ? { reference: concat.reference, total: concat.total, sequence: concat.sequence }
       : null,
-    tlvs: pdu.tlvs
-      .filter(({ tag }) => !NOT_PASSED.has(tag))
-      .map(({ tag, value }) => ({ tag, value: Buffer.from(value) })),
+    tlvs: passedTlvs(pdu),
   }
   return isPlain(passThrough) ? null : passThrough
+}
+
+/** A PDU has room for 16,000 of them, and each is kept as long as the message is. */
+function passedTlvs({ tlvs }: SubmitSm): PassThrough['tlvs'] {
+  const passed = tlvs.filter(({ tag }) => !NOT_PASSED.has(tag))
+  const octets = passed.reduce((sum, { value }) => sum + value.length, 0)
+  if (passed.length > MAX_PASSED_TLVS || octets > MAX_PASSED_OCTETS) {
+    throw new GatewayError(
+      'tlvs_too_many',
+      `${passed.length} optional parameters of ${octets} octets: at most ${MAX_PASSED_TLVS} of ${MAX_PASSED_OCTETS}`,
+    )
+  }
+  return passed.map(({ tag, value }) => ({ tag, value: Buffer.from(value) }))
 }
 
 function isPlain(passThrough: PassThrough): boolean {

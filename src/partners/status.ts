@@ -11,6 +11,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   text_not_encodable: CommandStatus.ESME_RSUBMITFAIL,
   no_route: CommandStatus.ESME_RINVDSTADR,
   send_at_invalid: CommandStatus.ESME_RINVSCHED,
+  tlvs_too_many: CommandStatus.ESME_RINVTLVSTREAM,
   priority_invalid: CommandStatus.ESME_RINVPRTFLG,
   validity_invalid: CommandStatus.ESME_RINVEXPIRY,
   not_found: CommandStatus.ESME_RINVMSGID,

@@ -169,7 +169,7 @@ function writeDestinations(
   for (const destination of destinations) {
     if ('dl_name' in destination) {
       offset = target.writeUInt8(2, offset)
-      offset = writeCString(destination.dl_name, target, offset)
+      offset = writeCString(destination.dl_name ?? '', target, offset)
     } else {
       offset = target.writeUInt8(1, offset)
       offset = writeAddress(destination, target, offset)

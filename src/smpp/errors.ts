@@ -4,6 +4,11 @@ export interface SmppErrorOptions {
   readonly retryable: boolean
   /** The error that led to this one. */
   readonly cause?: unknown
+  /**
+   * The fault is in a peer's octets: no stack is taken, which is most of the cost of an error and
+   * would say nothing. Peers can cause thousands a second.
+   */
+  readonly ofPeer?: boolean
 }
 
 /** The base of every error that the SMPP core raises on purpose; `code` is stable. */
@@ -12,7 +17,10 @@ export class SmppError extends Error {
   readonly retryable: boolean
 
   constructor(code: string, message: string, options: SmppErrorOptions) {
+    const { stackTraceLimit } = Error
+    if (options.ofPeer === true) Error.stackTraceLimit = 0
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.name = new.target.name
     this.code = code
     this.retryable = options.retryable
@@ -22,7 +30,7 @@ export class SmppError extends Error {
 /** The byte stream can no longer be split into PDUs: close the connection. */
 export class FrameError extends SmppError {
   constructor(message: string) {
-    super('frame_invalid', message, { retryable: true })
+    super('frame_invalid', message, { retryable: true, ofPeer: true })
   }
 }
 
@@ -45,7 +53,7 @@ export class PduError extends SmppError {
   readonly commandStatus: number
 
   constructor(message: string, header: PduHeader, commandStatus: number) {
-    super('pdu_invalid', message, { retryable: false })
+    super('pdu_invalid', message, { retryable: false, ofPeer: true })
     this.header = header
     this.commandStatus = commandStatus
   }

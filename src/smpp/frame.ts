@@ -18,7 +18,7 @@ const NO_OCTETS = Buffer.alloc(0)
  * @see SMPP v3.4, section 3.2 (PDU format)
  */
 export class FrameDecoder {
-  readonly #maxOctets: number
+  #maxOctets: number
   /** The beginning of a PDU that was cut; the first `#bufferedOctets` of it are filled. */
   #partial: Buffer | undefined
   #bufferedOctets = 0
@@ -31,11 +31,16 @@ export class FrameDecoder {
    * @throws {RangeError} when `maxOctets` is not an integer of at least 16
    */
   constructor(options: { maxOctets?: number } = {}) {
-    const maxOctets = options.maxOctets ?? DEFAULT_MAX_OCTETS
-    if (!Number.isInteger(maxOctets) || maxOctets < HEADER_OCTETS) {
-      throw new RangeError(`maxOctets must be an integer of at least 16, not ${maxOctets}`)
-    }
-    this.#maxOctets = maxOctets
+    this.#maxOctets = checkedMaximum(options.maxOctets ?? DEFAULT_MAX_OCTETS)
+  }
+
+  /** The largest PDU accepted; a new value counts for the PDUs whose length is not read yet. */
+  get maxOctets(): number {
+    return this.#maxOctets
+  }
+
+  set maxOctets(maxOctets: number) {
+    this.#maxOctets = checkedMaximum(maxOctets)
   }
 
   /** Octets held of a PDU that is not complete; 0 between two PDUs. */
@@ -140,4 +145,9 @@ export class FrameDecoder {
     chunk.copy(partial, this.#bufferedOctets, start, end)
     this.#bufferedOctets = needed
   }
+}
+
+function checkedMaximum(maxOctets: number): number {
+  if (Number.isInteger(maxOctets) && maxOctets >= HEADER_OCTETS) return maxOctets
+  throw new RangeError(`maxOctets must be an integer of at least 16, not ${maxOctets}`)
 }

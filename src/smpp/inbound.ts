@@ -6,6 +6,8 @@ import { FrameDecoder } from './frame.ts'
 
 /** PDUs handled before other work gets its turn. */
 const PDUS_PER_TURN = 1000
+/** Octets of requests that are read ahead before reading stops. */
+const MAX_WAITING_OCTETS = 2 ** 20
 const COMMAND_ID_OFFSET = 4
 const FIRST_RESPONSE_ID = 0x80000000
 const ENQUIRE_LINK_ID = COMMAND_IDS.enquire_link
@@ -46,6 +48,7 @@ export class Inbound {
   #maxWaiting: number
   readonly #urgent = new Fifo<Buffer>()
   readonly #requests = new Fifo<Buffer>()
+  #requestOctets = 0
   #scheduled = false
   #working = false
   #paused = false
@@ -54,7 +57,7 @@ export class Inbound {
   #octetsRead = 0
 
   /**
-   * @param options.maxPduOctets - largest PDU accepted
+   * @param options.maxPduOctets - largest PDU accepted, until it is changed
    * @param options.maxWaiting - requests read ahead while the session takes none
    */
   constructor(
@@ -71,6 +74,10 @@ export class Inbound {
       this.#ended = true
       this.resume()
     })
+  }
+
+  set maxPduOctets(octets: number) {
+    this.#decoder.maxOctets = octets
   }
 
   get octetsRead(): number {
@@ -123,7 +130,10 @@ export class Inbound {
     for (const frame of frames) {
       const id = frame.readUInt32BE(COMMAND_ID_OFFSET)
       if (id >= FIRST_RESPONSE_ID || id === ENQUIRE_LINK_ID) this.#urgent.push(frame)
-      else this.#requests.push(frame)
+      else {
+        this.#requests.push(frame)
+        this.#requestOctets += frame.length
+      }
     }
     this.resume()
   }
@@ -148,7 +158,9 @@ export class Inbound {
         this.#work()
       })
     }
-    this.#setPaused(isExhausted || this.#requests.length >= this.#maxWaiting)
+    const isFull =
+      this.#requests.length >= this.#maxWaiting || this.#requestOctets >= MAX_WAITING_OCTETS
+    this.#setPaused(isExhausted || isFull)
     if (isExhausted) return
     const failure = this.#decoder.failure
     if (failure !== undefined) {
@@ -171,7 +183,9 @@ export class Inbound {
       }
       if (this.#requests.length === 0 || !this.#handler.mayTakeRequest()) return false
       const request = this.#requests.shift()
-      if (request !== undefined) this.#handler.onRequest(request)
+      if (request === undefined) continue
+      this.#requestOctets -= request.length
+      this.#handler.onRequest(request)
     }
     return this.#urgent.length > 0 || this.#requests.length > 0
   }

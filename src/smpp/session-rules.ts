@@ -1,3 +1,4 @@
+import { responseNameOf } from './commands.ts'
 import type { BindPdu, CommandName } from './pdu.ts'
 
 /** Which side of the session we are. */
@@ -78,6 +79,19 @@ export function stateAfter(command: CommandName): SessionState | undefined {
 /** Whether a command is one of the three binds. */
 export function isBind(command: CommandName): command is BindPdu['command'] {
   return stateAfter(command) !== undefined
+}
+
+/**
+ * Whether a response may answer a request of ours, besides naming its sequence number.
+ *
+ * Servers exist that answer one kind of bind with the response of another.
+ */
+export function mayAnswer(response: CommandName, request: CommandName): boolean {
+  return (
+    response === responseNameOf(request) ||
+    response === 'generic_nack' ||
+    (isBind(request) && response.startsWith('bind_'))
+  )
 }
 
 /** Whether a session in this state is bound. */

@@ -29,6 +29,7 @@ import {
 import {
   isBind,
   isBoundState,
+  mayAnswer,
   maySend,
   type SessionRole,
   type SessionState,
@@ -74,6 +75,12 @@ const DEFAULT_UNBIND_DRAIN_MS = 5000
 const SEQUENCE_OFFSET = 12
 /** Requests in the wrong state before an unbound peer is sent away. */
 const MAX_UNBOUND_ERRORS = 3
+/** PDUs of any kind, enquire_link for one, that a server takes without a bind among them. */
+const MAX_UNBOUND_PDUS = 100
+/** The longest bind has 98 octets without TLVs; before it a server takes nothing much longer. */
+const MAX_UNBOUND_PDU_OCTETS = 4096
+/** Octets of the peer's requests that may be in work; one request may always be. */
+const MAX_OCTETS_IN_WORK = 2 ** 20
 /** Octets held for a peer that does not read, before `enquire_link` goes unanswered. */
 const MAX_HELD_OCTETS = 64 * 1024
 /** How long a closed connection waits for the peer's FIN, so that our last PDU is not reset away. */
@@ -108,9 +115,11 @@ export class Session {
   #state: SessionState = 'open'
   #peerVersion: number | undefined
   #inboundPending = 0
+  #octetsInWork = 0
   /** A bind of ours or of the peer waits for its response. */
   #isBinding = false
   #unboundErrors = 0
+  #unboundPdus = 0
   #placesFreed = false
   /** Tags of what is gathered in the output. */
   #tags: unknown[] = []
@@ -155,7 +164,9 @@ export class Session {
         onUrgent: (frame) => this.#onUrgent(frame),
         onRequest: (frame) => this.#onRequest(frame),
         mayTakeRequest: () =>
-          this.#inboundPending < this.#limits.maxInboundPending && !this.#output.blocked,
+          this.#inboundPending < this.#limits.maxInboundPending &&
+          this.#octetsInWork < MAX_OCTETS_IN_WORK &&
+          !this.#output.blocked,
         onTurnEnd: () => this.#onTurnEnd(),
         onBroken: (error) => {
           this.#push({
@@ -167,7 +178,13 @@ export class Session {
         onEnd: () => this.#finish('peer_closed'),
         onFailure: (error) => this.#finish('internal_error', asError(error)),
       },
-      { maxPduOctets: limits.maxPduOctets, maxWaiting: limits.maxInboundPending },
+      {
+        maxPduOctets:
+          this.role === 'smsc'
+            ? Math.min(limits.maxPduOctets, MAX_UNBOUND_PDU_OCTETS)
+            : limits.maxPduOctets,
+        maxWaiting: limits.maxInboundPending,
+      },
     )
     if (this.#stream.destroyed) queueMicrotask(() => this.#finish('peer_closed'))
     if (limits.tickMs > 0) {
@@ -433,8 +450,8 @@ export class Session {
     } else {
       this.#pausedAt = undefined
     }
-    const expired = this.#window.expire(now, ({ sequence_number, onLateResponse }) => {
-      if (onLateResponse) this.#late.add(sequence_number, onLateResponse, now)
+    const expired = this.#window.expire(now, ({ sequence_number, command, onLateResponse }) => {
+      if (onLateResponse) this.#late.add(sequence_number, command, onLateResponse, now)
     })
     if (expired === 0) return
     this.#counters.requestsTimedOut += expired
@@ -471,6 +488,7 @@ export class Session {
   #onUrgent(frame: Buffer): void {
     this.#counters.pdusIn++
     this.#receivedInTurn = true
+    if (this.#state === 'open' && this.#isTooManyUnbound()) return
     const pdu = this.#decode(frame)
     if (pdu === undefined) return
     countCommand(this.#counters.receivedByCommand, pdu.command)
@@ -483,11 +501,13 @@ export class Session {
       // Whoever looks at the status alone must not take a refusal for a success.
       pdu.command_status = CommandStatus.ESME_RUNKNOWNERR
     }
-    const entry = this.#window.take(pdu.sequence_number)
-    if (entry === undefined) {
+    const entry = this.#window.find(pdu.sequence_number)
+    // A response to something else says nothing about the request: its own may still come.
+    if (entry === undefined || !mayAnswer(pdu.command, entry.command)) {
       this.#onUnexpectedResponse(pdu)
       return
     }
+    this.#window.take(pdu.sequence_number)
     this.#counters.responsesMatched++
     this.#placesFreed = true
     if (isBind(entry.command)) this.#onBindResponse(entry.command, pdu)
@@ -496,7 +516,7 @@ export class Session {
 
   /** Nobody waits for it in the window; its request may have timed out. */
   #onUnexpectedResponse(response: Pdu): void {
-    const tell = this.#late.take(response.sequence_number, this.#now())
+    const tell = this.#late.take(response, this.#now())
     if (tell === undefined) {
       this.#counters.responsesUnmatched++
       return
@@ -555,6 +575,7 @@ export class Session {
   #onRequest(frame: Buffer): void {
     this.#counters.pdusIn++
     this.#receivedInTurn = true
+    if (this.#state === 'open' && this.#isTooManyUnbound()) return
     const pdu = this.#decode(frame)
     if (pdu === undefined) return
     countCommand(this.#counters.receivedByCommand, pdu.command)
@@ -572,11 +593,11 @@ export class Session {
       this.#refuse(command, sequence_number, CommandStatus.ESME_RINVBNDSTS)
       if (this.#state === 'open') this.#countUnboundError()
     } else {
-      this.#handle(pdu)
+      this.#handle(pdu, frame.length)
     }
   }
 
-  #handle(pdu: Pdu): void {
+  #handle(pdu: Pdu, octets: number): void {
     if (isBind(pdu.command)) this.#isBinding = true
     let answer: ReturnType<RequestHandler>
     try {
@@ -590,14 +611,17 @@ export class Session {
       return
     }
     this.#inboundPending++
+    this.#octetsInWork += octets
     answer.then(
       (reply) => {
         this.#inboundPending--
+        this.#octetsInWork -= octets
         this.#answer(pdu, reply)
         this.#onHandled()
       },
       (error: unknown) => {
         this.#inboundPending--
+        this.#octetsInWork -= octets
         this.#answerFailure(pdu, error)
         this.#onHandled()
       },
@@ -671,6 +695,13 @@ export class Session {
     }
   }
 
+  /** Counts what an unbound peer sends, and ends the session when it should have bound by now. */
+  #isTooManyUnbound(): boolean {
+    if (this.role !== 'smsc' || ++this.#unboundPdus <= MAX_UNBOUND_PDUS) return false
+    this.#finish('not_bound')
+    return true
+  }
+
   #onPeerUnbind(sequence_number: number): void {
     const answer = () => {
       this.#reply({ command: 'unbind_resp', sequence_number })
@@ -727,8 +758,11 @@ export class Session {
   #setState(state: SessionState): void {
     if (this.#state === state) return
     this.#state = state
-    if (this.isBound) this.#timers.bound(this.#now())
     this.#recording?.changed(state)
+    if (this.isBound) {
+      this.#timers.bound(this.#now())
+      this.#inbound.maxPduOctets = this.#limits.maxPduOctets
+    }
     this.#guard('onStateChange', () => this.#options.onStateChange?.(state, this))
   }
 

@@ -94,12 +94,17 @@ export class Window<Entry extends WindowEntry> {
     return sequence
   }
 
+  /** The request that waits for a response of this number; it goes on waiting. */
+  find(sequenceNumber: number): Entry | undefined {
+    const entry = this.#slots[sequenceNumber & (this.#slots.length - 1)]
+    return entry?.sequence_number === sequenceNumber ? entry : undefined
+  }
+
   /** Ends the wait of the request that a response names; undefined when nobody waits for it. */
   take(sequenceNumber: number): Entry | undefined {
-    const slot = sequenceNumber & (this.#slots.length - 1)
-    const entry = this.#slots[slot]
-    if (entry === undefined || entry.sequence_number !== sequenceNumber) return undefined
-    this.#slots[slot] = undefined
+    const entry = this.find(sequenceNumber)
+    if (entry === undefined) return undefined
+    this.#slots[sequenceNumber & (this.#slots.length - 1)] = undefined
     this.#open--
     if (entry.takesPlace) this.#taken--
     return entry

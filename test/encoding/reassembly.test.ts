@@ -199,6 +199,26 @@ describe('Reassembler', () => {
     expect(reassembler).toMatchObject({ size: 0, octets: 0 })
   })
 
+  it('gives back the oldest over maxParts, however short the parts are', () => {
+    const reassembler = new Reassembler<string>({ maxParts: 2 })
+    reassembler.add(part(1, '', { key: '1' }), 0)
+    reassembler.add(part(2, '', { key: '1' }), 0)
+    const left = reassembler.add(part(1, '', { key: '2' }), 0)
+    expect(left.map(({ key }) => key)).toEqual(['1'])
+    expect(reassembler.size).toBe(1)
+    expect(() => new Reassembler({ maxParts: 0 })).toThrow('maxParts is 0')
+  })
+
+  it('remembers no more than maxOctets and maxParts of complete messages', () => {
+    for (const limits of [{ maxOctets: 10 }, { maxParts: 1 }]) {
+      const reassembler = new Reassembler<string>(limits)
+      reassembler.add(part(1, '123456', { key: '1', total: 1 }), 0)
+      reassembler.add(part(1, '654321', { key: '2', total: 1 }), 0)
+      expect(reassembler.add(part(1, '654321', { key: '2', total: 1 }), 0)).toEqual([])
+      expect(reassembler.add(part(1, '123456', { key: '1', total: 1 }), 0)).toHaveLength(1)
+    }
+  })
+
   it('remembers no more than maxGroups complete messages', () => {
     const reassembler = new Reassembler<string>({ maxGroups: 1 })
     reassembler.add(part(1, 'a', { key: '1', total: 1 }), 0)

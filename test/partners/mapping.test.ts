@@ -180,6 +180,15 @@ describe('requestOf', () => {
     )
   })
 
+  test.each([
+    ['65 of them', Array.from({ length: 65 }, () => ({ tag: 0x1400, value: Buffer.alloc(0) }))],
+    ['4,097 octets', [{ tag: 0x1400, value: Buffer.alloc(4_097) }]],
+  ])('more optional parameters than a message may keep are refused: %s', (_what, tlvs) => {
+    expect(() => requestOf({ ...SUBMIT, tlvs }, 'p', NOW)).toThrow(
+      expect.objectContaining({ code: 'tlvs_too_many' }),
+    )
+  })
+
   test('what cannot be done is refused', () => {
     const tlvs = [{ tag: 0x0424, value: Buffer.alloc(255) }]
     const tooLong = { ...SUBMIT, data_coding: 4, short_message: Buffer.alloc(0), tlvs }

@@ -5,7 +5,7 @@ import { decodePdu, encodePdu, readHeader } from '../../src/smpp/codec.ts'
 import { COMMAND_IDS } from '../../src/smpp/commands.ts'
 import { PduError, SmppError } from '../../src/smpp/errors.ts'
 import { BODY_FIELDS } from '../../src/smpp/fields.ts'
-import type { CommandName, Pdu, PduInput } from '../../src/smpp/pdu.ts'
+import type { CommandName, DestAddress, Pdu, PduInput } from '../../src/smpp/pdu.ts'
 import { CommandStatus } from '../../src/smpp/status.ts'
 import { anyPdu } from './arbitraries.ts'
 import { fieldsOf, inputOf, PDU_VECTORS } from './vectors.ts'
@@ -91,6 +91,14 @@ describe('encodePdu', () => {
       data_coding: 0,
       short_message: Buffer.alloc(0),
       tlvs: [],
+    })
+  })
+
+  it('gives absent fields of a list their empty values', () => {
+    const dest_address = [{ dl_name: undefined }, {}] as unknown as DestAddress[]
+    const pdu = decodePdu(encodePdu({ command: 'submit_multi', dest_address }))
+    expect(pdu).toMatchObject({
+      dest_address: [{ dl_name: '' }, { dest_addr_ton: 0, dest_addr_npi: 0, destination_addr: '' }],
     })
   })
 
@@ -270,6 +278,13 @@ describe('decodePdu on requests', () => {
     expect(pduErrorOf(Buffer.alloc(15)).commandStatus).toBe(CommandStatus.ESME_RINVCMDLEN)
     const longer = Buffer.concat([frameOf('enquire_link', ''), Buffer.alloc(1)])
     expect(pduErrorOf(longer).commandStatus).toBe(CommandStatus.ESME_RINVCMDLEN)
+  })
+
+  it('takes no stack, which would say nothing of octets', () => {
+    const { stackTraceLimit } = Error
+    const error = pduErrorOf(Buffer.alloc(3))
+    expect(error.stack).not.toContain('\n')
+    expect(Error.stackTraceLimit).toBe(stackTraceLimit)
   })
 
   it('never repeats a password in its message', () => {

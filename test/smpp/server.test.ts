@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { SmppClient, type SmppClientOptions } from '../../src/smpp/client.ts'
+import { silentSmppLogger } from '../../src/smpp/logger.ts'
 import type { Pdu, PduInput } from '../../src/smpp/pdu.ts'
 import { type BoundPeer, SmppServer, type SmppServerOptions } from '../../src/smpp/server.ts'
 import type { Session, SessionEnd } from '../../src/smpp/session.ts'
@@ -258,6 +259,20 @@ describe('hostile peers', () => {
     await peerOf(server)
     await (await peerOf(server)).ended
     expect(server.stats.rejected).toBe(1)
+  })
+
+  test('a flood of connections is one line of the log in ten seconds', async () => {
+    let now = 0
+    const lines: string[] = []
+    const logger = { ...silentSmppLogger, warn: (_: object, line: string) => void lines.push(line) }
+    const server = await listening({ maxUnboundPerAddress: 1, logger, now: () => now })
+    await peerOf(server)
+    for (let count = 0; count < 20; count++) await (await peerOf(server)).ended
+    expect(server.stats.rejected).toBe(20)
+    expect(lines).toEqual(['connections rejected: too many'])
+    now = 10_000
+    await (await peerOf(server)).ended
+    expect(lines).toHaveLength(2)
   })
 
   test('a reset in the middle of a PDU ends only that session', async () => {

@@ -143,6 +143,21 @@ describe('requests and responses', () => {
     expect(session.isBound).toBe(true)
   })
 
+  test('a response to something else does not answer a request that has its number', async () => {
+    const { session, peer } = await bound()
+    const answer = session.request(SUBMIT)
+    const { sequence_number } = await peer.next('submit_sm')
+    peer.send(
+      { command: 'deliver_sm_resp', sequence_number, message_id: 'wrong' },
+      { command: 'enquire_link_resp', sequence_number },
+    )
+    await settled()
+    expect(session.pendingCount).toBe(1)
+    expect(session.counters.responsesUnmatched).toBe(2)
+    peer.send({ command: 'submit_sm_resp', sequence_number, message_id: 'right' })
+    expect(await answer).toMatchObject({ message_id: 'right' })
+  })
+
   test('a response after the timeout is ignored and counted', async () => {
     const { session, peer, pass } = await bound({ requestTimeoutMs: 5000 })
     const failed = failure(session.request(SUBMIT))
@@ -687,6 +702,30 @@ describe('states', () => {
     expect(ends).toEqual([{ reason: 'not_bound' }])
   })
 
+  test('a server closes on a hundred PDUs without a bind among them', async () => {
+    const { session, peer, ends } = setUp({ role: 'smsc' })
+    const link = (sequence_number: number) => rawPdu(COMMAND_IDS.enquire_link, sequence_number)
+    peer.sendOctets(Buffer.concat(Array.from({ length: 150 }, (_, index) => link(index + 1))))
+    await peer.ended
+    expect(ends).toEqual([{ reason: 'not_bound' }])
+    expect(session.counters.pdusIn).toBe(101)
+  })
+
+  test('a server takes only PDUs as short as a bind before the bind', async () => {
+    const { peer, ends } = setUp({ role: 'smsc' })
+    peer.sendOctets(Buffer.from('0000100100000009', 'hex'))
+    expect(await peer.next('generic_nack')).toMatchObject({
+      command_status: CommandStatus.ESME_RINVCMDLEN,
+    })
+    await peer.ended
+    expect(ends).toMatchObject([{ reason: 'frame_invalid' }])
+    const { session, peer: partner } = await boundServer()
+    const submit = { ...SUBMIT, tlvs: [{ tag: 0x0424, value: Buffer.alloc(60_000) }] }
+    partner.send({ ...submit, sequence_number: 2 })
+    await partner.next('submit_sm_resp')
+    expect(session.isBound).toBe(true)
+  })
+
   test('a request between a bind and its response is refused', async () => {
     let accept: (reply: SessionReply) => void = () => undefined
     const { session, peer } = setUp({
@@ -949,6 +988,27 @@ describe('pressure', () => {
       expect(waiting.length).toBeLessThanOrEqual(3)
     }
     expect(numbers).toEqual(Array.from({ length: total }, (_, index) => index + 1))
+  })
+
+  test('reading stops while requests of too many octets are in work or wait', async () => {
+    const waiting: (() => void)[] = []
+    const { session, peer } = await bound({
+      onRequest: () => new Promise((resolve) => waiting.push(() => resolve({}))),
+    })
+    const tlvs = [{ tag: 0x0424, value: Buffer.alloc(60_000) }]
+    const total = 100
+    for (let sequence_number = 1; sequence_number <= total; sequence_number++) {
+      peer.send({ ...DELIVER, sequence_number, tlvs })
+    }
+    await settled()
+    const { octetsIn } = session.counters
+    expect(waiting.length).toBe(18)
+    expect(octetsIn).toBeLessThan(2.5 * 2 ** 20)
+    for (let answered = 0; answered < total; answered++) {
+      const answer = peer.next('deliver_sm_resp')
+      waiting.shift()?.()
+      expect(await answer).toMatchObject({ sequence_number: answered + 1, command_status: 0 })
+    }
   })
 
   test('responses and enquire_link pass requests that wait', async () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
+import type { Config } from '../../src/config/schema.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { startGateway } from '../../src/main.ts'
 import { ApiClient } from './api-client.ts'
@@ -87,11 +88,14 @@ export async function openGateway(
     readonly databaseUrl?: string | undefined
     /** Variables besides those that every test has. */
     readonly env?: Readonly<Record<string, string>>
+    /** Sets what no file may say, such as a deadline of seconds. */
+    readonly change?: (config: Config) => Config
   },
 ): Promise<TestGateway> {
   const file = join(place.folder, 'linehaul.yaml')
   await writeFile(file, yaml)
-  const config = loadConfig({
+  const { change = (config) => config } = place
+  const loaded = loadConfig({
     env: environmentFor(place.folder, {
       LINEHAUL_CONFIG: file,
       DATABASE_URL: place.databaseUrl,
@@ -99,7 +103,7 @@ export async function openGateway(
     }),
     cwd: place.folder,
   })
-  const gateway = await startGateway(config, { logger: silentLogger })
+  const gateway = await startGateway(change(loaded), { logger: silentLogger })
   const url = `http://127.0.0.1:${gateway.httpPort}`
   return {
     api: new ApiClient(url, 'test-key-1'),
