@@ -78,6 +78,12 @@ interface Pending {
   hasSession: boolean
 }
 
+/**
+ * Connections that the system holds until they are accepted, as far as it allows: a flood that fills
+ * the queue has others wait for seconds until they try again.
+ */
+const BACKLOG = 4096
+
 /** One listening socket: takes connections as far as the caps allow, through proxy header and TLS. */
 export class Listener {
   readonly #options: ListenerOptions
@@ -126,7 +132,7 @@ export class Listener {
       }
       this.#server.once('error', onError)
       this.#server.once('listening', onListening)
-      this.#server.listen({ host, port })
+      this.#server.listen({ host, port, backlog: BACKLOG })
     })
   }
 
