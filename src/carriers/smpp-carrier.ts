@@ -5,6 +5,7 @@ import type { Logger } from '../core/logger.ts'
 import type { ReferenceCounter } from '../encoding/reference.ts'
 import { SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
+import { Pacer } from '../smpp/pacer.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
 import { deliveryKind, parseReceipt } from '../smpp/receipt.ts'
 import type { Session, SessionReply } from '../smpp/session.ts'
@@ -38,6 +39,14 @@ import {
 /** Carriers lock accounts that come back too soon after a refusal. */
 const FIRST_REFUSED_MS = 30_000
 
+/**
+ * What is journalled waits no longer than this for its turn: enough for a commit, and little that
+ * something more urgent has to wait for.
+ */
+const AHEAD_MS = 250
+/** Waits are no shorter, so that messages are journalled several at a time. */
+const LEAST_WAIT_MS = 20
+
 const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
 
 /** What an {@link SmppCarrier} is built with. */
@@ -58,11 +67,12 @@ interface Bind {
 export class SmppCarrier implements Carrier {
   readonly name: string
   readonly type = 'smpp'
-  readonly segmentsPerSecond: number
   readonly #config: CarrierConfig
   readonly #events: CarrierEvents
   readonly #references: ReferenceCounter
   readonly #logger: Logger
+  /** One for all binds: what carriers limit is the account. */
+  readonly #pacer: Pacer
   readonly #all: readonly Bind[]
   /** The bound sessions that send: every message looks at them, and they change seldom. */
   #sending: readonly Session[] = []
@@ -70,8 +80,8 @@ export class SmppCarrier implements Carrier {
   constructor(options: SmppCarrierOptions) {
     const { config } = options
     this.name = config.name
-    this.segmentsPerSecond = config.segmentsPerSecond
     this.#config = config
+    this.#pacer = new Pacer(config.segmentsPerSecond)
     this.#events = options.events
     this.#references = options.references
     this.#logger = options.logger
@@ -94,12 +104,26 @@ export class SmppCarrier implements Carrier {
     return this.#sending.reduce((sum, session) => sum + session.windowSize, 0)
   }
 
+  get segmentsPerSecond(): number {
+    return this.#pacer.perSecond
+  }
+
   get binds(): readonly BindStatus[] {
     return this.#all.map(({ label, client }) => ({
       bind: label,
       state: client.state,
       lastError: client.lastError?.message ?? null,
     }))
+  }
+
+  waitFor(segments: number, journalling: number, now: number): number {
+    if (this.#pacer.isOpen) return 0
+    let waiting = journalling
+    for (const session of this.#sending) waiting += session.waitingCount
+    const surplus = waiting + segments - Math.max(segments, this.#pacer.countIn(AHEAD_MS))
+    if (surplus <= 0) return 0
+    const waitMs = surplus / this.#pacer.countIn(1)
+    return Math.ceil(Math.max(LEAST_WAIT_MS, waitMs, this.#pacer.pauseLeft(now)))
   }
 
   layOut(content: Content): ContentLayout {
@@ -123,10 +147,14 @@ export class SmppCarrier implements Carrier {
         const octets = segments[segment - 1]
         if (!octets) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
         // One bind for all segments of a message keeps them in order at the carrier.
-        if (!session?.isBound) session = this.#freestSession()
-        if (!session) return Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
+        const pick = () => {
+          if (!session?.takesRequests) session = this.#freestSession()
+          return session
+        }
         const makePdu = () => submitSm(this.#config, message, octets, segment, now)
-        return this.#submit(session, makePdu, options)
+        // Those that follow the first in the same turn share its places.
+        const together = options.isWhole ? (segment === 1 ? segments.length : 0) : 1
+        return this.#submit(pick, makePdu, together, options)
       },
     }
   }
@@ -165,28 +193,32 @@ export class SmppCarrier implements Carrier {
   }
 
   async #submit(
-    session: Session,
+    pick: () => Session | undefined,
     makePdu: () => PduInput,
-    { mark, onLate }: SendOptions,
+    together: number,
+    { mark, onLate, again }: SendOptions,
   ): Promise<SegmentOutcome> {
-    let response: Pdu
-    try {
-      response = await session.request(makePdu(), {
-        tag: mark,
-        onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
-      })
-    } catch (error) {
-      if (!(error instanceof RequestError)) {
-        return {
-          kind: 'refused',
-          commandStatus: null,
-          reason: messageOf(error),
-          class: 'message',
+    for (let reason = 'no bind is up'; ; ) {
+      const session = pick()
+      if (!session) return { kind: 'not_sent', reason }
+      try {
+        const response = await session.request(makePdu(), {
+          tag: mark,
+          together,
+          again,
+          onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
+        })
+        return this.#outcome(response)
+      } catch (error) {
+        reason = messageOf(error)
+        if (!(error instanceof RequestError)) {
+          return { kind: 'refused', commandStatus: null, reason, class: 'message' }
         }
+        if (error.written) return { kind: 'uncertain', reason }
+        // It waited in a bind that has ended: another one takes it, or none is left.
+        if (session.takesRequests) return { kind: 'not_sent', reason }
       }
-      return { kind: error.written ? 'uncertain' : 'not_sent', reason: error.message }
     }
-    return this.#outcome(response)
   }
 
   #outcome(response: Pdu): SegmentOutcome {
@@ -198,7 +230,7 @@ export class SmppCarrier implements Carrier {
   #freestSession(): Session | undefined {
     let freest: Session | undefined
     for (const session of this.#sending) {
-      if (!freest || roomIn(session) > roomIn(freest)) freest = session
+      if (session.takesRequests && (!freest || roomIn(session) > roomIn(freest))) freest = session
     }
     return freest
   }
@@ -225,9 +257,11 @@ export class SmppCarrier implements Carrier {
         maxMs: config.reconnectSeconds.max * 1_000,
       },
       logger: this.#logger,
+      pacer: this.#pacer,
       onRequest: (pdu) => this.#onRequest(pdu),
       onWrite: (tags) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
       onStateChange: () => this.#onStateChange(),
+      onDraining: () => this.#onStateChange(),
     })
   }
 

@@ -97,7 +97,7 @@ export interface CarrierConfig {
   readonly sessions: number
   /** Unanswered requests per bind. */
   readonly window: number
-  /** Segments submitted per second over all binds of the carrier; 0: no limit. */
+  /** Most segments submitted per second over all binds of the carrier; 0: no limit is known. */
   readonly segmentsPerSecond: number
   readonly enquireLinkSeconds: number
   readonly responseTimeoutSeconds: number
@@ -260,7 +260,9 @@ export const carrierSchema = mapping({
   sessions: integer(1, 100, 1, { about: 'Binds kept open (pairs with `bind: pair`).' }),
   window: integer(1, 1000, 10, { about: 'Unanswered requests per bind.', unit: 'requests' }),
   segments_per_second: integer(0, 100_000, 0, {
-    about: 'Limit over all binds of the carrier; 0 means no limit.',
+    about:
+      'Agreed limit over all binds of the carrier; 0: none is known. Below it, the pace follows ' +
+      'what the carrier takes when it throttles.',
     unit: 'segments per second',
   }),
   enquire_link_seconds: integer(1, 3600, 30, {

@@ -61,7 +61,10 @@ export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'> 
   /** An attempt failed before it was bound. */
   readonly onAttemptFailed?: (error: Error, retryInMs: number) => void
   readonly onStateChange?: (state: SmppClientState) => void
+  /** Holds our requests back; see {@link SessionOptions.pacer}. */
+  readonly pacer?: NonNullable<SessionOptions['pacer']>
   readonly onWrite?: NonNullable<SessionOptions['onWrite']>
+  readonly onDraining?: NonNullable<SessionOptions['onDraining']>
   readonly onWindowFree?: (session: Session) => void
   readonly onPduError?: NonNullable<SessionOptions['onPduError']>
   readonly logger?: SmppLogger
@@ -115,9 +118,9 @@ export class SmppClient {
     return this.#lastError
   }
 
-  /** The bound session; undefined while there is none. */
+  /** The bound session; undefined while there is none, and from the moment it begins to unbind. */
   get session(): Session | undefined {
-    return this.#state === 'bound' ? this.#session : undefined
+    return this.#state === 'bound' && this.#session?.takesRequests ? this.#session : undefined
   }
 
   /** Starts to connect and goes on until `close`; without effect while running. */

@@ -1,3 +1,4 @@
+import type smpp from 'smpp'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { CarrierReceipt, OutboundMessage, SegmentOutcome } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
@@ -7,8 +8,10 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
 import type { SandboxSmscOptions } from '../../src/sandbox/smsc-options.ts'
+import { SmppPeer } from '../support/smpp-peer.ts'
 
 const NOW = new Date()
+const ACCOUNT = { systemId: 'esme', password: 'secret' }
 const open: { close(): Promise<void> }[] = []
 
 afterEach(async () => {
@@ -34,9 +37,8 @@ async function connected(
   options: Partial<SandboxSmscOptions> = {},
   settings: Partial<CarrierConfig> = {},
 ) {
-  const account = { systemId: 'esme', password: 'secret' }
   const smsc = new SandboxSmsc({
-    ...account,
+    ...ACCOUNT,
     name: 'alpha',
     receiptDelayMs: [1, 2],
     keepSubmits: 100,
@@ -44,11 +46,16 @@ async function connected(
   })
   const { port } = await smsc.start()
   open.push(smsc)
+  return { smsc, ...(await toPort(port, settings)) }
+}
+
+/** A carrier of ours that is bound to whoever listens there. */
+async function toPort(port: number, settings: Partial<CarrierConfig> = {}) {
   const complete = completeCarrier({
     name: 'alpha',
     host: '127.0.0.1',
     port,
-    ...account,
+    ...ACCOUNT,
     rates: [],
   })
   const receipts = new Reports<CarrierReceipt>()
@@ -75,7 +82,7 @@ async function connected(
   const isBound = () => carrier.binds.every(({ state }) => state === 'bound')
   carrier.start()
   await changes.until(isBound)
-  return { smsc, carrier, receipts, changes, refuseReceipts }
+  return { carrier, receipts, changes, refuseReceipts }
 }
 
 function message(text: string, to = '+447700900123'): OutboundMessage {
@@ -226,6 +233,38 @@ describe('SmppCarrier', () => {
     expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
     expect(await submission.send(1, NOW)).toEqual({ kind: 'not_sent', reason: 'no bind is up' })
     expect((await submission.send(2, NOW)).kind).toBe('not_sent')
+  })
+
+  it('gives what waits in a bind that ends to another bind', async () => {
+    const binds: smpp.Session[] = []
+    const peer = await SmppPeer.listen()
+    open.push(peer)
+    peer.onSubmit = ({ session, number }) => {
+      if (!binds.includes(session)) binds.push(session)
+      // The first bind never answers.
+      return session === binds[0] ? 'silence' : { id: `m${number}`, receipt: false }
+    }
+    const { carrier } = await toPort(peer.port, { sessions: 2, window: 1 })
+    const send = (text: string) => carrier.prepare(message(text)).send(1, NOW)
+    const outcomes = ['a', 'b', 'c', 'd'].map(send)
+    await peer.until(() => peer.submits.length >= 3)
+    binds[0]?.destroy()
+    const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind)
+    expect(kinds.filter((kind) => kind === 'uncertain')).toHaveLength(1)
+    expect(kinds.filter((kind) => kind === 'accepted')).toHaveLength(3)
+    expect(peer.submits).toHaveLength(4)
+  })
+
+  it('waits with the journal for as long as its pace does', async () => {
+    const { carrier } = await connected({}, { segmentsPerSecond: 100, window: 50 })
+    // A quarter of a second's worth, whatever it is made of; one message always.
+    expect(carrier.waitFor(25, 0, 0)).toBe(0)
+    expect(carrier.waitFor(25, 1, 0)).toBe(20)
+    expect(carrier.waitFor(1, 75, 0)).toBe(510)
+    expect(carrier.waitFor(255, 0, 0)).toBe(0)
+    expect(carrier.waitFor(255, 1, 0)).toBe(20)
+    const open = await connected()
+    expect(open.carrier.waitFor(1, 1_000_000, 0)).toBe(0)
   })
 
   it('gets a receipt again that could not be stored', async () => {
