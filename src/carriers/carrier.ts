@@ -151,6 +151,8 @@ export interface CarrierReceipt {
 /** How one connection to a carrier stands. */
 export interface BindStatus {
   readonly bind: string
+  /** Where it is bound to, or tried, as `host:port`. */
+  readonly host: string
   readonly state: string
   readonly lastError: string | null
 }

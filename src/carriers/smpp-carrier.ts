@@ -3,7 +3,7 @@ import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ReferenceCounter } from '../encoding/reference.ts'
-import { SmppClient } from '../smpp/client.ts'
+import { type HostAddress, SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
 import { Pacer } from '../smpp/pacer.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
@@ -47,6 +47,10 @@ const AHEAD_MS = 250
 /** Waits are no shorter, so that messages are journalled several at a time. */
 const LEAST_WAIT_MS = 20
 
+/** A bind that moves to another host lets its open requests finish, then gives the new one time. */
+const MOVE_DRAIN_MS = 5_000
+const MOVE_PATIENCE_MS = 30_000
+
 const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
 
 /** What an {@link SmppCarrier} is built with. */
@@ -74,6 +78,10 @@ export class SmppCarrier implements Carrier {
   /** One for all binds: what carriers limit is the account. */
   readonly #pacer: Pacer
   readonly #all: readonly Bind[]
+  /** Told of every change of a bind. */
+  readonly #watchers = new Set<() => void>()
+  #returnTimer: NodeJS.Timeout | undefined
+  #isClosed = false
   /** The bound sessions that send: every message looks at them, and they change seldom. */
   #sending: readonly Session[] = []
 
@@ -111,6 +119,7 @@ export class SmppCarrier implements Carrier {
   get binds(): readonly BindStatus[] {
     return this.#all.map(({ label, client }) => ({
       bind: label,
+      host: addressText(client.host),
       state: client.state,
       lastError: client.lastError?.message ?? null,
     }))
@@ -175,9 +184,15 @@ export class SmppCarrier implements Carrier {
 
   start(): void {
     for (const { client } of this.#all) client.start()
+    const { hosts, preferFirstAfterSeconds } = this.#config
+    if (hosts.length > 1 && preferFirstAfterSeconds > 0) {
+      this.#returnLater(preferFirstAfterSeconds * 1_000)
+    }
   }
 
   async close(drainMs: number): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#returnTimer)
     await Promise.all(this.#all.map(({ client }) => client.close({ drainMs })))
   }
 
@@ -237,9 +252,11 @@ export class SmppCarrier implements Carrier {
 
   #createClient(bindType: 'transceiver' | 'transmitter' | 'receiver'): SmppClient {
     const config = this.#config
+    const [first, ...fallbacks] = config.hosts
+    if (!first) throw new RangeError(`the carrier ${config.name} has no host`)
     return new SmppClient({
-      host: config.host,
-      port: config.port,
+      ...first,
+      fallbacks,
       ...(config.tls ? { tls: tlsOptions(config.tls) } : {}),
       bindType,
       system_id: config.systemId,
@@ -265,10 +282,52 @@ export class SmppCarrier implements Carrier {
     })
   }
 
+  /** Looks after a while whether binds to later hosts can go back to the first. */
+  #returnLater(ms: number): void {
+    this.#returnTimer = setTimeout(() => {
+      this.#returnToFirstHost()
+        .catch((error: unknown) => {
+          const fields = { carrier: this.name, error: messageOf(error) }
+          this.#logger.error(fields, 'a bind could not be moved to the first host')
+        })
+        .finally(() => {
+          if (!this.#isClosed) this.#returnLater(ms)
+        })
+    }, ms).unref()
+  }
+
+  /** One bind after the other, so that the others carry on. */
+  async #returnToFirstHost(): Promise<void> {
+    for (const { client } of this.#all) {
+      if (this.#isClosed) return
+      if (!(await client.moveToFirstHost({ drainMs: MOVE_DRAIN_MS }))) continue
+      // The next one waits until this one stands again, here or there.
+      await this.#untilBound(client)
+    }
+  }
+
+  /** Resolves when a bind stands, when that takes too long, and when the carrier is closed. */
+  #untilBound(client: SmppClient): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (client.session !== undefined || this.#isClosed) settle()
+      }
+      const settle = () => {
+        clearTimeout(timer)
+        this.#watchers.delete(look)
+        resolve()
+      }
+      const timer = setTimeout(settle, MOVE_PATIENCE_MS)
+      this.#watchers.add(look)
+      look()
+    })
+  }
+
   #onStateChange(): void {
     this.#sending = this.#all.flatMap(({ sends, client }) =>
       sends && client.session ? [client.session] : [],
     )
+    for (const look of this.#watchers) look()
     this.#events.onCapacityChange(this.name)
   }
 
@@ -301,6 +360,10 @@ export class SmppCarrier implements Carrier {
 /** Places in the window, less what waits for one. */
 function roomIn(session: Session): number {
   return session.windowSize - session.pendingCount
+}
+
+function addressText({ host, port }: HostAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function tlsOptions(config: TlsConfig): ConnectionOptions {

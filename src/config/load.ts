@@ -227,8 +227,8 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
   return {
     name: carrier.name,
     type: carrier.type,
-    host: carrier.host,
-    port: carrier.port,
+    hosts: hostsOf(carrier),
+    preferFirstAfterSeconds: carrier.prefer_first_after_seconds,
     systemId: carrier.system_id,
     password: carrier.password,
     systemType: carrier.system_type,
@@ -261,6 +261,16 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
       currency,
     })),
   }
+}
+
+/** The cross-check has seen that there is one of the two spellings. */
+function hostsOf({ host, port, hosts }: FileCarrier): CarrierConfig['hosts'] {
+  if (host !== undefined && port !== undefined) return [{ host, port }]
+  return (hosts ?? []).map((address) => {
+    const colon = address.lastIndexOf(':')
+    const name = address.slice(0, colon).replace(/^\[|\]$/g, '')
+    return { host: name, port: Number(address.slice(colon + 1)) }
+  })
 }
 
 function readTls(

@@ -8,7 +8,6 @@ import {
   mapping,
   optionalInteger,
   optionalText,
-  requiredInteger,
   requiredText,
   setting,
   text,
@@ -85,8 +84,10 @@ export interface PartnerConfig {
 export interface CarrierConfig {
   readonly name: string
   readonly type: 'smpp'
-  readonly host: string
-  readonly port: number
+  /** In order of preference; at least one. */
+  readonly hosts: readonly ListenerConfig[]
+  /** Seconds after which a bind leaves a later host for the first; 0: only when it reconnects anyway. */
+  readonly preferFirstAfterSeconds: number
   readonly systemId: string
   readonly password: string
   /** `system_type` of the bind; empty for most carriers. */
@@ -173,6 +174,10 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
 const NAME_ALLOWED = '1 to 63 letters, digits, "-", "_" or ".", the first a letter or a digit'
 const HOST = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}$/
 const HOST_ALLOWED = 'a host name or an IP address'
+const ADDRESS =
+  /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/
+const ADDRESS_ALLOWED = 'host:port, for example smsc1.example:2775 or [2001:db8::1]:2775'
+const HOSTS = 'a list of host:port'
 // C-octet strings of the bind, NUL not counted: SMPP v3.4, section 4.1.
 const SYSTEM_ID = /^[\x21-\x7e]{1,15}$/
 const SYSTEM_ID_ALLOWED = '1 to 15 ASCII characters without blanks'
@@ -243,8 +248,28 @@ export const carrierSchema = mapping({
     allowed: 'smpp',
     defaultText: 'required',
   }),
-  host: requiredText(HOST, HOST_ALLOWED, { about: "The carrier's host." }),
-  port: requiredInteger(1, 65535, { about: "The carrier's port." }),
+  host: optionalText(HOST, HOST_ALLOWED, {
+    about: "The carrier's host; required, with `port`, where there are no `hosts`.",
+  }),
+  port: optionalInteger(1, 65535, { about: "The carrier's port." }),
+  hosts: setting(
+    list(z.string({ error: ADDRESS_ALLOWED }).regex(ADDRESS, { error: ADDRESS_ALLOWED }), HOSTS)
+      .min(1, { error: HOSTS })
+      .optional(),
+    {
+      about:
+        'Several hosts of one carrier instead of `host` and `port`, the preferred first. Each bind ' +
+        'tries them in this order.',
+      allowed: HOSTS,
+      defaultText: 'none',
+    },
+  ),
+  prefer_first_after_seconds: integer(0, 86_400, 0, {
+    about:
+      'Time after which binds to a later host move to the first, one by one, if that can be ' +
+      'reached. 0: only when they have to connect again anyway.',
+    unit: 'seconds',
+  }),
   system_id: requiredText(SYSTEM_ID, SYSTEM_ID_ALLOWED, { about: 'Our account there.' }),
   password: requiredText(PASSWORD, PASSWORD_ALLOWED, {
     about: 'Password of the account.',

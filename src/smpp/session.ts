@@ -302,8 +302,10 @@ export class Session {
   /**
    * Ends the session in order: no new requests, the open ones finish for at most `drainMs` (5,000),
    * then `unbind`, its response or a timer, and the connection is closed.
+   *
+   * @param options.handsBack - rejects at once what is not written, instead of sending it first
    */
-  unbind(options: { drainMs?: number } = {}): Promise<void> {
+  unbind(options: { drainMs?: number; handsBack?: boolean } = {}): Promise<void> {
     if (!this.isBound) {
       if (this.#state === 'open') this.#finish('closed')
       return this.#closed
@@ -313,6 +315,7 @@ export class Session {
       finish: () => this.#sendUnbind(),
     }
     this.#tellOfDrain()
+    if (options.handsBack) this.#failQueue('session_closed', 'we are unbinding')
     this.#checkDrained(this.#now())
     return this.#closed
   }

@@ -108,7 +108,9 @@ describe('SmppCarrier', () => {
       events: { onReceipt: () => Promise.resolve(), onCapacityChange() {} },
     })
     expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
-    expect(carrier.binds).toEqual([{ bind: 'transceiver-1', state: 'stopped', lastError: null }])
+    expect(carrier.binds).toEqual([
+      { bind: 'transceiver-1', host: '127.0.0.1:1', state: 'stopped', lastError: null },
+    ])
   })
 
   it('submits a message and hands its receipt up', async () => {
@@ -265,6 +267,37 @@ describe('SmppCarrier', () => {
     expect(carrier.waitFor(255, 1, 0)).toBe(20)
     const open = await connected()
     expect(open.carrier.waitFor(1, 1_000_000, 0)).toBe(0)
+  })
+
+  it('falls back to another host, and moves its binds back one by one', async () => {
+    const away = await SmppPeer.listen()
+    const firstPort = away.port
+    await away.close()
+    const second = await SmppPeer.listen()
+    open.push(second)
+    const hosts = [firstPort, second.port].map((port) => ({ host: '127.0.0.1', port }))
+    const { carrier, changes } = await toPort(second.port, {
+      hosts,
+      sessions: 2,
+      preferFirstAfterSeconds: 1,
+      reconnectSeconds: { min: 1, max: 1 },
+    })
+    expect(carrier.binds.map(({ host }) => host)).toEqual([
+      `127.0.0.1:${second.port}`,
+      `127.0.0.1:${second.port}`,
+    ])
+    let fewest = 2
+    const first = await SmppPeer.listen(firstPort)
+    open.push(first)
+    const isMoved = () => {
+      fewest = Math.min(fewest, carrier.capacity / 10)
+      return carrier.binds.every(
+        ({ host, state }) => host === `127.0.0.1:${firstPort}` && state === 'bound',
+      )
+    }
+    await changes.until(isMoved)
+    expect(fewest).toBe(1)
+    expect(first.binds).toHaveLength(2)
   })
 
   it('gets a receipt again that could not be stored', async () => {

@@ -91,8 +91,8 @@ describe('a good configuration', () => {
       {
         name: 'alpha',
         type: 'smpp',
-        host: '127.0.0.1',
-        port: 2776,
+        hosts: [{ host: '127.0.0.1', port: 2776 }],
+        preferFirstAfterSeconds: 0,
         systemId: 'linehaul',
         password: 'secret',
         systemType: '',
@@ -126,6 +126,30 @@ describe('a good configuration', () => {
         ],
       },
     ])
+  })
+
+  it('reads several hosts of a carrier, the preferred first', () => {
+    const hosts =
+      'hosts: [ smsc1.example:2775, "[2001:db8::1]:65535" ], prefer_first_after_seconds: 60'
+    const config = load(`carriers: [{ name: a, type: smpp, ${hosts}, system_id: s, password: p }]`)
+    expect(config.carriers[0]).toMatchObject({
+      hosts: [
+        { host: 'smsc1.example', port: 2775 },
+        { host: '2001:db8::1', port: 65535 },
+      ],
+      preferFirstAfterSeconds: 60,
+    })
+  })
+
+  it.each([
+    ['host: h, port: 1, hosts: [ "a:1" ]', 'carriers[0].host', 'stands beside "hosts"'],
+    ['host: h', 'carriers[0].port', 'is missing'],
+    ['hosts: []', 'carriers[0].hosts', 'a list of host:port'],
+    ['hosts: [ "a:65536" ]', 'carriers[0].hosts[0]', '"a:65536" is not allowed'],
+    ['hosts: [ a ]', 'carriers[0].hosts[0]', 'host:port'],
+  ])('refuses a carrier with %s', (keys, path, message) => {
+    const yaml = `carriers: [{ name: a, type: smpp, ${keys}, system_id: s, password: p }]`
+    expect(mistakesOf(yaml)).toContainEqual({ path, message: expect.stringContaining(message) })
   })
 
   it('puts the environment over the file, and ignores an empty variable', () => {
@@ -228,7 +252,7 @@ partners:
     expect(lines).toEqual([
       'LINEHAUL_SMPP_PORT: 70000 is not allowed; allowed: a whole number from 0 to 65535',
       'carriers[0].bind: "tranceiver" is not allowed; allowed: one of transceiver, transmitter, receiver, pair',
-      'carriers[0].host: is missing; allowed: a host name or an IP address',
+      'carriers[0].host: is missing; allowed: "host" and "port", or "hosts" with a list of host:port',
       'carriers[0].password: "***" is not allowed; allowed: 1 to 8 ASCII characters',
       'carriers[0].port: 99999 is not allowed; allowed: a whole number from 1 to 65535',
       'carriers[0].rates[0].currency: "eur" is not allowed; allowed: three capital letters, for example EUR',
