@@ -7,7 +7,7 @@ import { type HostAddress, SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
 import { Pacer } from '../smpp/pacer.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
-import { deliveryKind, parseReceipt } from '../smpp/receipt.ts'
+import { deliveryKind, parseReceipt, type ReceiptOptions } from '../smpp/receipt.ts'
 import type { Session, SessionReply } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import type {
@@ -74,6 +74,7 @@ export class SmppCarrier implements Carrier {
   readonly #config: CarrierConfig
   readonly #events: CarrierEvents
   readonly #references: ReferenceCounter
+  readonly #receiptOptions: ReceiptOptions
   readonly #logger: Logger
   /** One for all binds: what carriers limit is the account. */
   readonly #pacer: Pacer
@@ -92,6 +93,11 @@ export class SmppCarrier implements Carrier {
     this.#pacer = new Pacer(config.segmentsPerSecond)
     this.#events = options.events
     this.#references = options.references
+    this.#receiptOptions = {
+      heuristic: config.receiptHeuristic,
+      idFrom: config.receiptIdFrom,
+      states: config.receiptStates,
+    }
     this.#logger = options.logger
     const types =
       config.bind === 'pair' ? (['transmitter', 'receiver'] as const) : ([config.bind] as const)
@@ -338,7 +344,7 @@ export class SmppCarrier implements Carrier {
   }
 
   async #onDelivery(pdu: DeliverSm | DataSm): Promise<SessionReply> {
-    const receipt = parseReceipt(pdu, { heuristic: this.#config.receiptHeuristic })
+    const receipt = parseReceipt(pdu, this.#receiptOptions)
     if (!receipt) {
       const kind = deliveryKind(pdu.esm_class)
       this.#logger.warn({ carrier: this.name, kind }, 'a message that is no receipt was refused')

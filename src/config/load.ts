@@ -9,6 +9,7 @@ import { readDocument, typed } from './document.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { toPolicies } from './policies.ts'
+import { applyPresets } from './presets.ts'
 import {
   type CarrierConfig,
   type Config,
@@ -69,6 +70,7 @@ export function loadConfig(source: ConfigSource): Config {
     root = result.root
   }
   const variables = applyEnvironment(root, settings, env)
+  applyPresets(root)
   const parsed = fileSchema.safeParse(root)
   if (!parsed.success) {
     const told = new Set(mistakes.map(({ path }) => path))
@@ -244,6 +246,10 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     defaultAlphabet: carrier.default_alphabet,
     longMessages: carrier.long_messages,
     messageIdProfile: carrier.message_id_profile,
+    receiptIdFrom: carrier.receipt_id_from,
+    receiptStates: new Map(
+      Object.entries(carrier.receipt_states).map(([word, state]) => [word.toUpperCase(), state]),
+    ),
     receiptHeuristic: carrier.receipt_heuristic,
     transliterate: carrier.transliterate,
     registeredDelivery: carrier.registered_delivery,

@@ -20,6 +20,7 @@ import {
   tenantRetentionSchema,
 } from './keeping.ts'
 import { policiesSchema } from './policies.ts'
+import { PRESET_NAMES } from './presets.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
 export interface Config {
@@ -108,6 +109,9 @@ export interface CarrierConfig {
   readonly defaultAlphabet: DefaultAlphabet
   readonly longMessages: LongMessages
   readonly messageIdProfile: MessageIdProfile
+  readonly receiptIdFrom: (typeof RECEIPT_ID_SOURCES)[number]
+  /** States by the carrier's own words, in capitals; they go over the usual ones. */
+  readonly receiptStates: ReadonlyMap<string, (typeof MESSAGE_STATES)[number]>
   /** Recognise receipts by their text where `esm_class` does not say so. */
   readonly receiptHeuristic: boolean
   /** Replace typographic characters (curly quotes, dashes) by GSM 7-bit look-alikes. */
@@ -167,9 +171,26 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
+const RECEIPT_ID_SOURCES = ['tlv', 'text', 'both'] as const
+// SMPP v5.0, section 4.7.15.
+const MESSAGE_STATES = [
+  'SCHEDULED',
+  'ENROUTE',
+  'DELIVERED',
+  'EXPIRED',
+  'DELETED',
+  'UNDELIVERABLE',
+  'ACCEPTED',
+  'UNKNOWN',
+  'REJECTED',
+  'SKIPPED',
+] as const
+const STAT_WORD = /^[A-Za-z0-9_-]{1,20}$/
+const STATES_ALLOWED = 'a mapping of words to states of SMPP 5.0, for example { SENT: ENROUTE }'
 const VALIDITY_FORMS = ['relative', 'absolute', 'none'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+const PRESETS_ALLOWED = `one of ${PRESET_NAMES.join(', ')}`
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
 const NAME_ALLOWED = '1 to 63 letters, digits, "-", "_" or ".", the first a letter or a digit'
 const HOST = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}$/
@@ -243,6 +264,12 @@ const reconnect = mapping({
 /** One carrier as it is written in the file. */
 export const carrierSchema = mapping({
   name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the carrier, unique in the file.' }),
+  preset: setting(z.enum(PRESET_NAMES, { error: PRESETS_ALLOWED }).optional(), {
+    about: 'Defaults that suit a kind of SMSC; what is written beside it goes over them.',
+    allowed: PRESETS_ALLOWED,
+    defaultText: 'none',
+    isText: true,
+  }),
   type: setting(z.enum(['smpp'], { error: 'smpp' }), {
     about: 'How the carrier is spoken to.',
     allowed: 'smpp',
@@ -326,6 +353,26 @@ export const carrierSchema = mapping({
       'How ids of receipts match ids of responses: as they are, without leading zeros, ' +
       'response hexadecimal and receipt decimal, or the reverse.',
   }),
+  receipt_id_from: choice(RECEIPT_ID_SOURCES, 'both', {
+    about:
+      'Where receipts name the message: the TLV `receipted_message_id`, the text, or both, the TLV first.',
+  }),
+  receipt_states: setting(
+    z
+      .record(
+        z.string().regex(STAT_WORD, { error: STATES_ALLOWED }),
+        z.enum(MESSAGE_STATES, { error: `one of ${MESSAGE_STATES.join(', ')}` }),
+        { error: STATES_ALLOWED },
+      )
+      .default({}),
+    {
+      about:
+        "Words of a receipt's `stat` that mean something of their own here, and values of the TLV " +
+        '`message_state`; ENROUTE, SCHEDULED and ACCEPTED are not the end of a message.',
+      allowed: STATES_ALLOWED,
+      defaultText: '{}',
+    },
+  ),
   receipt_heuristic: flag(false, {
     about: 'Recognise receipts by their text where `esm_class` does not mark them.',
   }),

@@ -108,6 +108,8 @@ describe('a good configuration', () => {
         defaultAlphabet: 'gsm7',
         longMessages: 'udh8',
         messageIdProfile: 'exact',
+        receiptIdFrom: 'both',
+        receiptStates: new Map(),
         receiptHeuristic: false,
         transliterate: false,
         registeredDelivery: 1,
@@ -150,6 +152,40 @@ describe('a good configuration', () => {
   ])('refuses a carrier with %s', (keys, path, message) => {
     const yaml = `carriers: [{ name: a, type: smpp, ${keys}, system_id: s, password: p }]`
     expect(mistakesOf(yaml)).toContainEqual({ path, message: expect.stringContaining(message) })
+  })
+
+  it('fills in what a preset says, under what the carrier says itself', () => {
+    const yaml = `carriers: [{ ${CARRIER}, password: p, preset: generic-3.3, bind: transceiver }]`
+    expect(load(yaml).carriers[0]).toMatchObject({
+      interfaceVersion: '3.3',
+      bind: 'transceiver',
+      messageIdProfile: 'resp-hex',
+      receiptIdFrom: 'text',
+    })
+    expect(mistakesOf(yaml.replace('generic-3.3', 'generic-9'))).toEqual([
+      {
+        path: 'carriers[0].preset',
+        message: expect.stringMatching(/^"generic-9" is not allowed; allowed: one of .*nexmo/),
+      },
+    ])
+  })
+
+  it('reads the words of a carrier in any case, numbers too', () => {
+    const states = 'receipt_states: { sent: ENROUTE, 6: DELIVERED }'
+    const [carrier] = load(`carriers: [{ ${CARRIER}, password: p, ${states} }]`).carriers
+    expect(carrier?.receiptStates).toEqual(
+      new Map([
+        ['6', 'DELIVERED'],
+        ['SENT', 'ENROUTE'],
+      ]),
+    )
+    const wrong = `carriers: [{ ${CARRIER}, password: p, receipt_states: { SENT: GONE } }]`
+    expect(mistakesOf(wrong)).toEqual([
+      {
+        path: 'carriers[0].receipt_states.SENT',
+        message: expect.stringMatching(/^"GONE" is not allowed; allowed: one of SCHEDULED, /),
+      },
+    ])
   })
 
   it('puts the environment over the file, and ignores an empty variable', () => {
