@@ -1,10 +1,11 @@
-import type { ConnectionOptions } from 'node:tls'
-import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
+import type { CarrierConfig, OutbindConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ReferenceCounter } from '../encoding/reference.ts'
-import { type HostAddress, SmppClient } from '../smpp/client.ts'
+import type { BindType } from '../smpp/bind.ts'
+import { SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
+import { OutbindListener } from '../smpp/outbind.ts'
 import { Pacer } from '../smpp/pacer.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
 import { deliveryKind, parseReceipt, type ReceiptOptions } from '../smpp/receipt.ts'
@@ -35,9 +36,7 @@ import {
   receiptOf,
   submitSm,
 } from './smpp-mapping.ts'
-
-/** Carriers lock accounts that come back too soon after a refusal. */
-const FIRST_REFUSED_MS = 30_000
+import { addressText, bindFields, clientOptions, sessionLimits } from './smpp-options.ts'
 
 /**
  * What is journalled waits no longer than this for its turn: enough for a commit, and little that
@@ -50,8 +49,6 @@ const LEAST_WAIT_MS = 20
 /** A bind that moves to another host lets its open requests finish, then gives the new one time. */
 const MOVE_DRAIN_MS = 5_000
 const MOVE_PATIENCE_MS = 30_000
-
-const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
 
 /** What an {@link SmppCarrier} is built with. */
 export interface SmppCarrierOptions {
@@ -79,6 +76,9 @@ export class SmppCarrier implements Carrier {
   /** One for all binds: what carriers limit is the account. */
   readonly #pacer: Pacer
   readonly #all: readonly Bind[]
+  /** Where the carrier may ask for a bind. */
+  readonly #listener: OutbindListener | undefined
+  #listenError: string | null = null
   /** Told of every change of a bind. */
   readonly #watchers = new Set<() => void>()
   #returnTimer: NodeJS.Timeout | undefined
@@ -108,6 +108,7 @@ export class SmppCarrier implements Carrier {
         client: this.#createClient(bindType),
       })),
     ).flat()
+    if (config.outbind) this.#listener = this.#createListener(config.outbind)
   }
 
   get isUp(): boolean {
@@ -123,12 +124,24 @@ export class SmppCarrier implements Carrier {
   }
 
   get binds(): readonly BindStatus[] {
-    return this.#all.map(({ label, client }) => ({
+    const ours = this.#all.map(({ label, client }) => ({
       bind: label,
       host: addressText(client.host),
       state: client.state,
       lastError: client.lastError?.message ?? null,
     }))
+    const { outbind } = this.#config
+    if (!this.#listener || !outbind) return ours
+    const { host } = outbind
+    const { port, sessions } = this.#listener
+    const idle = port === 0 ? 'stopped' : 'listening'
+    const asked = {
+      bind: 'outbind',
+      host: addressText({ host, port: port || outbind.port }),
+      state: sessions.length > 0 ? 'bound' : idle,
+      lastError: this.#listenError,
+    }
+    return [...ours, asked]
   }
 
   waitFor(segments: number, journalling: number, now: number): number {
@@ -190,6 +203,10 @@ export class SmppCarrier implements Carrier {
 
   start(): void {
     for (const { client } of this.#all) client.start()
+    this.#listener?.listen().catch((error: unknown) => {
+      this.#listenError = messageOf(error)
+      this.#logger.error({ carrier: this.name, error: this.#listenError }, 'no outbind is possible')
+    })
     const { hosts, preferFirstAfterSeconds } = this.#config
     if (hosts.length > 1 && preferFirstAfterSeconds > 0) {
       this.#returnLater(preferFirstAfterSeconds * 1_000)
@@ -199,7 +216,10 @@ export class SmppCarrier implements Carrier {
   async close(drainMs: number): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#returnTimer)
-    await Promise.all(this.#all.map(({ client }) => client.close({ drainMs })))
+    await Promise.all([
+      ...this.#all.map(({ client }) => client.close({ drainMs })),
+      this.#listener?.close({ drainMs }),
+    ])
   }
 
   /** With query_sm. */
@@ -256,36 +276,37 @@ export class SmppCarrier implements Carrier {
     return freest
   }
 
-  #createClient(bindType: 'transceiver' | 'transmitter' | 'receiver'): SmppClient {
-    const config = this.#config
-    const [first, ...fallbacks] = config.hosts
-    if (!first) throw new RangeError(`the carrier ${config.name} has no host`)
+  #createClient(bindType: BindType): SmppClient {
     return new SmppClient({
-      ...first,
-      fallbacks,
-      ...(config.tls ? { tls: tlsOptions(config.tls) } : {}),
+      ...clientOptions(this.#config),
+      ...this.#sessionEvents(),
       bindType,
-      system_id: config.systemId,
-      password: config.password,
-      system_type: config.systemType,
-      interface_version: INTERFACE_VERSIONS[config.interfaceVersion],
-      windowSize: config.window,
-      // The dispatcher journals at most two windows ahead; nothing else queues here.
-      queueLimit: 100_000,
-      requestTimeoutMs: config.responseTimeoutSeconds * 1_000,
-      enquireLinkMs: config.enquireLinkSeconds * 1_000,
-      backoff: {
-        firstMs: config.reconnectSeconds.min * 1_000,
-        firstRefusedMs: Math.min(FIRST_REFUSED_MS, config.reconnectSeconds.max * 1_000),
-        maxMs: config.reconnectSeconds.max * 1_000,
-      },
-      logger: this.#logger,
-      pacer: this.#pacer,
-      onRequest: (pdu) => this.#onRequest(pdu),
-      onWrite: (tags) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
       onStateChange: () => this.#onStateChange(),
       onDraining: () => this.#onStateChange(),
     })
+  }
+
+  #createListener(outbind: OutbindConfig): OutbindListener {
+    const { host, port, systemId, password, bind } = outbind
+    return new OutbindListener({
+      ...sessionLimits(this.#config),
+      ...this.#sessionEvents(),
+      host,
+      port,
+      smsc: { system_id: systemId, password },
+      bindType: bind,
+      bind: bindFields(this.#config),
+      onChange: () => this.#onStateChange(),
+    })
+  }
+
+  #sessionEvents() {
+    return {
+      logger: this.#logger,
+      pacer: this.#pacer,
+      onRequest: (pdu: Pdu) => this.#onRequest(pdu),
+      onWrite: (tags: readonly unknown[]) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
+    }
   }
 
   /** Looks after a while whether binds to later hosts can go back to the first. */
@@ -330,9 +351,11 @@ export class SmppCarrier implements Carrier {
   }
 
   #onStateChange(): void {
-    this.#sending = this.#all.flatMap(({ sends, client }) =>
+    const ours = this.#all.flatMap(({ sends, client }) =>
       sends && client.session ? [client.session] : [],
     )
+    const isAsked = this.#config.outbind?.bind === 'transceiver'
+    this.#sending = isAsked ? [...ours, ...(this.#listener?.sessions ?? [])] : ours
     for (const look of this.#watchers) look()
     this.#events.onCapacityChange(this.name)
   }
@@ -366,19 +389,4 @@ export class SmppCarrier implements Carrier {
 /** Places in the window, less what waits for one. */
 function roomIn(session: Session): number {
   return session.windowSize - session.pendingCount
-}
-
-function addressText({ host, port }: HostAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function tlsOptions(config: TlsConfig): ConnectionOptions {
-  const { ca, cert, key, serverName, rejectUnauthorized } = config
-  return {
-    rejectUnauthorized,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  }
 }

@@ -242,6 +242,7 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     enquireLinkSeconds: carrier.enquire_link_seconds,
     responseTimeoutSeconds: carrier.response_timeout_seconds,
     reconnectSeconds: carrier.reconnect_seconds,
+    outbind: outbindOf(carrier),
     tls,
     defaultAlphabet: carrier.default_alphabet,
     longMessages: carrier.long_messages,
@@ -266,6 +267,17 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
       priceMicros: parseMicros(price),
       currency,
     })),
+  }
+}
+
+function outbindOf(carrier: FileCarrier): CarrierConfig['outbind'] {
+  if (carrier.outbind_port === undefined) return undefined
+  return {
+    host: carrier.outbind_host,
+    port: carrier.outbind_port,
+    systemId: carrier.outbind_system_id ?? carrier.system_id,
+    password: carrier.outbind_password ?? carrier.password,
+    bind: carrier.outbind_bind,
   }
 }
 

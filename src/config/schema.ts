@@ -104,6 +104,8 @@ export interface CarrierConfig {
   readonly enquireLinkSeconds: number
   readonly responseTimeoutSeconds: number
   readonly reconnectSeconds: { readonly min: number; readonly max: number }
+  /** Where the carrier may ask for a bind; undefined: nowhere. */
+  readonly outbind: OutbindConfig | undefined
   /** Undefined: a plain TCP connection. */
   readonly tls: TlsConfig | undefined
   readonly defaultAlphabet: DefaultAlphabet
@@ -131,6 +133,13 @@ export interface CarrierConfig {
   /** Send the TLV `user_message_reference` and look for it in receipts. */
   readonly userMessageReference: boolean
   readonly rates: readonly RateConfig[]
+}
+
+/** How a carrier that connects to us asks for a bind, and which one answers. */
+export interface OutbindConfig extends ListenerConfig {
+  readonly systemId: string
+  readonly password: string
+  readonly bind: (typeof OUTBIND_BINDS)[number]
 }
 
 /** What one segment to a prefix costs. */
@@ -167,6 +176,7 @@ export type ValidityForm = (typeof VALIDITY_FORMS)[number]
 export type MessageIdProfile = (typeof MESSAGE_ID_PROFILES)[number]
 
 const BIND_MODES = ['transceiver', 'transmitter', 'receiver', 'pair'] as const
+const OUTBIND_BINDS = ['receiver', 'transceiver'] as const
 const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
@@ -330,6 +340,23 @@ export const carrierSchema = mapping({
     allowed: 'a mapping',
     unit: 'seconds',
     defaultText: '{ min: 1, max: 60 }',
+  }),
+  outbind_port: optionalInteger(1, 65535, {
+    about:
+      'Port on which the carrier may connect to us and ask by `outbind` to be bound to; no TLS there.',
+  }),
+  outbind_host: text(HOST, HOST_ALLOWED, '0.0.0.0', {
+    about: 'Address that is listened on for it.',
+  }),
+  outbind_system_id: optionalText(SYSTEM_ID, SYSTEM_ID_ALLOWED, {
+    about: 'Account that the carrier names in `outbind`; without it `system_id`.',
+  }),
+  outbind_password: optionalText(PASSWORD, PASSWORD_ALLOWED, {
+    about: 'Password that the carrier gives there; without it `password`.',
+    isSecret: true,
+  }),
+  outbind_bind: choice(OUTBIND_BINDS, 'receiver', {
+    about: 'The bind that answers; SMPP 3.4 knows the receiver only.',
   }),
   tls: setting(
     z.preprocess((value) => {

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { Backoff, type BackoffSettings } from './backoff.ts'
+import { type BindFields, type BindType, bindSession } from './bind.ts'
 import { BindError, RequestError, SmppError } from './errors.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import type { Pdu, PduInput } from './pdu.ts'
@@ -14,7 +15,7 @@ import type {
   SessionOptions,
 } from './session-options.ts'
 import { isBoundState } from './session-rules.ts'
-import { CommandStatus, statusInfo } from './status.ts'
+import { CommandStatus } from './status.ts'
 
 /**
  * What a client is doing.
@@ -33,22 +34,17 @@ export interface HostAddress {
 }
 
 /** Our end of a carrier's account. */
-export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'>, HostAddress {
+export interface SmppClientOptions
+  extends Omit<SessionLimits, 'sessionInitMs'>,
+    HostAddress,
+    BindFields {
   /** Tried one after the other where `host` cannot be bound to. */
   readonly fallbacks?: readonly HostAddress[]
   /** Set, even to `{}`, for TLS; the peer's certificate is verified unless this says otherwise. */
   readonly tls?: ConnectionOptions
   /** Opens the transport in place of TCP or TLS to the address; must heed the signal. */
   readonly connect?: (signal: AbortSignal, address: HostAddress) => Promise<Duplex>
-  readonly bindType: 'transceiver' | 'transmitter' | 'receiver'
-  readonly system_id: string
-  readonly password?: string
-  readonly system_type?: string
-  /** 0x34 when absent; some old servers want 0x33. */
-  readonly interface_version?: number
-  readonly addr_ton?: number
-  readonly addr_npi?: number
-  readonly address_range?: string
+  readonly bindType: BindType
   /** From the start of the connection until it stands, in milliseconds (10,000). */
   readonly connectTimeoutMs?: number
   /** From the connection to the bind response, in milliseconds (30,000). */
@@ -76,7 +72,6 @@ export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'>,
   readonly logger?: SmppLogger
 }
 
-const DEFAULT_INTERFACE_VERSION = 0x34
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
 const DEFAULT_BIND_TIMEOUT_MS = 30_000
 const DEFAULT_STABLE_MS = 10_000
@@ -303,7 +298,7 @@ export class SmppClient {
     signal.addEventListener('abort', stop, { once: true })
     try {
       if (signal.aborted) stop()
-      await this.#bind(session)
+      await bindSession(session, options.bindType, options)
       return await ended
     } catch (error) {
       await session.close()
@@ -315,24 +310,6 @@ export class SmppClient {
       })
     } finally {
       signal.removeEventListener('abort', stop)
-    }
-  }
-
-  async #bind(session: Session): Promise<void> {
-    const options = this.#options
-    const response = await session.request({
-      command: `bind_${options.bindType}`,
-      system_id: options.system_id,
-      password: options.password ?? '',
-      system_type: options.system_type ?? '',
-      interface_version: options.interface_version ?? DEFAULT_INTERFACE_VERSION,
-      addr_ton: options.addr_ton ?? 0,
-      addr_npi: options.addr_npi ?? 0,
-      address_range: options.address_range ?? '',
-    })
-    const status = response.command_status
-    if (status !== CommandStatus.ESME_ROK) {
-      throw new BindError(`the server refused the bind: ${statusInfo(status).name}`, status)
     }
   }
 

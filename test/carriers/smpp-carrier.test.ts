@@ -1,5 +1,5 @@
-import type smpp from 'smpp'
-import { afterEach, describe, expect, it } from 'vitest'
+import smpp from 'smpp'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { CarrierReceipt, OutboundMessage, SegmentOutcome } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
@@ -81,7 +81,7 @@ async function toPort(port: number, settings: Partial<CarrierConfig> = {}) {
   }
   const isBound = () => carrier.binds.every(({ state }) => state === 'bound')
   carrier.start()
-  await changes.until(isBound)
+  if (!config.outbind) await changes.until(isBound)
   return { carrier, receipts, changes, refuseReceipts }
 }
 
@@ -298,6 +298,68 @@ describe('SmppCarrier', () => {
     await changes.until(isMoved)
     expect(fewest).toBe(1)
     expect(first.binds).toHaveLength(2)
+  })
+
+  describe('asked by outbind', () => {
+    const SMSC = { systemId: 'smsc', password: 'pw' }
+
+    /** A carrier of ours that listens, and an SMSC on the package that connects to it. */
+    async function asked(bind: 'receiver' | 'transceiver', password = SMSC.password) {
+      const { carrier, receipts, changes } = await toPort(1, {
+        outbind: { host: '127.0.0.1', port: 0, ...SMSC, bind },
+      })
+      const listening = () => carrier.binds.find((each) => each.bind === 'outbind')
+      await vi.waitFor(() => expect(listening()?.state).toBe('listening'))
+      const port = Number(listening()?.host.split(':')[1])
+      const session = smpp.connect({ host: '127.0.0.1', port })
+      open.push({
+        close: async () => session.destroy(),
+      })
+      const pdus: smpp.PDU[] = []
+      session.on('error', () => undefined)
+      session.on('pdu', (pdu) => {
+        pdus.push(pdu)
+        if (pdu.command === 'submit_sm') session.send(pdu.response({ message_id: 'out-1' }))
+        else if (!pdu.isResponse()) session.send(pdu.response())
+      })
+      session.on('connect', () => session.outbind({ system_id: SMSC.systemId, password }))
+      return { carrier, session, pdus, receipts, changes, listening }
+    }
+
+    it('binds as a receiver on that connection, and hears receipts there', async () => {
+      const { session, pdus, receipts, carrier, listening } = await asked('receiver')
+      await vi.waitFor(() => expect(listening()?.state).toBe('bound'))
+      expect(pdus[0]).toMatchObject({ command: 'bind_receiver', system_id: 'esme' })
+      session.deliver_sm({
+        esm_class: 4,
+        source_addr: '447700900123',
+        destination_addr: 'ACME',
+        short_message: Buffer.from('id:o-1 stat:DELIVRD err:000 text:'),
+      })
+      await receipts.until(() => receipts.all.length > 0)
+      expect(receipts.all[0]).toMatchObject({ carrierMessageId: 'o-1', state: 'DELIVERED' })
+      // It only receives.
+      expect(carrier.isUp).toBe(false)
+      session.close()
+      await vi.waitFor(() => expect(listening()?.state).toBe('listening'))
+    })
+
+    it('sends over it too where it is a transceiver', async () => {
+      const { carrier, changes, pdus } = await asked('transceiver')
+      await changes.until(() => carrier.isUp)
+      expect(pdus[0]).toMatchObject({ command: 'bind_transceiver' })
+      expect(await carrier.prepare(message('Hi')).send(1, NOW)).toMatchObject({
+        kind: 'accepted',
+        carrierMessageId: 'out-1',
+      })
+    })
+
+    it('closes the connection of whoever gives another password', async () => {
+      const { session, pdus, listening } = await asked('receiver', 'guess')
+      await new Promise<void>((resolve) => session.on('close', () => resolve()))
+      expect(pdus).toEqual([])
+      expect(listening()?.state).toBe('listening')
+    })
   })
 
   it('gets a receipt again that could not be stored', async () => {

@@ -104,6 +104,7 @@ describe('a good configuration', () => {
         enquireLinkSeconds: 30,
         responseTimeoutSeconds: 10,
         reconnectSeconds: { min: 1, max: 60 },
+        outbind: undefined,
         tls: undefined,
         defaultAlphabet: 'gsm7',
         longMessages: 'udh8',
@@ -152,6 +153,21 @@ describe('a good configuration', () => {
   ])('refuses a carrier with %s', (keys, path, message) => {
     const yaml = `carriers: [{ name: a, type: smpp, ${keys}, system_id: s, password: p }]`
     expect(mistakesOf(yaml)).toContainEqual({ path, message: expect.stringContaining(message) })
+  })
+
+  it('listens for outbinds with the account of the binds, unless another is named', () => {
+    const outbindOf = (keys: string) =>
+      load(`carriers: [{ ${CARRIER}, password: p, outbind_port: 2776${keys} }]`).carriers[0]
+        ?.outbind
+    const place = { host: '0.0.0.0', port: 2776 }
+    expect(outbindOf('')).toEqual({ ...place, systemId: 's', password: 'p', bind: 'receiver' })
+    const other = ', outbind_system_id: them, outbind_password: secret, outbind_bind: transceiver'
+    expect(outbindOf(other)).toEqual({
+      ...place,
+      systemId: 'them',
+      password: 'secret',
+      bind: 'transceiver',
+    })
   })
 
   it('fills in what a preset says, under what the carrier says itself', () => {
