@@ -46,6 +46,12 @@ const AHEAD_MS = 250
 /** Waits are no shorter, so that messages are journalled several at a time. */
 const LEAST_WAIT_MS = 20
 
+/**
+ * `ESME_RMSGQFUL` is of the account, and then the pace gives way; or of one destination, whose messages
+ * must not hold up all others: so often in a row, with others taken in between, it is a refusal.
+ */
+const MAX_FULL_QUEUES = 3
+
 /** A bind that moves to another host lets its open requests finish, then gives the new one time. */
 const MOVE_DRAIN_MS = 5_000
 const MOVE_PATIENCE_MS = 30_000
@@ -56,6 +62,13 @@ export interface SmppCarrierOptions {
   readonly events: CarrierEvents
   readonly references: ReferenceCounter
   readonly logger: Logger
+}
+
+/** How often a message met a full queue while the carrier went on to take others. */
+interface FullQueue {
+  times: number
+  /** What the carrier had taken when it last did. */
+  takenBefore: number
 }
 
 interface Bind {
@@ -81,6 +94,8 @@ export class SmppCarrier implements Carrier {
   #listenError: string | null = null
   /** Told of every change of a bind. */
   readonly #watchers = new Set<() => void>()
+  /** Segments that the carrier has accepted. */
+  #taken = 0
   #returnTimer: NodeJS.Timeout | undefined
   #isClosed = false
   /** The bound sessions that send: every message looks at them, and they change seldom. */
@@ -168,6 +183,7 @@ export class SmppCarrier implements Carrier {
         : 0
     const segments = octetsOf(message, planned, reference)
     let session: Session | undefined
+    const fullQueue: FullQueue = { times: 0, takenBefore: 0 }
     return {
       segmentCount: segments.length,
       replacements: planned?.replacements ?? [],
@@ -182,7 +198,7 @@ export class SmppCarrier implements Carrier {
         const makePdu = () => submitSm(this.#config, message, octets, segment, now)
         // Those that follow the first in the same turn share its places.
         const together = options.isWhole ? (segment === 1 ? segments.length : 0) : 1
-        return this.#submit(pick, makePdu, together, options)
+        return this.#submit(pick, makePdu, { ...options, together, fullQueue })
       },
     }
   }
@@ -236,9 +252,9 @@ export class SmppCarrier implements Carrier {
   async #submit(
     pick: () => Session | undefined,
     makePdu: () => PduInput,
-    together: number,
-    { mark, onLate, again }: SendOptions,
+    options: SendOptions & { readonly together: number; readonly fullQueue: FullQueue },
   ): Promise<SegmentOutcome> {
+    const { mark, onLate, again, together, fullQueue } = options
     for (let reason = 'no bind is up'; ; ) {
       const session = pick()
       if (!session) return { kind: 'not_sent', reason }
@@ -249,7 +265,9 @@ export class SmppCarrier implements Carrier {
           again,
           onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
         })
-        return this.#outcome(response)
+        const outcome = this.#outcome(response)
+        if (outcome.kind === 'accepted') this.#taken++
+        return outcome.kind === 'throttled' ? this.#afterThrottle(outcome, fullQueue) : outcome
       } catch (error) {
         reason = messageOf(error)
         if (!(error instanceof RequestError)) {
@@ -260,6 +278,20 @@ export class SmppCarrier implements Carrier {
         if (session.takesRequests) return { kind: 'not_sent', reason }
       }
     }
+  }
+
+  #afterThrottle(
+    outcome: Extract<SegmentOutcome, { kind: 'throttled' }>,
+    fullQueue: FullQueue,
+  ): SegmentOutcome {
+    const { commandStatus } = outcome
+    if (commandStatus !== CommandStatus.ESME_RMSGQFUL) return outcome
+    if (fullQueue.times === 0 || this.#taken > fullQueue.takenBefore) fullQueue.times++
+    fullQueue.takenBefore = this.#taken
+    if (fullQueue.times < MAX_FULL_QUEUES) return outcome
+    const { name, meaning } = statusInfo(commandStatus)
+    const reason = `${name} (${meaning}), while it takes others`
+    return { kind: 'refused', commandStatus, reason, class: 'passing' }
   }
 
   #outcome(response: Pdu): SegmentOutcome {

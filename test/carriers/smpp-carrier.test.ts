@@ -257,6 +257,37 @@ describe('SmppCarrier', () => {
     expect(peer.submits).toHaveLength(4)
   })
 
+  it('lets a bind finish that the carrier unbinds, gives on what waits in it, and binds again', async () => {
+    const peer = await SmppPeer.listen()
+    open.push(peer)
+    const answers: { readonly session: smpp.Session; readonly go: () => void }[] = []
+    peer.onSubmit = ({ session, number }) => {
+      if (number > 2) return { id: `m${number}`, receipt: false }
+      return new Promise((resolve) => {
+        answers.push({ session, go: () => resolve({ id: `m${number}`, receipt: false }) })
+      })
+    }
+    const { carrier } = await toPort(peer.port, {
+      sessions: 2,
+      window: 1,
+      reconnectSeconds: { min: 1, max: 1 },
+    })
+    const outcomes = ['a', 'b', 'c', 'd'].map((text) => carrier.prepare(message(text)).send(1, NOW))
+    await vi.waitFor(() => expect(answers).toHaveLength(2))
+    const [ending, staying] = answers
+    const unbound = new Promise((resolve) => ending?.session.unbind({}, resolve))
+    await vi.waitFor(() => expect(carrier.capacity).toBe(1))
+    ending?.go()
+    await unbound
+    ending?.session.close()
+    staying?.go()
+    const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind)
+    expect(kinds).toEqual(['accepted', 'accepted', 'accepted', 'accepted'])
+    expect(peer.submits.slice(2).every(({ session }) => session === staying?.session)).toBe(true)
+    await vi.waitFor(() => expect(carrier.capacity).toBe(2), { timeout: 10_000 })
+    expect(peer.binds).toHaveLength(3)
+  })
+
   it('waits with the journal for as long as its pace does', async () => {
     const { carrier } = await connected({}, { segmentsPerSecond: 100, window: 50 })
     // A quarter of a second's worth, whatever it is made of; one message always.
@@ -298,6 +329,22 @@ describe('SmppCarrier', () => {
     await changes.until(isMoved)
     expect(fewest).toBe(1)
     expect(first.binds).toHaveLength(2)
+  })
+
+  it('takes a full queue for a refusal where only one destination has it', async () => {
+    const peer = await SmppPeer.listen()
+    open.push(peer)
+    peer.onSubmit = ({ to, number }) =>
+      to.endsWith('9') ? { status: 0x14 } : { id: `m${number}`, receipt: false }
+    const { carrier } = await toPort(peer.port)
+    const stuck = carrier.prepare(message('Hi', '+447700900129'))
+    const kinds: string[] = []
+    for (let time = 0; time < 4; time++) {
+      // Nothing is taken between the first and the second: the whole account may be full.
+      if (time > 1) await carrier.prepare(message('Hi')).send(1, NOW)
+      kinds.push((await stuck.send(1, NOW, { again: time > 0 })).kind)
+    }
+    expect(kinds).toEqual(['throttled', 'throttled', 'throttled', 'refused'])
   })
 
   describe('asked by outbind', () => {
