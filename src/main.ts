@@ -482,8 +482,10 @@ function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatcher: Disp
     type: carrier.type,
     is_up: carrier.isUp,
     waiting: waiting.get(carrier.name) ?? 0,
-    binds: carrier.binds.map(({ bind, state, lastError }) => ({
+    segments_per_second: Math.round(carrier.segmentsPerSecond * 10) / 10,
+    binds: carrier.binds.map(({ bind, host, state, lastError }) => ({
       bind,
+      host,
       state,
       last_error: lastError,
     })),

@@ -66,8 +66,8 @@ export type SegmentOutcome =
       /** `message`: no use trying here again; `passing`: it may work later or elsewhere. */
       readonly class: 'message' | 'passing'
     }
-  /** The carrier asks for a slower pace; the segment did not count. */
-  | { readonly kind: 'throttled'; readonly commandStatus: number; readonly pauseMs: number }
+  /** The carrier asks for a slower pace; the segment did not count, and may be sent again. */
+  | { readonly kind: 'throttled'; readonly commandStatus: number }
   /** Written, and no answer came. */
   | { readonly kind: 'uncertain'; readonly reason: string }
   /** Never written. */
@@ -96,6 +96,10 @@ export interface SubmitMark {
 
 /** What goes with a segment beside its octets. */
 export interface SendOptions {
+  /** All segments are sent in this turn: they leave together as far as the window and the pace allow. */
+  readonly isWhole?: boolean
+  /** The carrier has put it off: it goes before what waits, as soon as the pace allows. */
+  readonly again?: boolean
   /** What {@link CarrierEvents.onWrite} is told of it. */
   readonly mark?: SubmitMark
   /**
@@ -176,6 +180,8 @@ export interface InboundPart {
 /** How one connection to a carrier stands. */
 export interface BindStatus {
   readonly bind: string
+  /** Where it is bound to, or tried, as `host:port`. */
+  readonly host: string
   readonly state: string
   readonly lastError: string | null
 }
@@ -188,7 +194,7 @@ export interface Carrier {
   readonly isUp: boolean
   /** Segments that may be unanswered at once over all connections; 0 while down. */
   readonly capacity: number
-  /** Segments per second over all connections; 0: no limit. */
+  /** Segments per second that it takes at present, agreed or learnt; 0: no limit is known. */
   readonly segmentsPerSecond: number
   readonly binds: readonly BindStatus[]
   /**
@@ -203,6 +209,13 @@ export interface Carrier {
   cancel?(segment: SubmittedSegment): Promise<CancelOutcome>
   /** Asks what became of a segment; absent where the carrier has no such request. Never rejects. */
   query?(segment: SubmittedSegment): Promise<QueryOutcome>
+  /**
+   * Milliseconds until a message is worth journalling: no more should be journalled and not written than
+   * the carrier takes within a moment. 0: now.
+   *
+   * @param journalling - segments on their way into the journal
+   */
+  waitFor(segments: number, journalling: number, now: number): number
   start(): void
   /** Waits up to `drainMs` for answers, unbinds, closes. */
   close(drainMs: number): Promise<void>

@@ -1,14 +1,17 @@
-import type { ConnectionOptions } from 'node:tls'
-import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
+import type { Duplex } from 'node:stream'
+import type { CarrierConfig, OutbindConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { siblingKey } from '../core/pass-through.ts'
 import { Recent } from '../core/recent.ts'
 import type { ReferenceCounter } from '../encoding/reference.ts'
+import type { BindType } from '../smpp/bind.ts'
 import { SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
+import { OutbindListener } from '../smpp/outbind.ts'
+import { Pacer } from '../smpp/pacer.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
-import { parseReceipt } from '../smpp/receipt.ts'
+import { parseReceipt, type ReceiptOptions } from '../smpp/receipt.ts'
 import type { Recorder } from '../smpp/recorder.ts'
 import type { Session, SessionReply } from '../smpp/session.ts'
 import { CommandStatus, statusInfo } from '../smpp/status.ts'
@@ -37,14 +40,28 @@ import {
   receiptOf,
   submitSm,
 } from './smpp-mapping.ts'
+import { addressText, bindFields, clientOptions, sessionLimits } from './smpp-options.ts'
 
-/** Carriers lock accounts that come back too soon after a refusal. */
-const FIRST_REFUSED_MS = 30_000
+/**
+ * What is journalled waits no longer than this for its turn: enough for a commit, and little that
+ * something more urgent has to wait for.
+ */
+const AHEAD_MS = 250
+/** Waits are no shorter, so that messages are journalled several at a time. */
+const LEAST_WAIT_MS = 20
 
 /** How long the segments of one long message, sent by a partner one by one, follow each other. */
 const SIBLINGS_MS = 300_000
 
-const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
+/**
+ * `ESME_RMSGQFUL` is of the account, and then the pace gives way; or of one destination, whose messages
+ * must not hold up all others: so often in a row, with others taken in between, it is a refusal.
+ */
+const MAX_FULL_QUEUES = 3
+
+/** A bind that moves to another host lets its open requests finish, then gives the new one time. */
+const MOVE_DRAIN_MS = 5_000
+const MOVE_PATIENCE_MS = 30_000
 
 /** What an {@link SmppCarrier} is built with. */
 export interface SmppCarrierOptions {
@@ -54,6 +71,13 @@ export interface SmppCarrierOptions {
   readonly logger: Logger
   /** Keeps the latest PDUs of every bind. */
   readonly recorder?: Recorder
+}
+
+/** How often a message met a full queue while the carrier went on to take others. */
+interface FullQueue {
+  times: number
+  /** What the carrier had taken when it last did. */
+  takenBefore: number
 }
 
 interface Bind {
@@ -66,13 +90,24 @@ interface Bind {
 export class SmppCarrier implements Carrier {
   readonly name: string
   readonly type = 'smpp'
-  readonly segmentsPerSecond: number
   readonly #config: CarrierConfig
   readonly #events: CarrierEvents
   readonly #references: ReferenceCounter
+  readonly #receiptOptions: ReceiptOptions
   readonly #logger: Logger
   readonly #recorder: Recorder | undefined
+  /** One for all binds: what carriers limit is the account. */
+  readonly #pacer: Pacer
   readonly #all: readonly Bind[]
+  /** Where the carrier may ask for a bind. */
+  readonly #listener: OutbindListener | undefined
+  #listenError: string | null = null
+  /** Told of every change of a bind. */
+  readonly #watchers = new Set<() => void>()
+  /** Segments that the carrier has accepted. */
+  #taken = 0
+  #returnTimer: NodeJS.Timeout | undefined
+  #isClosed = false
   /** The bound sessions that send: every message looks at them, and they change seldom. */
   #sending: readonly Session[] = []
   readonly #siblingSessions = new Recent<Session>(10_000, SIBLINGS_MS)
@@ -80,10 +115,15 @@ export class SmppCarrier implements Carrier {
   constructor(options: SmppCarrierOptions) {
     const { config } = options
     this.name = config.name
-    this.segmentsPerSecond = config.segmentsPerSecond
     this.#config = config
+    this.#pacer = new Pacer(config.segmentsPerSecond)
     this.#events = options.events
     this.#references = options.references
+    this.#receiptOptions = {
+      heuristic: config.receiptHeuristic,
+      idFrom: config.receiptIdFrom,
+      states: config.receiptStates,
+    }
     this.#logger = options.logger
     this.#recorder = options.recorder
     const types =
@@ -95,6 +135,7 @@ export class SmppCarrier implements Carrier {
         return { label, sends: bindType !== 'receiver', client }
       }),
     ).flat()
+    if (config.outbind) this.#listener = this.#createListener(config.outbind)
   }
 
   get isUp(): boolean {
@@ -105,12 +146,39 @@ export class SmppCarrier implements Carrier {
     return this.#sending.reduce((sum, session) => sum + session.windowSize, 0)
   }
 
+  get segmentsPerSecond(): number {
+    return this.#pacer.perSecond
+  }
+
   get binds(): readonly BindStatus[] {
-    return this.#all.map(({ label, client }) => ({
+    const ours = this.#all.map(({ label, client }) => ({
       bind: label,
+      host: addressText(client.host),
       state: client.state,
       lastError: client.lastError?.message ?? null,
     }))
+    const { outbind } = this.#config
+    if (!this.#listener || !outbind) return ours
+    const { host } = outbind
+    const { port, sessions } = this.#listener
+    const idle = port === 0 ? 'stopped' : 'listening'
+    const asked = {
+      bind: 'outbind',
+      host: addressText({ host, port: port || outbind.port }),
+      state: sessions.length > 0 ? 'bound' : idle,
+      lastError: this.#listenError,
+    }
+    return [...ours, asked]
+  }
+
+  waitFor(segments: number, journalling: number, now: number): number {
+    if (this.#pacer.isOpen) return 0
+    let waiting = journalling
+    for (const session of this.#sending) waiting += session.waitingCount
+    const surplus = waiting + segments - Math.max(segments, this.#pacer.countIn(AHEAD_MS))
+    if (surplus <= 0) return 0
+    const waitMs = surplus / this.#pacer.countIn(1)
+    return Math.ceil(Math.max(LEAST_WAIT_MS, waitMs, this.#pacer.pauseLeft(now)))
   }
 
   layOut(content: Content): ContentLayout {
@@ -129,6 +197,7 @@ export class SmppCarrier implements Carrier {
     const segments = segmentsOf(this.#config, message, planned, reference)
     let session: Session | undefined
     const siblings = siblingKey(message)
+    const fullQueue: FullQueue = { times: 0, takenBefore: 0 }
     return {
       segmentCount: segments.length,
       replacements: planned?.replacements ?? [],
@@ -136,10 +205,14 @@ export class SmppCarrier implements Carrier {
         const octets = segments[segment - 1]
         if (!octets) return Promise.resolve({ kind: 'not_sent', reason: `no segment ${segment}` })
         // One bind for all segments of a message keeps them in order at the carrier.
-        if (!session?.isBound) session = this.#sessionFor(siblings)
-        if (!session) return Promise.resolve({ kind: 'not_sent', reason: 'no bind is up' })
+        const pick = () => {
+          if (!session?.takesRequests) session = this.#sessionFor(siblings)
+          return session
+        }
         const makePdu = () => submitSm(this.#config, message, octets, segment, now)
-        return this.#submit(session, makePdu, options)
+        // Those that follow the first in the same turn share its places.
+        const together = options.isWhole ? (segment === 1 ? segments.length : 0) : 1
+        return this.#submit(pick, makePdu, { ...options, together, fullQueue })
       },
     }
   }
@@ -160,10 +233,23 @@ export class SmppCarrier implements Carrier {
 
   start(): void {
     for (const { client } of this.#all) client.start()
+    this.#listener?.listen().catch((error: unknown) => {
+      this.#listenError = messageOf(error)
+      this.#logger.error({ carrier: this.name, error: this.#listenError }, 'no outbind is possible')
+    })
+    const { hosts, preferFirstAfterSeconds } = this.#config
+    if (hosts.length > 1 && preferFirstAfterSeconds > 0) {
+      this.#returnLater(preferFirstAfterSeconds * 1_000)
+    }
   }
 
   async close(drainMs: number): Promise<void> {
-    await Promise.all(this.#all.map(({ client }) => client.close({ drainMs })))
+    this.#isClosed = true
+    clearTimeout(this.#returnTimer)
+    await Promise.all([
+      ...this.#all.map(({ client }) => client.close({ drainMs })),
+      this.#listener?.close({ drainMs }),
+    ])
   }
 
   /** With query_sm. */
@@ -178,28 +264,48 @@ export class SmppCarrier implements Carrier {
   }
 
   async #submit(
-    session: Session,
+    pick: () => Session | undefined,
     makePdu: () => PduInput,
-    { mark, onLate }: SendOptions,
+    options: SendOptions & { readonly together: number; readonly fullQueue: FullQueue },
   ): Promise<SegmentOutcome> {
-    let response: Pdu
-    try {
-      response = await session.request(makePdu(), {
-        tag: mark,
-        onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
-      })
-    } catch (error) {
-      if (!(error instanceof RequestError)) {
-        return {
-          kind: 'refused',
-          commandStatus: null,
-          reason: messageOf(error),
-          class: 'message',
+    const { mark, onLate, again, together, fullQueue } = options
+    for (let reason = 'no bind is up'; ; ) {
+      const session = pick()
+      if (!session) return { kind: 'not_sent', reason }
+      try {
+        const response = await session.request(makePdu(), {
+          tag: mark,
+          together,
+          again,
+          onLateResponse: onLate && ((late) => onLate(this.#outcome(late))),
+        })
+        const outcome = this.#outcome(response)
+        if (outcome.kind === 'accepted') this.#taken++
+        return outcome.kind === 'throttled' ? this.#afterThrottle(outcome, fullQueue) : outcome
+      } catch (error) {
+        reason = messageOf(error)
+        if (!(error instanceof RequestError)) {
+          return { kind: 'refused', commandStatus: null, reason, class: 'message' }
         }
+        if (error.written) return { kind: 'uncertain', reason }
+        // It waited in a bind that has ended: another one takes it, or none is left.
+        if (session.takesRequests) return { kind: 'not_sent', reason }
       }
-      return { kind: error.written ? 'uncertain' : 'not_sent', reason: error.message }
     }
-    return this.#outcome(response)
+  }
+
+  #afterThrottle(
+    outcome: Extract<SegmentOutcome, { kind: 'throttled' }>,
+    fullQueue: FullQueue,
+  ): SegmentOutcome {
+    const { commandStatus } = outcome
+    if (commandStatus !== CommandStatus.ESME_RMSGQFUL) return outcome
+    if (fullQueue.times === 0 || this.#taken > fullQueue.takenBefore) fullQueue.times++
+    fullQueue.takenBefore = this.#taken
+    if (fullQueue.times < MAX_FULL_QUEUES) return outcome
+    const { name, meaning } = statusInfo(commandStatus)
+    const reason = `${name} (${meaning}), while it takes others`
+    return { kind: 'refused', commandStatus, reason, class: 'passing' }
   }
 
   #outcome(response: Pdu): SegmentOutcome {
@@ -213,7 +319,7 @@ export class SmppCarrier implements Carrier {
     if (siblings === undefined) return this.#freestSession()
     const now = performance.now()
     const known = this.#siblingSessions.get(siblings, now)
-    const session = known?.isBound ? known : this.#freestSession()
+    const session = known?.takesRequests ? known : this.#freestSession()
     if (session) this.#siblingSessions.set(siblings, session, now)
     return session
   }
@@ -221,46 +327,99 @@ export class SmppCarrier implements Carrier {
   #freestSession(): Session | undefined {
     let freest: Session | undefined
     for (const session of this.#sending) {
-      if (!freest || roomIn(session) > roomIn(freest)) freest = session
+      if (session.takesRequests && (!freest || roomIn(session) > roomIn(freest))) freest = session
     }
     return freest
   }
 
-  #createClient(bindType: 'transceiver' | 'transmitter' | 'receiver', label: string): SmppClient {
-    const config = this.#config
-    const recorder = this.#recorder
-    const about = { role: 'esme', owner: this.name, label, systemId: config.systemId } as const
+  #createClient(bindType: BindType, label: string): SmppClient {
     return new SmppClient({
-      host: config.host,
-      port: config.port,
-      ...(config.tls ? { tls: tlsOptions(config.tls) } : {}),
+      ...clientOptions(this.#config),
+      ...this.#sessionEvents(label),
       bindType,
-      system_id: config.systemId,
-      password: config.password,
-      system_type: config.systemType,
-      interface_version: INTERFACE_VERSIONS[config.interfaceVersion],
-      windowSize: config.window,
-      // The dispatcher journals at most two windows ahead; nothing else queues here.
-      queueLimit: 100_000,
-      requestTimeoutMs: config.responseTimeoutSeconds * 1_000,
-      enquireLinkMs: config.enquireLinkSeconds * 1_000,
-      backoff: {
-        firstMs: config.reconnectSeconds.min * 1_000,
-        firstRefusedMs: Math.min(FIRST_REFUSED_MS, config.reconnectSeconds.max * 1_000),
-        maxMs: config.reconnectSeconds.max * 1_000,
-      },
-      logger: this.#logger,
-      ...(recorder && { openRecording: (stream) => recorder.open({ ...about, stream }) }),
-      onRequest: (pdu) => this.#onRequest(pdu),
-      onWrite: (tags) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
       onStateChange: () => this.#onStateChange(),
+      onDraining: () => this.#onStateChange(),
+    })
+  }
+
+  #createListener(outbind: OutbindConfig): OutbindListener {
+    const { host, port, systemId, password, bind } = outbind
+    return new OutbindListener({
+      ...sessionLimits(this.#config),
+      ...this.#sessionEvents('outbind'),
+      host,
+      port,
+      smsc: { system_id: systemId, password },
+      bindType: bind,
+      bind: bindFields(this.#config),
+      onChange: () => this.#onStateChange(),
+    })
+  }
+
+  /** @param label - names the bind where it is recorded */
+  #sessionEvents(label: string) {
+    const recorder = this.#recorder
+    const { systemId } = this.#config
+    const about = { role: 'esme', owner: this.name, label, systemId } as const
+    return {
+      logger: this.#logger,
+      pacer: this.#pacer,
+      ...(recorder && {
+        openRecording: (stream: Duplex) => recorder.open({ ...about, stream }),
+      }),
+      onRequest: (pdu: Pdu) => this.#onRequest(pdu),
+      onWrite: (tags: readonly unknown[]) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
+    }
+  }
+
+  /** Looks after a while whether binds to later hosts can go back to the first. */
+  #returnLater(ms: number): void {
+    this.#returnTimer = setTimeout(() => {
+      this.#returnToFirstHost()
+        .catch((error: unknown) => {
+          const fields = { carrier: this.name, error: messageOf(error) }
+          this.#logger.error(fields, 'a bind could not be moved to the first host')
+        })
+        .finally(() => {
+          if (!this.#isClosed) this.#returnLater(ms)
+        })
+    }, ms).unref()
+  }
+
+  /** One bind after the other, so that the others carry on. */
+  async #returnToFirstHost(): Promise<void> {
+    for (const { client } of this.#all) {
+      if (this.#isClosed) return
+      if (!(await client.moveToFirstHost({ drainMs: MOVE_DRAIN_MS }))) continue
+      // The next one waits until this one stands again, here or there.
+      await this.#untilBound(client)
+    }
+  }
+
+  /** Resolves when a bind stands, when that takes too long, and when the carrier is closed. */
+  #untilBound(client: SmppClient): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (client.session !== undefined || this.#isClosed) settle()
+      }
+      const settle = () => {
+        clearTimeout(timer)
+        this.#watchers.delete(look)
+        resolve()
+      }
+      const timer = setTimeout(settle, MOVE_PATIENCE_MS)
+      this.#watchers.add(look)
+      look()
     })
   }
 
   #onStateChange(): void {
-    this.#sending = this.#all.flatMap(({ sends, client }) =>
+    const ours = this.#all.flatMap(({ sends, client }) =>
       sends && client.session ? [client.session] : [],
     )
+    const isAsked = this.#config.outbind?.bind === 'transceiver'
+    this.#sending = isAsked ? [...ours, ...(this.#listener?.sessions ?? [])] : ours
+    for (const look of this.#watchers) look()
     this.#events.onCapacityChange(this.name)
   }
 
@@ -271,7 +430,7 @@ export class SmppCarrier implements Carrier {
   }
 
   async #onDelivery(pdu: DeliverSm | DataSm): Promise<SessionReply> {
-    const receipt = parseReceipt(pdu, { heuristic: this.#config.receiptHeuristic })
+    const receipt = parseReceipt(pdu, this.#receiptOptions)
     if (receipt?.id === null) {
       this.#logger.warn({ carrier: this.name, stat: receipt.stat }, 'a receipt has no message id')
     }
@@ -291,15 +450,4 @@ export class SmppCarrier implements Carrier {
 /** Places in the window, less what waits for one. */
 function roomIn(session: Session): number {
   return session.windowSize - session.pendingCount
-}
-
-function tlsOptions(config: TlsConfig): ConnectionOptions {
-  const { ca, cert, key, serverName, rejectUnauthorized } = config
-  return {
-    rejectUnauthorized,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  }
 }

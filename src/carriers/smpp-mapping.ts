@@ -17,10 +17,6 @@ import type {
 import { messageReference } from './reference.ts'
 import type { SegmentFields } from './segments.ts'
 
-/** Pauses that a carrier's request for patience is worth; a full queue takes longer to empty. */
-const THROTTLED_PAUSE_MS = 500
-const QUEUE_FULL_PAUSE_MS = 5_000
-
 /** Longest id that is kept as it came; some carriers answer with anything. */
 const MAX_ID_CHARACTERS = 255
 
@@ -169,10 +165,7 @@ export function outcomeOf(config: CarrierConfig, response: SubmitSmResp): Segmen
     }
   }
   const { name, meaning, retry } = statusInfo(commandStatus)
-  if (retry === 'throttle' || retry === 'queue-full') {
-    const pauseMs = retry === 'throttle' ? THROTTLED_PAUSE_MS : QUEUE_FULL_PAUSE_MS
-    return { kind: 'throttled', commandStatus, pauseMs }
-  }
+  if (retry === 'throttle' || retry === 'queue-full') return { kind: 'throttled', commandStatus }
   return {
     kind: 'refused',
     commandStatus,

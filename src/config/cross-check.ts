@@ -19,7 +19,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
   ]
   for (const { path, value } of carriers) {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
-    mistakes.push(...waitOrder(path, value))
+    mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
   mistakes.push(...inboundMistakes(root), ...sharedPort(root))
@@ -90,6 +90,23 @@ function duplicates(list: readonly Place[], what: string): Mistake[] {
     }
   }
   return mistakes
+}
+
+function hostsOrHost(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {
+  if (carrier.hosts === undefined) {
+    return ['host', 'port']
+      .filter((key) => carrier[key] === undefined || carrier[key] === null)
+      .map((key) => ({
+        path: pathText([...path, key]),
+        message: 'is missing; allowed: "host" and "port", or "hosts" with a list of host:port',
+      }))
+  }
+  return ['host', 'port']
+    .filter((key) => carrier[key] !== undefined)
+    .map((key) => ({
+      path: pathText([...path, key]),
+      message: 'stands beside "hosts"; write one or the other',
+    }))
 }
 
 function waitOrder(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {

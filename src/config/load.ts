@@ -12,6 +12,7 @@ import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './m
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
+import { applyPresets } from './presets.ts'
 import {
   type CarrierConfig,
   type Config,
@@ -75,6 +76,7 @@ export function loadConfig(source: ConfigSource): Config {
     root = result.root
   }
   const variables = applyEnvironment(root, settings, env)
+  applyPresets(root)
   const parsed = fileSchema.safeParse(root)
   if (!parsed.success) {
     const told = new Set(mistakes.map(({ path }) => path))
@@ -281,8 +283,8 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
   return {
     name: carrier.name,
     type: carrier.type,
-    host: carrier.host,
-    port: carrier.port,
+    hosts: hostsOf(carrier),
+    preferFirstAfterSeconds: carrier.prefer_first_after_seconds,
     systemId: carrier.system_id,
     password: carrier.password,
     systemType: carrier.system_type,
@@ -294,10 +296,15 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     enquireLinkSeconds: carrier.enquire_link_seconds,
     responseTimeoutSeconds: carrier.response_timeout_seconds,
     reconnectSeconds: carrier.reconnect_seconds,
+    outbind: outbindOf(carrier),
     tls,
     defaultAlphabet: carrier.default_alphabet,
     longMessages: carrier.long_messages,
     messageIdProfile: carrier.message_id_profile,
+    receiptIdFrom: carrier.receipt_id_from,
+    receiptStates: new Map(
+      Object.entries(carrier.receipt_states).map(([word, state]) => [word.toUpperCase(), state]),
+    ),
     receiptHeuristic: carrier.receipt_heuristic,
     transliterate: carrier.transliterate,
     transcode: carrier.transcode,
@@ -317,6 +324,27 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
       currency,
     })),
   }
+}
+
+function outbindOf(carrier: FileCarrier): CarrierConfig['outbind'] {
+  if (carrier.outbind_port === undefined) return undefined
+  return {
+    host: carrier.outbind_host,
+    port: carrier.outbind_port,
+    systemId: carrier.outbind_system_id ?? carrier.system_id,
+    password: carrier.outbind_password ?? carrier.password,
+    bind: carrier.outbind_bind,
+  }
+}
+
+/** The cross-check has seen that there is one of the two spellings. */
+function hostsOf({ host, port, hosts }: FileCarrier): CarrierConfig['hosts'] {
+  if (host !== undefined && port !== undefined) return [{ host, port }]
+  return (hosts ?? []).map((address) => {
+    const colon = address.lastIndexOf(':')
+    const name = address.slice(0, colon).replace(/^\[|\]$/g, '')
+    return { host: name, port: Number(address.slice(colon + 1)) }
+  })
 }
 
 function readTls(

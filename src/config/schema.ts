@@ -10,7 +10,6 @@ import {
   mapping,
   optionalInteger,
   optionalText,
-  requiredInteger,
   requiredText,
   setting,
   text,
@@ -26,6 +25,7 @@ import {
 } from './keeping.ts'
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
+import { PRESET_NAMES } from './presets.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
@@ -107,8 +107,10 @@ export interface PartnerConfig extends PartnerAccess {
 export interface CarrierConfig {
   readonly name: string
   readonly type: 'smpp'
-  readonly host: string
-  readonly port: number
+  /** In order of preference; at least one. */
+  readonly hosts: readonly ListenerConfig[]
+  /** Seconds after which a bind leaves a later host for the first; 0: only when it reconnects anyway. */
+  readonly preferFirstAfterSeconds: number
   readonly systemId: string
   readonly password: string
   /** `system_type` of the bind; empty for most carriers. */
@@ -119,16 +121,21 @@ export interface CarrierConfig {
   readonly sessions: number
   /** Unanswered requests per bind. */
   readonly window: number
-  /** Segments submitted per second over all binds of the carrier; 0: no limit. */
+  /** Most segments submitted per second over all binds of the carrier; 0: no limit is known. */
   readonly segmentsPerSecond: number
   readonly enquireLinkSeconds: number
   readonly responseTimeoutSeconds: number
   readonly reconnectSeconds: { readonly min: number; readonly max: number }
+  /** Where the carrier may ask for a bind; undefined: nowhere. */
+  readonly outbind: OutbindConfig | undefined
   /** Undefined: a plain TCP connection. */
   readonly tls: TlsConfig | undefined
   readonly defaultAlphabet: DefaultAlphabet
   readonly longMessages: LongMessages
   readonly messageIdProfile: MessageIdProfile
+  readonly receiptIdFrom: (typeof RECEIPT_ID_SOURCES)[number]
+  /** States by the carrier's own words, in capitals; they go over the usual ones. */
+  readonly receiptStates: ReadonlyMap<string, (typeof MESSAGE_STATES)[number]>
   /** Recognise receipts by their text where `esm_class` does not say so. */
   readonly receiptHeuristic: boolean
   /** Replace typographic characters (curly quotes, dashes) by GSM 7-bit look-alikes. */
@@ -151,6 +158,13 @@ export interface CarrierConfig {
   /** Send the TLV `user_message_reference` and look for it in receipts. */
   readonly userMessageReference: boolean
   readonly rates: readonly RateConfig[]
+}
+
+/** How a carrier that connects to us asks for a bind, and which one answers. */
+export interface OutbindConfig extends ListenerConfig {
+  readonly systemId: string
+  readonly password: string
+  readonly bind: (typeof OUTBIND_BINDS)[number]
 }
 
 /** What one segment to a prefix costs. */
@@ -189,16 +203,38 @@ export type PassTlvs = (typeof PASS_TLVS)[number]
 export type MessageIdProfile = (typeof MESSAGE_ID_PROFILES)[number]
 
 const BIND_MODES = ['transceiver', 'transmitter', 'receiver', 'pair'] as const
+const OUTBIND_BINDS = ['receiver', 'transceiver'] as const
 const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
 const PASS_TLVS = ['all', 'vendor', 'none'] as const
+const RECEIPT_ID_SOURCES = ['tlv', 'text', 'both'] as const
+// SMPP v5.0, section 4.7.15.
+const MESSAGE_STATES = [
+  'SCHEDULED',
+  'ENROUTE',
+  'DELIVERED',
+  'EXPIRED',
+  'DELETED',
+  'UNDELIVERABLE',
+  'ACCEPTED',
+  'UNKNOWN',
+  'REJECTED',
+  'SKIPPED',
+] as const
+const STAT_WORD = /^[A-Za-z0-9_-]{1,20}$/
+const STATES_ALLOWED = 'a mapping of words to states of SMPP 5.0, for example { SENT: ENROUTE }'
 const VALIDITY_FORMS = ['relative', 'absolute', 'none'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+const PRESETS_ALLOWED = `one of ${PRESET_NAMES.join(', ')}`
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
 const NAME_ALLOWED = '1 to 63 letters, digits, "-", "_" or ".", the first a letter or a digit'
+const ADDRESS =
+  /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/
+const ADDRESS_ALLOWED = 'host:port, for example smsc1.example:2775 or [2001:db8::1]:2775'
+const HOSTS = 'a list of host:port'
 // C-octet strings of the bind, NUL not counted: SMPP v3.4, section 4.1.
 const SYSTEM_ID = /^[\x21-\x7e]{1,15}$/
 const SYSTEM_ID_ALLOWED = '1 to 15 ASCII characters without blanks'
@@ -263,13 +299,39 @@ const reconnect = mapping({
 /** One carrier as it is written in the file. */
 export const carrierSchema = mapping({
   name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the carrier, unique in the file.' }),
+  preset: setting(z.enum(PRESET_NAMES, { error: PRESETS_ALLOWED }).optional(), {
+    about: 'Defaults that suit a kind of SMSC; what is written beside it goes over them.',
+    allowed: PRESETS_ALLOWED,
+    defaultText: 'none',
+    isText: true,
+  }),
   type: setting(z.enum(['smpp'], { error: 'smpp' }), {
     about: 'How the carrier is spoken to.',
     allowed: 'smpp',
     defaultText: 'required',
   }),
-  host: requiredText(HOST, HOST_ALLOWED, { about: "The carrier's host." }),
-  port: requiredInteger(1, 65535, { about: "The carrier's port." }),
+  host: optionalText(HOST, HOST_ALLOWED, {
+    about: "The carrier's host; required, with `port`, where there are no `hosts`.",
+  }),
+  port: optionalInteger(1, 65535, { about: "The carrier's port." }),
+  hosts: setting(
+    list(z.string({ error: ADDRESS_ALLOWED }).regex(ADDRESS, { error: ADDRESS_ALLOWED }), HOSTS)
+      .min(1, { error: HOSTS })
+      .optional(),
+    {
+      about:
+        'Several hosts of one carrier instead of `host` and `port`, the preferred first. Each bind ' +
+        'tries them in this order.',
+      allowed: HOSTS,
+      defaultText: 'none',
+    },
+  ),
+  prefer_first_after_seconds: integer(0, 86_400, 0, {
+    about:
+      'Time after which binds to a later host move to the first, one by one, if that can be ' +
+      'reached. 0: only when they have to connect again anyway.',
+    unit: 'seconds',
+  }),
   system_id: requiredText(SYSTEM_ID, SYSTEM_ID_ALLOWED, { about: 'Our account there.' }),
   password: requiredText(PASSWORD, PASSWORD_ALLOWED, {
     about: 'Password of the account.',
@@ -285,7 +347,9 @@ export const carrierSchema = mapping({
   sessions: integer(1, 100, 1, { about: 'Binds kept open (pairs with `bind: pair`).' }),
   window: integer(1, 1000, 10, { about: 'Unanswered requests per bind.', unit: 'requests' }),
   segments_per_second: integer(0, 100_000, 0, {
-    about: 'Limit over all binds of the carrier; 0 means no limit.',
+    about:
+      'Agreed limit over all binds of the carrier; 0: none is known. Below it, the pace follows ' +
+      'what the carrier takes when it throttles.',
     unit: 'segments per second',
   }),
   enquire_link_seconds: integer(1, 3600, 30, {
@@ -301,6 +365,23 @@ export const carrierSchema = mapping({
     allowed: 'a mapping',
     unit: 'seconds',
     defaultText: '{ min: 1, max: 60 }',
+  }),
+  outbind_port: optionalInteger(1, 65535, {
+    about:
+      'Port on which the carrier may connect to us and ask by `outbind` to be bound to; no TLS there.',
+  }),
+  outbind_host: text(HOST, HOST_ALLOWED, '0.0.0.0', {
+    about: 'Address that is listened on for it.',
+  }),
+  outbind_system_id: optionalText(SYSTEM_ID, SYSTEM_ID_ALLOWED, {
+    about: 'Account that the carrier names in `outbind`; without it `system_id`.',
+  }),
+  outbind_password: optionalText(PASSWORD, PASSWORD_ALLOWED, {
+    about: 'Password that the carrier gives there; without it `password`.',
+    isSecret: true,
+  }),
+  outbind_bind: choice(OUTBIND_BINDS, 'receiver', {
+    about: 'The bind that answers; SMPP 3.4 knows the receiver only.',
   }),
   tls: setting(
     z.preprocess((value) => {
@@ -324,6 +405,26 @@ export const carrierSchema = mapping({
       'How ids of receipts match ids of responses: as they are, without leading zeros, ' +
       'response hexadecimal and receipt decimal, or the reverse.',
   }),
+  receipt_id_from: choice(RECEIPT_ID_SOURCES, 'both', {
+    about:
+      'Where receipts name the message: the TLV `receipted_message_id`, the text, or both, the TLV first.',
+  }),
+  receipt_states: setting(
+    z
+      .record(
+        z.string().regex(STAT_WORD, { error: STATES_ALLOWED }),
+        z.enum(MESSAGE_STATES, { error: `one of ${MESSAGE_STATES.join(', ')}` }),
+        { error: STATES_ALLOWED },
+      )
+      .default({}),
+    {
+      about:
+        "Words of a receipt's `stat` that mean something of their own here, and values of the TLV " +
+        '`message_state`; ENROUTE, SCHEDULED and ACCEPTED are not the end of a message.',
+      allowed: STATES_ALLOWED,
+      defaultText: '{}',
+    },
+  ),
   receipt_heuristic: flag(false, {
     about: 'Recognise receipts by their text where `esm_class` does not mark them.',
   }),

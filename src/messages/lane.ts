@@ -2,7 +2,6 @@ import type { Carrier } from '../carriers/carrier.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Message } from './message.ts'
-import { Pacer } from './pacer.ts'
 import type { Held } from './settle.ts'
 
 /** The next message of a lane, or how long until there may be one; 0: not before something happens. */
@@ -45,7 +44,8 @@ export interface Overflow {
  */
 export class Lane {
   readonly carrier: Carrier
-  readonly pacer: Pacer
+  /** Segments on their way into the journal. */
+  journalling = 0
   /** Segments journalled for the carrier and not answered yet. */
   inFlight = 0
   isPumpScheduled = false
@@ -59,7 +59,6 @@ export class Lane {
   constructor(carrier: Carrier, options: LaneOptions = {}) {
     const { capacity = CAPACITY, isMemoryFull = () => false } = options
     this.carrier = carrier
-    this.pacer = new Pacer(carrier.segmentsPerSecond)
     this.#capacity = capacity
     this.#isMemoryFull = isMemoryFull
     this.#queue = new FairQueue<Held>({
@@ -148,7 +147,7 @@ export class Lane {
       first = this.#queue.peek()
     }
     if (!first) return NOTHING
-    const waitMs = this.pacer.take(first.message.segments, now)
+    const waitMs = this.carrier.waitFor(first.message.segments, this.journalling, now)
     if (waitMs > 0) return { held: undefined, waitMs }
     this.#queue.shift()
     return { held: first, waitMs: 0 }
@@ -169,12 +168,6 @@ export class Lane {
     return this.#queue.takeWhere(
       ({ isWithdrawn, message }) => !isWithdrawn && message.expiresAt <= now,
     )
-  }
-
-  /** Resolves when the carrier's pause is over, or at once after {@link wake}. */
-  async pauseOver(): Promise<void> {
-    const leftMs = this.pacer.pauseLeft(performance.now())
-    if (leftMs > 0) await this.rest(leftMs)
   }
 
   /** Waits, at the most until {@link wake}. */

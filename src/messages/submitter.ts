@@ -1,4 +1,9 @@
-import type { OutboundMessage, SegmentOutcome, Submission } from '../carriers/carrier.ts'
+import type {
+  OutboundMessage,
+  SegmentOutcome,
+  SendOptions,
+  Submission,
+} from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { parseSender } from '../routing/sender.ts'
@@ -70,16 +75,21 @@ export class Submitter {
       const attempt = message.attempt + 1
       const at = this.#options.clock()
       const policy = this.#options.policyFor(message.trafficClass)
-      await this.#options.spool.write({
-        kind: 'submitting',
-        message,
-        carrier: lane.carrier.name,
-        attempt,
-        segmentCount,
-        replacements,
-        at,
-        deadlineAt: unknownUntil(policy, message, at),
-      })
+      lane.journalling += segmentCount
+      try {
+        await this.#options.spool.write({
+          kind: 'submitting',
+          message,
+          carrier: lane.carrier.name,
+          attempt,
+          segmentCount,
+          replacements,
+          at,
+          deadlineAt: unknownUntil(policy, message, at),
+        })
+      } finally {
+        lane.journalling -= segmentCount
+      }
       // A receipt of an earlier submit has ended it while this was being written.
       if (isFinal(message.status)) return [{ kind: 'not_sent', reason: 'the message has ended' }]
       const onLate: OnLate = (segment, outcome) =>
@@ -115,27 +125,29 @@ export class Submitter {
 
   #sendEach(sending: Sending, segments: readonly number[]): Promise<SegmentOutcome[]> {
     const now = this.#options.clock()
-    return Promise.all(segments.map((segment) => this.#send(sending, segment, now)))
+    const isWhole = segments.length > 1 && segments.length === sending.submission.segmentCount
+    return Promise.all(segments.map((segment) => this.#send(sending, segment, now, isWhole)))
   }
 
   /** Sends one segment, as often as the carrier asks for patience and the message is valid. */
   async #send(
-    { lane, message, submission, attempt, onLate }: Sending,
+    { message, submission, attempt, onLate }: Sending,
     segment: number,
     startedAt: Date,
+    isWhole: boolean,
   ): Promise<SegmentOutcome> {
+    let options: SendOptions = {
+      mark: { messageId: message.id, attempt },
+      onLate: (late) => onLate(segment, late),
+      isWhole,
+    }
     for (let now = startedAt; ; now = this.#options.clock()) {
       if (message.expiresAt <= now) return { kind: 'not_sent', reason: 'its validity has ended' }
-      const outcome = await submission.send(segment, now, {
-        mark: { messageId: message.id, attempt },
-        onLate: (late) => onLate(segment, late),
-      })
+      const outcome = await submission.send(segment, now, options)
       if (outcome.kind !== 'throttled') return outcome
-      lane.pacer.pause(outcome.pauseMs, performance.now())
-      // A bind that comes up wakes the lane before the pause is over.
-      while (!this.#isAbandoned && lane.pacer.pauseLeft(performance.now()) > 0)
-        await lane.pauseOver()
       if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
+      // The carrier's pace holds it back; its place is before what waits.
+      options = { ...options, isWhole: false, again: true }
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { Backoff, type BackoffSettings } from './backoff.ts'
+import { type BindFields, type BindType, bindSession } from './bind.ts'
 import { BindError, RequestError, SmppError } from './errors.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import type { Pdu, PduInput } from './pdu.ts'
@@ -15,7 +16,7 @@ import type {
   SessionOptions,
 } from './session-options.ts'
 import { isBoundState } from './session-rules.ts'
-import { CommandStatus, statusInfo } from './status.ts'
+import { CommandStatus } from './status.ts'
 
 /**
  * What a client is doing.
@@ -27,23 +28,24 @@ import { CommandStatus, statusInfo } from './status.ts'
  */
 export type SmppClientState = 'stopped' | 'connecting' | 'binding' | 'bound' | 'waiting'
 
-/** Our end of a carrier's account. */
-export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'> {
+/** Where a server listens. */
+export interface HostAddress {
   readonly host: string
   readonly port: number
+}
+
+/** Our end of a carrier's account. */
+export interface SmppClientOptions
+  extends Omit<SessionLimits, 'sessionInitMs'>,
+    HostAddress,
+    BindFields {
+  /** Tried one after the other where `host` cannot be bound to. */
+  readonly fallbacks?: readonly HostAddress[]
   /** Set, even to `{}`, for TLS; the peer's certificate is verified unless this says otherwise. */
   readonly tls?: ConnectionOptions
-  /** Opens the transport in place of TCP or TLS to `host` and `port`; must heed the signal. */
-  readonly connect?: (signal: AbortSignal) => Promise<Duplex>
-  readonly bindType: 'transceiver' | 'transmitter' | 'receiver'
-  readonly system_id: string
-  readonly password?: string
-  readonly system_type?: string
-  /** 0x34 when absent; some old servers want 0x33. */
-  readonly interface_version?: number
-  readonly addr_ton?: number
-  readonly addr_npi?: number
-  readonly address_range?: string
+  /** Opens the transport in place of TCP or TLS to the address; must heed the signal. */
+  readonly connect?: (signal: AbortSignal, address: HostAddress) => Promise<Duplex>
+  readonly bindType: BindType
   /** From the start of the connection until it stands, in milliseconds (10,000). */
   readonly connectTimeoutMs?: number
   /** From the connection to the bind response, in milliseconds (30,000). */
@@ -59,10 +61,13 @@ export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'> 
   readonly onBound?: (session: Session) => void
   /** A bound session ended; null when there will be no other attempt. */
   readonly onUnbound?: (end: SessionEnd, retryInMs: number | null) => void
-  /** An attempt failed before it was bound. */
+  /** An attempt failed before it was bound; 0 where the next host is tried at once. */
   readonly onAttemptFailed?: (error: Error, retryInMs: number) => void
   readonly onStateChange?: (state: SmppClientState) => void
+  /** Holds our requests back; see {@link SessionOptions.pacer}. */
+  readonly pacer?: NonNullable<SessionOptions['pacer']>
   readonly onWrite?: NonNullable<SessionOptions['onWrite']>
+  readonly onDraining?: NonNullable<SessionOptions['onDraining']>
   readonly onWindowFree?: (session: Session) => void
   readonly onPduError?: NonNullable<SessionOptions['onPduError']>
   /** Begins to record a connection that has just been opened. */
@@ -70,7 +75,6 @@ export interface SmppClientOptions extends Omit<SessionLimits, 'sessionInitMs'> 
   readonly logger?: SmppLogger
 }
 
-const DEFAULT_INTERFACE_VERSION = 0x34
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
 const DEFAULT_BIND_TIMEOUT_MS = 30_000
 const DEFAULT_STABLE_MS = 10_000
@@ -87,6 +91,10 @@ const SLOW_REFUSALS: ReadonlySet<number> = new Set([
  * One bind that is kept: connects, binds, and does both again after whatever ends the session, the
  * server's `unbind` included.
  *
+ * With several hosts each round begins at the first; the others follow at once where one cannot be
+ * reached or does not bind, and after the last comes the wait. A refused password is refused
+ * everywhere: the next host is tried only after the wait, so that no account is locked.
+ *
  * Requests are not carried over from one session to the next: they are rejected with what is known
  * about them, and the caller decides.
  */
@@ -95,6 +103,11 @@ export class SmppClient {
   readonly #logger: SmppLogger
   readonly #now: () => number
   readonly #backoff: Backoff
+  readonly #hosts: readonly [HostAddress, ...HostAddress[]]
+  /** Index of the host that is bound to or tried. */
+  #at = 0
+  /** Set while a session is unbound only to bind again at once. */
+  #isRebinding = false
   #state: SmppClientState = 'stopped'
   #lastError: Error | undefined
   #session: Session | undefined
@@ -107,10 +120,22 @@ export class SmppClient {
     this.#logger = options.logger ?? silentSmppLogger
     this.#now = options.now ?? (() => performance.now())
     this.#backoff = new Backoff(options.backoff, options.random)
+    const { host, port, fallbacks = [] } = options
+    this.#hosts = [{ host, port }, ...fallbacks]
   }
 
   get state(): SmppClientState {
     return this.#state
+  }
+
+  /** The host that is bound to, tried, or tried next. */
+  get host(): HostAddress {
+    return this.#hosts[this.#at] ?? this.#hosts[0]
+  }
+
+  /** True unless one of the fallbacks is bound to or tried. */
+  get isAtFirstHost(): boolean {
+    return this.#at === 0
   }
 
   /** What went wrong last; undefined while nothing has, and again after a bind. */
@@ -118,9 +143,9 @@ export class SmppClient {
     return this.#lastError
   }
 
-  /** The bound session; undefined while there is none. */
+  /** The bound session; undefined while there is none, and from the moment it begins to unbind. */
   get session(): Session | undefined {
-    return this.#state === 'bound' ? this.#session : undefined
+    return this.#state === 'bound' && this.#session?.takesRequests ? this.#session : undefined
   }
 
   /** Starts to connect and goes on until `close`; without effect while running. */
@@ -146,6 +171,37 @@ export class SmppClient {
   }
 
   /**
+   * Unbinds in order and binds again at once, the first host first. What waits for a place is
+   * rejected as not written; what is open may finish for at most `drainMs` (5,000).
+   */
+  async rebind(options: { drainMs?: number } = {}): Promise<void> {
+    const { session } = this
+    if (session === undefined) return
+    this.#isRebinding = true
+    await session.unbind({ ...options, handsBack: true })
+  }
+
+  /**
+   * Moves from a fallback to the first host, provided that it can be connected to; gives whether the
+   * session was ended for that.
+   */
+  async moveToFirstHost(options: { drainMs?: number } = {}): Promise<boolean> {
+    const { session } = this
+    const signal = this.#stop?.signal
+    if (this.isAtFirstHost || session === undefined || signal === undefined) return false
+    try {
+      const probe = await this.#connect(signal, this.#hosts[0])
+      probe.destroy()
+    } catch (error) {
+      this.#logger.debug({ ...this.#names(), error: asError(error).message }, 'first host is away')
+      return false
+    }
+    if (this.session !== session) return false
+    await this.rebind(options)
+    return true
+  }
+
+  /**
    * Stops for good: a bound session lets its open requests finish for at most `drainMs` (5,000) and
    * unbinds; anything else is broken off. `start` may be called again afterwards.
    */
@@ -163,6 +219,7 @@ export class SmppClient {
     while (!signal.aborted) {
       const waitMs = await this.#attempt(signal)
       if (signal.aborted) break
+      if (waitMs === 0) continue
       this.#setState('waiting')
       // It rejects only when `close` cuts the wait short.
       await sleep(waitMs, undefined, { signal }).catch(ignore)
@@ -177,7 +234,7 @@ export class SmppClient {
     let end: SessionEnd | undefined
     let error: Error
     try {
-      const stream = await this.#connect(signal)
+      const stream = await this.#connect(signal, this.host)
       this.#setState('binding')
       end = await this.#hold(stream, signal, () => {
         boundAt = this.#now()
@@ -188,21 +245,36 @@ export class SmppClient {
     }
     this.#session = undefined
     if (signal.aborted) {
-      if (end !== undefined) this.#reportUnbound(end, null)
+      if (end !== undefined) this.#reportUnbound(end, null, this.#names())
       return 0
     }
     this.#lastError = error
     const stableMs = this.#options.stableMs ?? DEFAULT_STABLE_MS
     if (boundAt !== undefined && this.#now() - boundAt >= stableMs) this.#backoff.reset()
-    const waitMs = this.#backoff.next(isSlowRefusal(error) ? 'refused' : 'lost')
-    this.#setState('waiting')
+    const names = this.#names()
+    const waitMs = this.#planNext(error, boundAt !== undefined)
+    if (waitMs > 0) this.#setState('waiting')
     if (end !== undefined) {
-      this.#reportUnbound(end, waitMs)
+      this.#reportUnbound(end, waitMs, names)
     } else {
-      this.#logger.warn({ ...this.#names(), error: error.message, waitMs }, 'bind attempt failed')
+      this.#logger.warn({ ...names, error: error.message, waitMs }, 'bind attempt failed')
       this.#guard('onAttemptFailed', () => this.#options.onAttemptFailed?.(error, waitMs))
     }
     return waitMs
+  }
+
+  /** Chooses the host of the next attempt, and gives how long to wait before it. */
+  #planNext(error: Error, wasBound: boolean): number {
+    const isLast = this.#at === this.#hosts.length - 1
+    if (wasBound) {
+      this.#at = 0
+      const isOurs = this.#isRebinding
+      this.#isRebinding = false
+      return isOurs ? 0 : this.#backoff.next('lost')
+    }
+    this.#at = isLast ? 0 : this.#at + 1
+    if (isSlowRefusal(error)) return this.#backoff.next('refused')
+    return isLast ? this.#backoff.next('lost') : 0
   }
 
   /** Binds on a stream and stays until the session is over; throws when it was never bound. */
@@ -231,7 +303,7 @@ export class SmppClient {
     signal.addEventListener('abort', stop, { once: true })
     try {
       if (signal.aborted) stop()
-      await this.#bind(session)
+      await bindSession(session, options.bindType, options)
       return await ended
     } catch (error) {
       await session.close()
@@ -246,26 +318,8 @@ export class SmppClient {
     }
   }
 
-  async #bind(session: Session): Promise<void> {
-    const options = this.#options
-    const response = await session.request({
-      command: `bind_${options.bindType}`,
-      system_id: options.system_id,
-      password: options.password ?? '',
-      system_type: options.system_type ?? '',
-      interface_version: options.interface_version ?? DEFAULT_INTERFACE_VERSION,
-      addr_ton: options.addr_ton ?? 0,
-      addr_npi: options.addr_npi ?? 0,
-      address_range: options.address_range ?? '',
-    })
-    const status = response.command_status
-    if (status !== CommandStatus.ESME_ROK) {
-      throw new BindError(`the server refused the bind: ${statusInfo(status).name}`, status)
-    }
-  }
-
   /** Opens the transport, within the time for it. */
-  async #connect(signal: AbortSignal): Promise<Duplex> {
+  async #connect(signal: AbortSignal, address: HostAddress): Promise<Duplex> {
     const limit = new AbortController()
     const abort = () => limit.abort()
     const timer = setTimeout(abort, this.#options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS)
@@ -273,15 +327,15 @@ export class SmppClient {
     if (signal.aborted) abort()
     try {
       const open = this.#options.connect
-      return await (open === undefined ? this.#openSocket(limit.signal) : open(limit.signal))
+      return await (open ?? this.#openSocket.bind(this))(limit.signal, address)
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
     }
   }
 
-  #openSocket(signal: AbortSignal): Promise<Duplex> {
-    const { host, port, tls } = this.#options
+  #openSocket(signal: AbortSignal, { host, port }: HostAddress): Promise<Duplex> {
+    const { tls } = this.#options
     return new Promise((resolve, reject) => {
       // Node verifies the peer unless `tls` asks for something else.
       const socket =
@@ -322,8 +376,8 @@ export class SmppClient {
     this.#guard('onBound', () => this.#options.onBound?.(session))
   }
 
-  #reportUnbound(end: SessionEnd, retryInMs: number | null): void {
-    this.#logger.info({ ...this.#names(), reason: end.reason, retryInMs }, 'unbound')
+  #reportUnbound(end: SessionEnd, retryInMs: number | null, names: object): void {
+    this.#logger.info({ ...names, reason: end.reason, retryInMs }, 'unbound')
     this.#guard('onUnbound', () => this.#options.onUnbound?.(end, retryInMs))
   }
 
@@ -334,7 +388,8 @@ export class SmppClient {
   }
 
   #names(): Record<string, unknown> {
-    const { host, port, system_id, bindType } = this.#options
+    const { system_id, bindType } = this.#options
+    const { host, port } = this.host
     return { host, port, system_id, bindType }
   }
 

@@ -9,6 +9,11 @@ export class Fifo<Item> {
     return this.#items.length - this.#head
   }
 
+  /** The oldest item, which stays; undefined when there is none. */
+  get first(): Item | undefined {
+    return this.#items[this.#head]
+  }
+
   push(item: Item): void {
     this.#items.push(item)
   }

@@ -47,6 +47,13 @@ export interface ReceiptOptions {
   readonly heuristic?: boolean
   /** Turns the octets after `text:` into characters; latin1 or UTF-16 when absent. */
   readonly decodeText?: (octets: Buffer, dataCoding: number) => string
+  /**
+   * What words of `stat` mean at this carrier, in capitals; they go over the list of
+   * `receipt-state.ts` and over the TLV message_state, which is looked up as a word of digits.
+   */
+  readonly states?: ReadonlyMap<string, MessageState>
+  /** Where the id is; `both` (the default) takes the TLV's first and keeps the text's beside it. */
+  readonly idFrom?: 'tlv' | 'text' | 'both'
   /** Minutes that the SMSC's clock is ahead of UTC (0); dates with a zone of their own keep it. */
   readonly dateOffsetMinutes?: number
 }
@@ -121,13 +128,16 @@ export function parseReceipt(
   if (!marked && !(parsed.startsWithId && word !== undefined && doneDate !== null)) {
     return undefined
   }
-  const textId = values.id || undefined
+  const { idFrom = 'both', states } = options
+  const textId = idFrom === 'tlv' ? undefined : values.id || undefined
+  const ownId = idFrom === 'text' ? undefined : tlvId
   const stat = word || undefined
-  const state = stateOfNumber(tlvState) ?? stateOfStat(stat)
+  const named = states?.get(stat?.toUpperCase() ?? '') ?? states?.get(String(tlvState))
+  const state = named ?? stateOfNumber(tlvState) ?? stateOfStat(stat)
   const offset = options.dateOffsetMinutes ?? 0
   return {
-    id: tlvId ?? textId ?? null,
-    textId: tlvId !== undefined && textId !== tlvId ? (textId ?? null) : null,
+    id: ownId ?? textId ?? null,
+    textId: ownId !== undefined && textId !== ownId ? (textId ?? null) : null,
     state,
     final: kind === 'intermediate' ? false : state === null ? null : STATES[state].final,
     intermediate: kind === 'intermediate',

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { PduError } from './errors.ts'
 import type { SmppLogger } from './logger.ts'
+import type { Pacer } from './pacer.ts'
 import type { Pdu } from './pdu.ts'
 import type { Recording } from './recorder.ts'
 import type { SessionReply } from './reply.ts'
@@ -90,6 +91,8 @@ export interface SessionOptions extends SessionLimits {
   readonly role: SessionRole
   /** A clock that never goes back, in milliseconds (`performance.now`). */
   readonly now?: () => number
+  /** Holds our requests back, binds apart; sessions of one account share it. */
+  readonly pacer?: Pacer
   readonly onRequest: RequestHandler
   readonly onStateChange?: (state: SessionState, session: Session) => void
   /**
@@ -99,6 +102,8 @@ export interface SessionOptions extends SessionLimits {
   readonly onWrite?: (tags: readonly unknown[]) => void
   /** Places became free in the window; called at most once per turn. */
   readonly onWindowFree?: (session: Session) => void
+  /** One side begins to unbind: no new requests are taken, the open ones may finish. */
+  readonly onDraining?: (session: Session) => void
   /** A PDU could not be decoded; it has been answered already where it can be. */
   readonly onPduError?: (error: PduError, session: Session) => void
   /** Called once, after every waiting request has been settled. */

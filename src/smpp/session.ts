@@ -8,6 +8,7 @@ import { Inbound } from './inbound.ts'
 import { LateRequests } from './late-requests.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import { Output } from './output.ts'
+import type { PaceAnswer } from './pacer.ts'
 import type { CommandName, Pdu, PduInput } from './pdu.ts'
 import type { Recording } from './recorder.ts'
 import { NOT_OFFERED, responseWith, type SessionReply } from './reply.ts'
@@ -55,6 +56,14 @@ interface PendingRequest extends WindowEntry {
   /** The output batch it was written in. */
   batch: number
   readonly tag: unknown
+  /** Places that must be free before it is written. */
+  readonly places: number
+  /** Places in the pacer's order that it still has to take. */
+  toReserve: number
+  /** When the pacer lets it go, on the session's clock. */
+  dueAt: number
+  /** When it was written, on the session's clock. */
+  writtenAt: number
   /** Wants the response even after the request has timed out. */
   readonly onLateResponse: ((response: Pdu) => void) | undefined
   resolve(response: Pdu): void
@@ -69,6 +78,13 @@ export interface RequestOptions {
    * same connection. Kept for ten minutes, and for the latest 10,000 such requests of the session.
    */
   readonly onLateResponse?: ((response: Pdu) => void) | undefined
+  /**
+   * Requests that take their places in the window and in the pacer's order together, none before all
+   * can: their number at the first, 0 at those that follow it in the same turn. Default 1.
+   */
+  readonly together?: number | undefined
+  /** Goes before everything that waits and is not `again`: the peer has put it off. */
+  readonly again?: boolean | undefined
 }
 
 const DEFAULT_UNBIND_DRAIN_MS = 5000
@@ -105,6 +121,8 @@ export class Session {
   #limits: Required<SessionLimits>
   readonly #window: Window<PendingRequest>
   readonly #queue = new Fifo<PendingRequest>()
+  /** What the peer has put off goes before the queue. */
+  readonly #again = new Fifo<PendingRequest>()
   readonly #late = new LateRequests()
   readonly #timers: SessionTimers
   readonly #output: Output
@@ -121,6 +139,9 @@ export class Session {
   #unboundErrors = 0
   #unboundPdus = 0
   #placesFreed = false
+  /** Set while something waits for the pacer: when it is looked at again. */
+  #pumpAt = Number.POSITIVE_INFINITY
+  #pumpTimer: NodeJS.Timeout | undefined
   /** Tags of what is gathered in the output. */
   #tags: unknown[] = []
   #receivedInTurn = false
@@ -234,12 +255,22 @@ export class Session {
   /** Requests that would be written at once; 0 while not bound, unbinding or blocked. */
   get freePlaces(): number {
     if (!this.isBound || this.#draining !== undefined || this.#output.blocked) return 0
-    return Math.max(0, this.#window.freePlaces - this.#queue.length)
+    return Math.max(0, this.#window.freePlaces - this.waitingCount)
+  }
+
+  /** True while requests are taken: bound, and neither side has begun to unbind. */
+  get takesRequests(): boolean {
+    return this.isBound && this.#draining === undefined
+  }
+
+  /** Requests of ours that are not written yet. */
+  get waitingCount(): number {
+    return this.#queue.length + this.#again.length
   }
 
   /** Requests of ours without an answer: in the window and waiting for a place. */
   get pendingCount(): number {
-    return this.#window.size + this.#queue.length
+    return this.#window.size + this.waitingCount
   }
 
   /** Requests of the peer that are being worked on. */
@@ -288,6 +319,7 @@ export class Session {
   tick(now = this.#now()): void {
     if (this.#state === 'closed') return
     this.#expire(now)
+    if (now >= this.#pumpAt) this.#pumpInTime()
     switch (this.#timers.tick(now)) {
       case 'none':
         break
@@ -316,8 +348,10 @@ export class Session {
   /**
    * Ends the session in order: no new requests, the open ones finish for at most `drainMs` (5,000),
    * then `unbind`, its response or a timer, and the connection is closed.
+   *
+   * @param options.handsBack - rejects at once what is not written, instead of sending it first
    */
-  unbind(options: { drainMs?: number } = {}): Promise<void> {
+  unbind(options: { drainMs?: number; handsBack?: boolean } = {}): Promise<void> {
     if (!this.isBound) {
       if (this.#state === 'open') this.#finish('closed')
       return this.#closed
@@ -326,6 +360,8 @@ export class Session {
       until: this.#now() + (options.drainMs ?? DEFAULT_UNBIND_DRAIN_MS),
       finish: () => this.#sendUnbind(),
     }
+    this.#tellOfDrain()
+    if (options.handsBack) this.#failQueue('session_closed', 'we are unbinding')
     this.#checkDrained(this.#now())
     return this.#closed
   }
@@ -338,7 +374,7 @@ export class Session {
 
   #enqueue(
     pdu: PduInput,
-    { tag, onLateResponse }: RequestOptions,
+    { tag, onLateResponse, together = 1, again = false }: RequestOptions,
     resolve: (response: Pdu) => void,
     reject: (error: Error) => void,
   ): void {
@@ -371,6 +407,11 @@ export class Session {
       command,
       octets,
       tag,
+      // What has more requests than the window has places cannot have them all at once.
+      places: together > this.#window.capacity ? 1 : Math.max(1, together),
+      toReserve: together,
+      dueAt: 0,
+      writtenAt: 0,
       onLateResponse,
       resolve,
       reject,
@@ -382,7 +423,17 @@ export class Session {
         reject(error)
       }
     }
-    if (this.#queue.length === 0 && this.#window.freePlaces > 0 && !this.#output.blocked) {
+    if (again) {
+      const passed = this.#queue.first
+      if (passed !== undefined && passed.toReserve === 0 && passed.dueAt > 0) {
+        // The turn of the one that it passes is its own now; that one takes another.
+        entry.dueAt = passed.dueAt
+        entry.toReserve = 0
+        passed.toReserve = 1
+      }
+      this.#again.push(entry)
+      this.#pump()
+    } else if (this.waitingCount === 0 && this.#mayWrite(entry)) {
       this.#write(entry)
     } else if (this.#queue.length < this.#limits.queueLimit) {
       this.#queue.push(entry)
@@ -395,7 +446,8 @@ export class Session {
   #write(entry: PendingRequest): void {
     const { requestTimeoutMs, sessionInitMs } = this.#limits
     const timeoutMs = isBind(entry.command) && sessionInitMs > 0 ? sessionInitMs : requestTimeoutMs
-    const sequence = this.#window.open(entry, this.#now(), timeoutMs)
+    entry.writtenAt = this.#now()
+    const sequence = this.#window.open(entry, entry.writtenAt, timeoutMs)
     entry.octets.writeUInt32BE(sequence, SEQUENCE_OFFSET)
     if (entry.tag !== undefined) {
       this.#tags.push(entry.tag)
@@ -416,6 +468,10 @@ export class Session {
       command,
       octets: encodePdu({ command }),
       tag: undefined,
+      places: 0,
+      toReserve: 0,
+      dueAt: 0,
+      writtenAt: 0,
       onLateResponse: undefined,
       resolve: onResponse ?? ignore,
       // The timers judge whether the peer is alive; a late answer to this one PDU does not.
@@ -430,16 +486,49 @@ export class Session {
     this.#guard('onWrite', () => this.#options.onWrite?.(tags))
   }
 
-  /** Writes what waits for a place, as far as there are places; true when there was any. */
+  /** Writes what waits, as far as there are places and the pace allows; true when there was any. */
   #pump(): boolean {
     let written = 0
-    while (this.#queue.length > 0 && this.#window.freePlaces > 0 && !this.#output.blocked) {
-      const entry = this.#queue.shift()
-      if (entry === undefined) break
+    while (this.waitingCount > 0) {
+      const waiting = this.#again.length > 0 ? this.#again : this.#queue
+      const entry = waiting.first
+      if (entry === undefined || !this.#mayWrite(entry)) break
+      waiting.shift()
       this.#write(entry)
       written++
     }
     return written > 0
+  }
+
+  /** Whether a request may be written now; where only the pace forbids it, it is pumped in time. */
+  #mayWrite(entry: PendingRequest): boolean {
+    const { freePlaces, capacity } = this.#window
+    if (this.#output.blocked || freePlaces === 0) return false
+    if (freePlaces < Math.min(entry.places, capacity)) return false
+    const { pacer } = this.#options
+    if (pacer === undefined || pacer.isOpen || isBind(entry.command)) return true
+    const now = this.#now()
+    if (entry.toReserve > 0) {
+      entry.dueAt = now + pacer.reserve(entry.toReserve, now)
+      entry.toReserve = 0
+    }
+    const waitMs = Math.max(entry.dueAt - now, pacer.pauseLeft(now))
+    if (waitMs <= 0) return true
+    this.#pumpAfter(waitMs, now)
+    return false
+  }
+
+  #pumpAfter(waitMs: number, now: number): void {
+    if (this.#pumpAt <= now + waitMs) return
+    clearTimeout(this.#pumpTimer)
+    this.#pumpAt = now + waitMs
+    this.#pumpTimer = setTimeout(() => this.#pumpInTime(), Math.ceil(waitMs))
+  }
+
+  #pumpInTime(): void {
+    clearTimeout(this.#pumpTimer)
+    this.#pumpAt = Number.POSITIVE_INFINITY
+    if (this.#pump()) this.#output.flush()
   }
 
   #expire(now: number): void {
@@ -511,6 +600,7 @@ export class Session {
     this.#counters.responsesMatched++
     this.#placesFreed = true
     if (isBind(entry.command)) this.#onBindResponse(entry.command, pdu)
+    else if (entry.takesPlace) this.#tellPacer(pdu.command_status, entry.writtenAt)
     entry.resolve(pdu)
   }
 
@@ -523,6 +613,10 @@ export class Session {
     }
     this.#counters.responsesLate++
     this.#guard('onLateResponse', () => tell(response))
+  }
+
+  #tellPacer(status: number, writtenAt: number): void {
+    this.#options.pacer?.answered(paceAnswerOf(status), writtenAt, this.#now())
   }
 
   #onBindResponse(command: CommandName, response: Pdu): void {
@@ -711,12 +805,17 @@ export class Session {
       // Both sides unbind at once: answer, and wait for the response to ours.
       this.#reply({ command: 'unbind_resp', sequence_number })
     } else if (this.isBound) {
-      this.#failQueue('session_closed', 'the peer has unbound')
       this.#draining = { until: this.#now() + this.#limits.peerUnbindDrainMs, finish: answer }
+      this.#tellOfDrain()
+      this.#failQueue('session_closed', 'the peer has unbound')
       this.#checkDrained(this.#now())
     } else {
       answer()
     }
+  }
+
+  #tellOfDrain(): void {
+    this.#guard('onDraining', () => this.#options.onDraining?.(this))
   }
 
   #checkDrained(now: number): void {
@@ -779,6 +878,7 @@ export class Session {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     clearInterval(this.#interval)
+    clearTimeout(this.#pumpTimer)
     const isOurs = reason === 'closed' || reason === 'unbound'
     const code = isOurs ? 'closed' : 'session_closed'
     const message = `the session ended: ${reason}`
@@ -816,8 +916,10 @@ export class Session {
   }
 
   #failQueue(code: string, message: string, cause?: Error): void {
-    for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
-      entry.reject(new RequestError(code, message, false, cause))
+    for (const waiting of [this.#again, this.#queue]) {
+      for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
+        entry.reject(new RequestError(code, message, false, cause))
+      }
     }
   }
 
@@ -843,6 +945,11 @@ export class Session {
 }
 
 function ignore(): void {}
+
+function paceAnswerOf(status: number): PaceAnswer {
+  if (status === CommandStatus.ESME_RTHROTTLED) return 'throttled'
+  return status === CommandStatus.ESME_RMSGQFUL ? 'queue_full' : 'taken'
+}
 
 function monotonicNow(): number {
   return performance.now()

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import smpp from 'smpp'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type {
   CarrierReceipt,
   InboundPart,
@@ -12,8 +13,10 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
 import type { SandboxSmscOptions } from '../../src/sandbox/smsc-options.ts'
+import { SmppPeer } from '../support/smpp-peer.ts'
 
 const NOW = new Date()
+const ACCOUNT = { systemId: 'esme', password: 'secret' }
 const open: { close(): Promise<void> }[] = []
 
 afterEach(async () => {
@@ -39,9 +42,8 @@ async function connected(
   options: Partial<SandboxSmscOptions> = {},
   settings: Partial<CarrierConfig> = {},
 ) {
-  const account = { systemId: 'esme', password: 'secret' }
   const smsc = new SandboxSmsc({
-    ...account,
+    ...ACCOUNT,
     name: 'alpha',
     receiptDelayMs: [1, 2],
     keepSubmits: 100,
@@ -49,11 +51,16 @@ async function connected(
   })
   const { port } = await smsc.start()
   open.push(smsc)
+  return { smsc, ...(await toPort(port, settings)) }
+}
+
+/** A carrier of ours that is bound to whoever listens there. */
+async function toPort(port: number, settings: Partial<CarrierConfig> = {}) {
   const complete = completeCarrier({
     name: 'alpha',
     host: '127.0.0.1',
     port,
-    ...account,
+    ...ACCOUNT,
     rates: [],
   })
   const receipts = new Reports<CarrierReceipt>()
@@ -85,8 +92,8 @@ async function connected(
   }
   const isBound = () => carrier.binds.every(({ state }) => state === 'bound')
   carrier.start()
-  await changes.until(isBound)
-  return { smsc, carrier, receipts, inbound, changes, refuseReceipts }
+  if (!config.outbind) await changes.until(isBound)
+  return { carrier, receipts, inbound, changes, refuseReceipts }
 }
 
 function message(text: string, to = '+447700900123'): OutboundMessage {
@@ -120,7 +127,9 @@ describe('SmppCarrier', () => {
       },
     })
     expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
-    expect(carrier.binds).toEqual([{ bind: 'transceiver-1', state: 'stopped', lastError: null }])
+    expect(carrier.binds).toEqual([
+      { bind: 'transceiver-1', host: '127.0.0.1:1', state: 'stopped', lastError: null },
+    ])
   })
 
   it('submits a message and hands its receipt up', async () => {
@@ -245,6 +254,178 @@ describe('SmppCarrier', () => {
     expect(carrier).toMatchObject({ isUp: false, capacity: 0 })
     expect(await submission.send(1, NOW)).toEqual({ kind: 'not_sent', reason: 'no bind is up' })
     expect((await submission.send(2, NOW)).kind).toBe('not_sent')
+  })
+
+  it('gives what waits in a bind that ends to another bind', async () => {
+    const binds: smpp.Session[] = []
+    const peer = await SmppPeer.listen()
+    open.push(peer)
+    peer.onSubmit = ({ session, number }) => {
+      if (!binds.includes(session)) binds.push(session)
+      // The first bind never answers.
+      return session === binds[0] ? 'silence' : { id: `m${number}`, receipt: false }
+    }
+    const { carrier } = await toPort(peer.port, { sessions: 2, window: 1 })
+    const send = (text: string) => carrier.prepare(message(text)).send(1, NOW)
+    const outcomes = ['a', 'b', 'c', 'd'].map(send)
+    await peer.until(() => peer.submits.length >= 3)
+    binds[0]?.destroy()
+    const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind)
+    expect(kinds.filter((kind) => kind === 'uncertain')).toHaveLength(1)
+    expect(kinds.filter((kind) => kind === 'accepted')).toHaveLength(3)
+    expect(peer.submits).toHaveLength(4)
+  })
+
+  it('lets a bind finish that the carrier unbinds, gives on what waits in it, and binds again', async () => {
+    const peer = await SmppPeer.listen()
+    open.push(peer)
+    const answers: { readonly session: smpp.Session; readonly go: () => void }[] = []
+    peer.onSubmit = ({ session, number }) => {
+      if (number > 2) return { id: `m${number}`, receipt: false }
+      return new Promise((resolve) => {
+        answers.push({ session, go: () => resolve({ id: `m${number}`, receipt: false }) })
+      })
+    }
+    const { carrier } = await toPort(peer.port, {
+      sessions: 2,
+      window: 1,
+      reconnectSeconds: { min: 1, max: 1 },
+    })
+    const outcomes = ['a', 'b', 'c', 'd'].map((text) => carrier.prepare(message(text)).send(1, NOW))
+    await vi.waitFor(() => expect(answers).toHaveLength(2))
+    const [ending, staying] = answers
+    const unbound = new Promise((resolve) => ending?.session.unbind({}, resolve))
+    await vi.waitFor(() => expect(carrier.capacity).toBe(1))
+    ending?.go()
+    await unbound
+    ending?.session.close()
+    staying?.go()
+    const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind)
+    expect(kinds).toEqual(['accepted', 'accepted', 'accepted', 'accepted'])
+    expect(peer.submits.slice(2).every(({ session }) => session === staying?.session)).toBe(true)
+    await vi.waitFor(() => expect(carrier.capacity).toBe(2), { timeout: 10_000 })
+    expect(peer.binds).toHaveLength(3)
+  })
+
+  it('waits with the journal for as long as its pace does', async () => {
+    const { carrier } = await connected({}, { segmentsPerSecond: 100, window: 50 })
+    // A quarter of a second's worth, whatever it is made of; one message always.
+    expect(carrier.waitFor(25, 0, 0)).toBe(0)
+    expect(carrier.waitFor(25, 1, 0)).toBe(20)
+    expect(carrier.waitFor(1, 75, 0)).toBe(510)
+    expect(carrier.waitFor(255, 0, 0)).toBe(0)
+    expect(carrier.waitFor(255, 1, 0)).toBe(20)
+    const open = await connected()
+    expect(open.carrier.waitFor(1, 1_000_000, 0)).toBe(0)
+  })
+
+  it('falls back to another host, and moves its binds back one by one', async () => {
+    const away = await SmppPeer.listen()
+    const firstPort = away.port
+    await away.close()
+    const second = await SmppPeer.listen()
+    open.push(second)
+    const hosts = [firstPort, second.port].map((port) => ({ host: '127.0.0.1', port }))
+    const { carrier, changes } = await toPort(second.port, {
+      hosts,
+      sessions: 2,
+      preferFirstAfterSeconds: 1,
+      reconnectSeconds: { min: 1, max: 1 },
+    })
+    expect(carrier.binds.map(({ host }) => host)).toEqual([
+      `127.0.0.1:${second.port}`,
+      `127.0.0.1:${second.port}`,
+    ])
+    let fewest = 2
+    const first = await SmppPeer.listen(firstPort)
+    open.push(first)
+    const isMoved = () => {
+      fewest = Math.min(fewest, carrier.capacity / 10)
+      return carrier.binds.every(
+        ({ host, state }) => host === `127.0.0.1:${firstPort}` && state === 'bound',
+      )
+    }
+    await changes.until(isMoved)
+    expect(fewest).toBe(1)
+    expect(first.binds).toHaveLength(2)
+  })
+
+  it('takes a full queue for a refusal where only one destination has it', async () => {
+    const peer = await SmppPeer.listen()
+    open.push(peer)
+    peer.onSubmit = ({ to, number }) =>
+      to.endsWith('9') ? { status: 0x14 } : { id: `m${number}`, receipt: false }
+    const { carrier } = await toPort(peer.port)
+    const stuck = carrier.prepare(message('Hi', '+447700900129'))
+    const kinds: string[] = []
+    for (let time = 0; time < 4; time++) {
+      // Nothing is taken between the first and the second: the whole account may be full.
+      if (time > 1) await carrier.prepare(message('Hi')).send(1, NOW)
+      kinds.push((await stuck.send(1, NOW, { again: time > 0 })).kind)
+    }
+    expect(kinds).toEqual(['throttled', 'throttled', 'throttled', 'refused'])
+  })
+
+  describe('asked by outbind', () => {
+    const SMSC = { systemId: 'smsc', password: 'pw' }
+
+    /** A carrier of ours that listens, and an SMSC on the package that connects to it. */
+    async function asked(bind: 'receiver' | 'transceiver', password = SMSC.password) {
+      const { carrier, receipts, changes } = await toPort(1, {
+        outbind: { host: '127.0.0.1', port: 0, ...SMSC, bind },
+      })
+      const listening = () => carrier.binds.find((each) => each.bind === 'outbind')
+      await vi.waitFor(() => expect(listening()?.state).toBe('listening'))
+      const port = Number(listening()?.host.split(':')[1])
+      const session = smpp.connect({ host: '127.0.0.1', port })
+      open.push({
+        close: async () => session.destroy(),
+      })
+      const pdus: smpp.PDU[] = []
+      session.on('error', () => undefined)
+      session.on('pdu', (pdu) => {
+        pdus.push(pdu)
+        if (pdu.command === 'submit_sm') session.send(pdu.response({ message_id: 'out-1' }))
+        else if (!pdu.isResponse()) session.send(pdu.response())
+      })
+      session.on('connect', () => session.outbind({ system_id: SMSC.systemId, password }))
+      return { carrier, session, pdus, receipts, changes, listening }
+    }
+
+    it('binds as a receiver on that connection, and hears receipts there', async () => {
+      const { session, pdus, receipts, carrier, listening } = await asked('receiver')
+      await vi.waitFor(() => expect(listening()?.state).toBe('bound'))
+      expect(pdus[0]).toMatchObject({ command: 'bind_receiver', system_id: 'esme' })
+      session.deliver_sm({
+        esm_class: 4,
+        source_addr: '447700900123',
+        destination_addr: 'ACME',
+        short_message: Buffer.from('id:o-1 stat:DELIVRD err:000 text:'),
+      })
+      await receipts.until(() => receipts.all.length > 0)
+      expect(receipts.all[0]).toMatchObject({ carrierMessageId: 'o-1', state: 'DELIVERED' })
+      // It only receives.
+      expect(carrier.isUp).toBe(false)
+      session.close()
+      await vi.waitFor(() => expect(listening()?.state).toBe('listening'))
+    })
+
+    it('sends over it too where it is a transceiver', async () => {
+      const { carrier, changes, pdus } = await asked('transceiver')
+      await changes.until(() => carrier.isUp)
+      expect(pdus[0]).toMatchObject({ command: 'bind_transceiver' })
+      expect(await carrier.prepare(message('Hi')).send(1, NOW)).toMatchObject({
+        kind: 'accepted',
+        carrierMessageId: 'out-1',
+      })
+    })
+
+    it('closes the connection of whoever gives another password', async () => {
+      const { session, pdus, listening } = await asked('receiver', 'guess')
+      await new Promise<void>((resolve) => session.on('close', () => resolve()))
+      expect(pdus).toEqual([])
+      expect(listening()?.state).toBe('listening')
+    })
   })
 
   it('gets a receipt again that could not be stored', async () => {

@@ -324,8 +324,8 @@ describe('outcomeOf', () => {
   })
 
   it.each([
-    [0x58, { kind: 'throttled', commandStatus: 0x58, pauseMs: 500 }],
-    [0x14, { kind: 'throttled', commandStatus: 0x14, pauseMs: 5_000 }],
+    [0x58, { kind: 'throttled', commandStatus: 0x58 }],
+    [0x14, { kind: 'throttled', commandStatus: 0x14 }],
     [
       0x0b,
       { kind: 'refused', class: 'message', reason: expect.stringMatching(/^ESME_RINVDSTADR/) },

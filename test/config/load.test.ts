@@ -123,8 +123,8 @@ describe('a good configuration', () => {
       {
         name: 'alpha',
         type: 'smpp',
-        host: '127.0.0.1',
-        port: 2776,
+        hosts: [{ host: '127.0.0.1', port: 2776 }],
+        preferFirstAfterSeconds: 0,
         systemId: 'linehaul',
         password: 'secret',
         systemType: '',
@@ -136,10 +136,13 @@ describe('a good configuration', () => {
         enquireLinkSeconds: 30,
         responseTimeoutSeconds: 10,
         reconnectSeconds: { min: 1, max: 60 },
+        outbind: undefined,
         tls: undefined,
         defaultAlphabet: 'gsm7',
         longMessages: 'udh8',
         messageIdProfile: 'exact',
+        receiptIdFrom: 'both',
+        receiptStates: new Map(),
         receiptHeuristic: false,
         transliterate: false,
         transcode: false,
@@ -158,6 +161,79 @@ describe('a good configuration', () => {
           { prefix: '86', priceMicros: 21_000n, currency: 'USD' },
           { prefix: '', priceMicros: 1_000_000n, currency: 'EUR' },
         ],
+      },
+    ])
+  })
+
+  it('reads several hosts of a carrier, the preferred first', () => {
+    const hosts =
+      'hosts: [ smsc1.example:2775, "[2001:db8::1]:65535" ], prefer_first_after_seconds: 60'
+    const config = load(`carriers: [{ name: a, type: smpp, ${hosts}, system_id: s, password: p }]`)
+    expect(config.carriers[0]).toMatchObject({
+      hosts: [
+        { host: 'smsc1.example', port: 2775 },
+        { host: '2001:db8::1', port: 65535 },
+      ],
+      preferFirstAfterSeconds: 60,
+    })
+  })
+
+  it.each([
+    ['host: h, port: 1, hosts: [ "a:1" ]', 'carriers[0].host', 'stands beside "hosts"'],
+    ['host: h', 'carriers[0].port', 'is missing'],
+    ['hosts: []', 'carriers[0].hosts', 'a list of host:port'],
+    ['hosts: [ "a:65536" ]', 'carriers[0].hosts[0]', '"a:65536" is not allowed'],
+    ['hosts: [ a ]', 'carriers[0].hosts[0]', 'host:port'],
+  ])('refuses a carrier with %s', (keys, path, message) => {
+    const yaml = `carriers: [{ name: a, type: smpp, ${keys}, system_id: s, password: p }]`
+    expect(mistakesOf(yaml)).toContainEqual({ path, message: expect.stringContaining(message) })
+  })
+
+  it('listens for outbinds with the account of the binds, unless another is named', () => {
+    const outbindOf = (keys: string) =>
+      load(`carriers: [{ ${CARRIER}, password: p, outbind_port: 2776${keys} }]`).carriers[0]
+        ?.outbind
+    const place = { host: '0.0.0.0', port: 2776 }
+    expect(outbindOf('')).toEqual({ ...place, systemId: 's', password: 'p', bind: 'receiver' })
+    const other = ', outbind_system_id: them, outbind_password: secret, outbind_bind: transceiver'
+    expect(outbindOf(other)).toEqual({
+      ...place,
+      systemId: 'them',
+      password: 'secret',
+      bind: 'transceiver',
+    })
+  })
+
+  it('fills in what a preset says, under what the carrier says itself', () => {
+    const yaml = `carriers: [{ ${CARRIER}, password: p, preset: generic-3.3, bind: transceiver }]`
+    expect(load(yaml).carriers[0]).toMatchObject({
+      interfaceVersion: '3.3',
+      bind: 'transceiver',
+      messageIdProfile: 'resp-hex',
+      receiptIdFrom: 'text',
+    })
+    expect(mistakesOf(yaml.replace('generic-3.3', 'generic-9'))).toEqual([
+      {
+        path: 'carriers[0].preset',
+        message: expect.stringMatching(/^"generic-9" is not allowed; allowed: one of .*nexmo/),
+      },
+    ])
+  })
+
+  it('reads the words of a carrier in any case, numbers too', () => {
+    const states = 'receipt_states: { sent: ENROUTE, 6: DELIVERED }'
+    const [carrier] = load(`carriers: [{ ${CARRIER}, password: p, ${states} }]`).carriers
+    expect(carrier?.receiptStates).toEqual(
+      new Map([
+        ['6', 'DELIVERED'],
+        ['SENT', 'ENROUTE'],
+      ]),
+    )
+    const wrong = `carriers: [{ ${CARRIER}, password: p, receipt_states: { SENT: GONE } }]`
+    expect(mistakesOf(wrong)).toEqual([
+      {
+        path: 'carriers[0].receipt_states.SENT',
+        message: expect.stringMatching(/^"GONE" is not allowed; allowed: one of SCHEDULED, /),
       },
     ])
   })
@@ -262,7 +338,7 @@ partners:
     expect(lines).toEqual([
       'LINEHAUL_SMPP_PORT: 70000 is not allowed; allowed: a whole number from 0 to 65535, or `off`',
       'carriers[0].bind: "tranceiver" is not allowed; allowed: one of transceiver, transmitter, receiver, pair',
-      'carriers[0].host: is missing; allowed: a host name or an IP address',
+      'carriers[0].host: is missing; allowed: "host" and "port", or "hosts" with a list of host:port',
       'carriers[0].password: "***" is not allowed; allowed: 1 to 8 ASCII characters',
       'carriers[0].port: 99999 is not allowed; allowed: a whole number from 1 to 65535',
       'carriers[0].rates[0].currency: "eur" is not allowed; allowed: three capital letters, for example EUR',

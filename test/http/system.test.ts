@@ -42,9 +42,20 @@ test('/healthz and /readyz answer without a key', async () => {
             type: 'smpp',
             is_up: true,
             waiting: 0,
+            segments_per_second: 0,
             binds: [
-              { bind: 'transceiver-1', state: 'bound', last_error: null },
-              { bind: 'transceiver-2', state: 'bound', last_error: null },
+              {
+                bind: 'transceiver-1',
+                host: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+                state: 'bound',
+                last_error: null,
+              },
+              {
+                bind: 'transceiver-2',
+                host: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+                state: 'bound',
+                last_error: null,
+              },
             ],
           },
         ],

@@ -39,6 +39,7 @@ const CARRIERS: readonly Omit<CarrierKeys, 'port'>[] = [
   { name: 'padded', prefix: '447911123003', keys: { message_id_profile: 'strip-zeros' } },
   { name: 'pair', prefix: '4477009006', keys: { bind: 'pair' } },
   { name: 'throttled', prefix: '4477009007', keys: { window: 5 } },
+  { name: 'grudging', prefix: '4477009010', keys: { window: 3 } },
   { name: 'dropping', prefix: '4477009008', keys: { window: 10 } },
   { name: 'half', prefix: '4477009009', keys: { window: 10 } },
 ]
@@ -229,6 +230,32 @@ test('throttled: the messages wait, keep their attempt, and all arrive once', as
     expect(message).toMatchObject({ status: 'delivered', attempts: 1 })
   expect(accepted.map((to) => `+${to}`).sort()).toEqual(numbers)
   expect(peer.submits).toHaveLength(13)
+})
+
+test('throttled in the middle of a message: that segment goes again, before other messages', async () => {
+  const peer = peerOf('grudging')
+  const letGo: (() => void)[] = []
+  let isThrottled = false
+  peer.onSubmit = ({ number, shortMessage, esmClass }) => {
+    const segment = esmClass & 0x40 ? shortMessage[5] : 0
+    if (segment === 2 && !isThrottled) {
+      isThrottled = true
+      return { status: RTHROTTLED }
+    }
+    // The others keep their places until the second segment is there again.
+    if (segment === 2) for (const go of letGo.splice(0)) go()
+    if (peer.submits.length >= 4) return { id: `g${number}` }
+    return new Promise((resolve) => letGo.push(() => resolve({ id: `g${number}` })))
+  }
+  const long = await gateway.api.send({ to: '+447700901000', text: '0123456789'.repeat(40) })
+  const others = await gateway.api.sendMany(range('4477009010', 5), 'short')
+  for (const id of [long, ...others]) {
+    expect(await gateway.api.settled(id)).toMatchObject({ status: 'delivered', attempts: 1 })
+  }
+  const order = peer.submits.map(({ shortMessage, esmClass }) =>
+    esmClass & 0x40 ? shortMessage[5] : 'short',
+  )
+  expect(order).toEqual([1, 2, 3, 2, ...others.map(() => 'short')])
 })
 
 test('the connection breaks with a full window: every message is accounted for', async () => {

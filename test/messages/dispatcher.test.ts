@@ -101,9 +101,7 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
 
   it('lets a throttled segment wait and sends it once more', async () => {
     const alpha = new FakeCarrier('alpha', ({ text, time }) =>
-      text === 'slow' && time === 1
-        ? ({ ...THROTTLED, pauseMs: 5 } as SegmentOutcome)
-        : alpha.accept(),
+      text === 'slow' && time === 1 ? THROTTLED : alpha.accept(),
     )
     const harness = await gateway([alpha])
     const [slow] = await accept(harness, 'slow', 'other')
@@ -118,7 +116,7 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
     const alpha = new FakeCarrier('alpha', ({ segment, time }) => {
       if (time > 1) return alpha.accept()
       if (segment === 1) harness.now = new Date(start.getTime() + 30_000)
-      return { ...THROTTLED, pauseMs: 5 }
+      return THROTTLED
     })
     const harness = await gateway([alpha])
     harness.now = start
@@ -139,7 +137,7 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
     const start = new Date('2026-01-02T03:04:05Z')
     const alpha = new FakeCarrier('alpha', () => {
       harness.now = new Date(start.getTime() + 600_000)
-      return { ...THROTTLED, pauseMs: 5 }
+      return THROTTLED
     })
     const harness = await gateway([alpha])
     harness.now = start
@@ -388,18 +386,21 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
     })
 
     it('ends the wait of throttled segments, which stay queued', async () => {
-      const alpha = new FakeCarrier(
-        'alpha',
-        () => ({ ...THROTTLED, pauseMs: 600_000 }) as SegmentOutcome,
-      )
+      const closed: (() => void)[] = []
+      const alpha = new FakeCarrier('alpha', ({ time }) => {
+        if (time === 1) return THROTTLED
+        return new Promise((resolve) => closed.push(() => resolve(NOT_SENT)))
+      })
       const harness = await gateway([alpha])
       const [message] = (await accept(harness, 'one')) as [Message]
-      await harness.until(() => alpha.sent.length === 1)
+      await harness.until(() => closed.length === 1)
       await harness.dispatcher.stop(0)
+      // Its bind unbinds and gives back what was not written.
+      closed[0]?.()
       await harness.dispatcher.drained()
       await harness.journal.settled()
       expect(await statusOf(message)).toBe('queued')
-      expect(alpha.sent).toHaveLength(1)
+      expect(alpha.sent).toHaveLength(2)
     })
 
     it('agrees with the journal, whenever it comes', async () => {

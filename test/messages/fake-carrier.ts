@@ -32,6 +32,8 @@ export class FakeCarrier implements Carrier {
   isUp = true
   windowSize = 10
   segmentsPerSecond = 0
+  /** What its pace says; nothing waits unless told otherwise. */
+  waitFor = (_segments: number, _journalling: number): number => 0
   /** Accepts everything unless told otherwise. */
   answer: (segment: SentSegment) => Answer
   /** Refuses to lay out or prepare such texts. */
@@ -100,4 +102,4 @@ export const REFUSED = {
   class: 'message',
 } as const
 
-export const THROTTLED = { kind: 'throttled', commandStatus: 0x58, pauseMs: 500 } as const
+export const THROTTLED = { kind: 'throttled', commandStatus: 0x58 } as const

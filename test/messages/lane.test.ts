@@ -10,9 +10,7 @@ function held(text: string, segments = 1): Held {
   return newlyHeld(testMessage({ text, segments }))
 }
 
-function laneOf(
-  more: Partial<Pick<FakeCarrier, 'isUp' | 'windowSize' | 'segmentsPerSecond'>> = {},
-) {
+function laneOf(more: Partial<Pick<FakeCarrier, 'isUp' | 'windowSize'>> = {}) {
   const carrier = Object.assign(new FakeCarrier('alpha'), more)
   return { carrier, lane: new Lane(carrier) }
 }
@@ -67,45 +65,29 @@ describe('next', () => {
     expect(lane.next(NOW).held).toBeDefined()
   })
 
-  it('says how long the agreed rate lets it wait', () => {
-    const { lane } = laneOf({ segmentsPerSecond: 10 })
+  it('waits as long as the pace says, and tells it what is being journalled', () => {
+    const { lane, carrier } = laneOf()
     lane.push(held('long', 3))
-    lane.push(held('next'))
-    expect(lane.next(NOW).held).toBeDefined()
+    lane.journalling = 2
+    const asked: [number, number][] = []
+    carrier.waitFor = (...args) => {
+      asked.push(args)
+      return asked.length === 1 ? 300 : 0
+    }
     expect(lane.next(NOW)).toEqual({ held: undefined, waitMs: 300 })
     expect(lane.waiting).toBe(1)
-    expect(lane.next(NOW + 300).held).toBeDefined()
-  })
-
-  it('waits out the pause that the carrier asked for', () => {
-    const { lane } = laneOf()
-    lane.push(held('a'))
-    lane.pacer.pause(500, NOW)
-    expect(lane.next(NOW)).toEqual({ held: undefined, waitMs: 500 })
+    expect(lane.next(NOW).held).toBeDefined()
+    expect(asked.map((each) => each.slice(0, 2))).toEqual([
+      [3, 2],
+      [3, 2],
+    ])
   })
 })
 
 describe('waits', () => {
-  it('for the end of a pause', async () => {
+  it('not at all for a carrier that is up', async () => {
     vi.useFakeTimers({ now: NOW })
     const { lane } = laneOf()
-    lane.pacer.pause(500, performance.now())
-    let isOver = false
-    const waiting = lane.pauseOver().then(() => {
-      isOver = true
-    })
-    await vi.advanceTimersByTimeAsync(499)
-    expect(isOver).toBe(false)
-    await vi.advanceTimersByTimeAsync(1)
-    await waiting
-    expect(isOver).toBe(true)
-    expect(vi.getTimerCount()).toBe(0)
-  })
-
-  it('not at all without a pause, or for a carrier that is up', async () => {
-    vi.useFakeTimers({ now: NOW })
-    const { lane } = laneOf()
-    await lane.pauseOver()
     expect(await lane.isUpWithin(30_000)).toBe(true)
     expect(vi.getTimerCount()).toBe(0)
   })
@@ -121,8 +103,7 @@ describe('waits', () => {
   it('until woken, every one of them, and leaves no timer', async () => {
     vi.useFakeTimers({ now: NOW })
     const { lane, carrier } = laneOf({ isUp: false })
-    lane.pacer.pause(500, performance.now())
-    const waits = Promise.all([lane.isUpWithin(30_000), lane.isUpWithin(10), lane.pauseOver()])
+    const waits = Promise.all([lane.isUpWithin(30_000), lane.isUpWithin(10), lane.rest(500)])
     carrier.isUp = true
     lane.wake()
     expect(await waits).toEqual([true, true, undefined])

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { SmppClient, type SmppClientOptions, type SmppClientState } from '../../src/smpp/client.ts'
 import type { PduInput } from '../../src/smpp/pdu.ts'
 import type { SessionEnd } from '../../src/smpp/session.ts'
@@ -89,6 +89,127 @@ function setUp(options: Partial<SmppClientOptions> = {}): Setup {
 }
 
 describe('SmppClient', () => {
+  describe('with several hosts', () => {
+    const backoff = { firstMs: 1, firstRefusedMs: 1, maxMs: 1 }
+
+    /** Hosts that can be connected to, by name; the others refuse the connection. */
+    function hosted(up: Set<string>, options: Partial<SmppClientOptions> = {}) {
+      const tried: string[] = []
+      const peers: ScriptedPeer[] = []
+      const setup = setUp({
+        host: 'one',
+        fallbacks: [
+          { host: 'two', port: 2775 },
+          { host: 'three', port: 2776 },
+        ],
+        backoff,
+        ...options,
+        connect: async (_signal, { host }) => {
+          tried.push(host)
+          if (!up.has(host)) throw new Error(`${host} is down`)
+          const [near, far] = connectedPair()
+          peers.push(new ScriptedPeer(far))
+          return near
+        },
+      })
+      const latest = () => peers.at(-1) as ScriptedPeer
+      const answerBind = async (command_status = 0) => {
+        await vi.waitFor(() => expect(peers.length).toBeGreaterThan(0))
+        const peer = latest()
+        const { sequence_number } = await peer.next('bind_transceiver')
+        peer.send({ command: 'bind_transceiver_resp', sequence_number, command_status })
+        return peer
+      }
+      return { ...setup, tried, peers, answerBind }
+    }
+
+    test('tries them in order, the next one at once, and waits only after the last', async () => {
+      const up = new Set<string>()
+      const { client, tried, failures, reached, answerBind } = hosted(up)
+      client.start()
+      await vi.waitFor(() => expect(tried.length).toBeGreaterThan(5))
+      expect(tried.slice(0, 6)).toEqual(['one', 'two', 'three', 'one', 'two', 'three'])
+      expect(failures.slice(0, 3).map(({ retryInMs }) => retryInMs > 0)).toEqual([
+        false,
+        false,
+        true,
+      ])
+      up.add('two')
+      const bound = reached('bound')
+      const peer = await answerBind()
+      await bound
+      expect(client.host).toEqual({ host: 'two', port: 2775 })
+      expect(client.isAtFirstHost).toBe(false)
+      up.add('one')
+      const before = tried.length
+      // A natural reconnect begins at the first.
+      peer.reset()
+      await vi.waitFor(() => expect(tried.length).toBeGreaterThan(before))
+      expect(tried[before]).toBe('one')
+    })
+
+    test('a refused password waits before every host, so that no account is locked', async () => {
+      const up = new Set(['one', 'two', 'three'])
+      const { client, tried, failures, answerBind } = hosted(up)
+      client.start()
+      for (const host of ['one', 'two', 'three', 'one']) {
+        await vi.waitFor(() => expect(tried.at(-1)).toBe(host))
+        await answerBind(CommandStatus.ESME_RINVPASWD)
+      }
+      await vi.waitFor(() => expect(failures.length).toBeGreaterThan(3))
+      expect(failures.every(({ retryInMs }) => retryInMs > 0)).toBe(true)
+    })
+
+    test('moves to the first when that can be reached, and lets open requests finish', async () => {
+      const up = new Set(['two'])
+      const { client, tried, reached, answerBind, peers, unbounds } = hosted(up)
+      const first = reached('bound')
+      client.start()
+      const peer = await answerBind()
+      await first
+      expect(await client.moveToFirstHost()).toBe(false)
+      expect(client.session).toBeDefined()
+      up.add('one')
+      const answer = client.request(SUBMIT)
+      const { sequence_number } = await peer.next('submit_sm')
+      const moving = client.moveToFirstHost()
+      await vi.waitFor(() => expect(client.session).toBeUndefined())
+      peer.send({ command: 'submit_sm_resp', sequence_number, message_id: 'last' })
+      expect(await answer).toMatchObject({ message_id: 'last' })
+      const unbind = await peer.next('unbind')
+      peer.send({ command: 'unbind_resp', sequence_number: unbind.sequence_number })
+      expect(await moving).toBe(true)
+      // The probe, and then the bind.
+      await vi.waitFor(() => expect(peers).toHaveLength(3))
+      const second = reached('bound')
+      await answerBind()
+      await second
+      expect(client.isAtFirstHost).toBe(true)
+      expect(tried.slice(-2)).toEqual(['one', 'one'])
+      expect(unbounds).toEqual([['unbound', 0]])
+    })
+  })
+
+  test('rebinding gives back what waits for a place, as not written', async () => {
+    const { client, acceptBind, reached } = setUp({ windowSize: 1 })
+    const bound = reached('bound')
+    client.start()
+    const peer = await acceptBind()
+    await bound
+    const [open, waiting] = [client.request(SUBMIT), client.request(SUBMIT)]
+    const { sequence_number } = await peer.next('submit_sm')
+    const rebinding = client.rebind()
+    await expect(waiting).rejects.toMatchObject({ code: 'session_closed', written: false })
+    peer.send({ command: 'submit_sm_resp', sequence_number, message_id: 'm' })
+    expect(await open).toMatchObject({ message_id: 'm' })
+    const unbind = await peer.next('unbind')
+    peer.send({ command: 'unbind_resp', sequence_number: unbind.sequence_number })
+    await rebinding
+    const again = reached('bound')
+    await acceptBind()
+    await again
+  })
+
   test('binds with its fields and carries requests', async () => {
     const { client, accept, reached, states } = setUp({ system_type: 'VMA', address_range: '^44' })
     expect(client.state).toBe('stopped')

@@ -381,3 +381,33 @@ describe('formatReceipt', () => {
     )
   })
 })
+
+describe('what a carrier means', () => {
+  const text =
+    'id:123 sub:001 dlvrd:000 submit date:2401151030 done date:2401151031 stat:ACCEPTD err:000'
+  const tlvs = [stringTlv('receipted_message_id', '7b'), intTlv('message_state', 6)]
+  const receipt = (options: ReceiptOptions, more: Partial<DeliverSm> = {}) =>
+    parseReceipt(deliver(text, { esm_class: 0x04, ...more }), options)
+
+  it.each([
+    ['both', '7b', '123'],
+    ['tlv', '7b', null],
+    ['text', '123', null],
+  ] as const)('takes the id from %s', (idFrom, id, textId) => {
+    expect(receipt({ idFrom }, { tlvs })).toMatchObject({ id, textId })
+  })
+
+  it('has no id where it is not where the carrier has it', () => {
+    expect(receipt({ idFrom: 'tlv' })).toMatchObject({ id: null, textId: null })
+  })
+
+  it.each([
+    ['ACCEPTD', []],
+    ['ACCEPTD', tlvs],
+    ['6', tlvs],
+  ] as const)('reads %s as the carrier means it', (word, more) => {
+    const states = new Map<string, MessageState>([[word, 'DELIVERED']])
+    expect(receipt({ states }, { tlvs: more })).toMatchObject({ state: 'DELIVERED', final: true })
+    expect(receipt({}, { tlvs: more })).toMatchObject({ state: 'ACCEPTED', final: false })
+  })
+})

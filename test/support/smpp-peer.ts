@@ -111,6 +111,15 @@ export class SmppPeer {
     if (this.deliversReceipts) this.deliver()
   }
 
+  /** Sends any deliver_sm over the latest session that receives, and gives the status of its answer. */
+  sendDelivery(fields: smpp.PduFields): Promise<number> {
+    const [session] = [...this.#receivers].slice(-1)
+    if (!session) throw new Error('nobody is bound who receives')
+    return new Promise((resolve) => {
+      session.deliver_sm(fields, (response) => resolve(response.command_status))
+    })
+  }
+
   /** Sends the receipts that wait, if a session may receive them. */
   deliver(): void {
     const [session] = [...this.#receivers].slice(-1)

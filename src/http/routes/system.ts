@@ -18,8 +18,11 @@ export interface CarrierReport {
   readonly type: string
   readonly is_up: boolean
   readonly waiting: number
+  /** What it takes at present, agreed or learnt; 0: no limit is known. */
+  readonly segments_per_second: number
   readonly binds: readonly {
     readonly bind: string
+    readonly host: string
     readonly state: string
     readonly last_error: string | null
   }[]
@@ -35,8 +38,14 @@ const readiness = z.object({
       type: z.string(),
       is_up: z.boolean(),
       waiting: z.int(),
+      segments_per_second: z.number(),
       binds: z.array(
-        z.object({ bind: z.string(), state: z.string(), last_error: z.string().nullable() }),
+        z.object({
+          bind: z.string(),
+          host: z.string(),
+          state: z.string(),
+          last_error: z.string().nullable(),
+        }),
       ),
     }),
   ),

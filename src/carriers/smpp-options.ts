@@ -1,0 +1,64 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
+import type { BindFields } from '../smpp/bind.ts'
+import type { HostAddress } from '../smpp/client.ts'
+
+/** Carriers lock accounts that come back too soon after a refusal. */
+const FIRST_REFUSED_MS = 30_000
+
+const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
+
+/** What a carrier's settings say of its connections, in the terms of the SMPP core. */
+export function clientOptions(config: CarrierConfig) {
+  const [first, ...fallbacks] = config.hosts
+  if (!first) throw new RangeError(`the carrier ${config.name} has no host`)
+  return {
+    ...first,
+    fallbacks,
+    ...(config.tls ? { tls: tlsOptions(config.tls) } : {}),
+    ...bindFields(config),
+    ...sessionLimits(config),
+    backoff: {
+      firstMs: config.reconnectSeconds.min * 1_000,
+      firstRefusedMs: Math.min(FIRST_REFUSED_MS, config.reconnectSeconds.max * 1_000),
+      maxMs: config.reconnectSeconds.max * 1_000,
+    },
+  }
+}
+
+/** What we say of ourselves in a bind. */
+export function bindFields(config: CarrierConfig): BindFields {
+  return {
+    system_id: config.systemId,
+    password: config.password,
+    system_type: config.systemType,
+    interface_version: INTERFACE_VERSIONS[config.interfaceVersion],
+  }
+}
+
+/** The figures of every session with the carrier. */
+export function sessionLimits(config: CarrierConfig) {
+  return {
+    windowSize: config.window,
+    // The dispatcher journals at most two windows ahead; nothing else queues there.
+    queueLimit: 100_000,
+    requestTimeoutMs: config.responseTimeoutSeconds * 1_000,
+    enquireLinkMs: config.enquireLinkSeconds * 1_000,
+  }
+}
+
+/** An address as people write it. */
+export function addressText({ host, port }: HostAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function tlsOptions(config: TlsConfig): ConnectionOptions {
+  const { ca, cert, key, serverName, rejectUnauthorized } = config
+  return {
+    rejectUnauthorized,
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+  }
+}
