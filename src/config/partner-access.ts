@@ -1,5 +1,16 @@
 import { z } from 'zod'
-import { choice, integer, list, mapping, optionalInteger, setting } from './field.ts'
+import {
+  choice,
+  integer,
+  list,
+  mapping,
+  optionalInteger,
+  requiredInteger,
+  requiredText,
+  setting,
+  text,
+} from './field.ts'
+import { HOST, HOST_ALLOWED } from './forms.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { networkList } from './smpp-listeners.ts'
 
@@ -33,6 +44,18 @@ export interface PartnerAccess {
   readonly enquireLinkSeconds: number
   /** Silence after which the session is closed; 0: never. */
   readonly inactivitySeconds: number
+  /** How it is called when something waits for it; undefined: it comes by itself. */
+  readonly outbind: PartnerOutbind | undefined
+}
+
+/** Where a partner listens for us, and what we say of ourselves there. */
+export interface PartnerOutbind {
+  readonly host: string
+  readonly port: number
+  readonly systemId: string
+  readonly password: string
+  /** Wait before it is called again. */
+  readonly retrySeconds: number
 }
 
 /** One of either is enough. */
@@ -155,6 +178,35 @@ export const partnerAccessShape = {
     about: 'Silence of the partner after which its session is closed; 0 means never.',
     unit: 'seconds',
   }),
+  outbind: setting(
+    mapping({
+      host: requiredText(HOST, HOST_ALLOWED, { about: 'Host that the partner listens on.' }),
+      port: requiredInteger(1, 65535, { about: 'Port that it listens on, without TLS.' }),
+      system_id: text(
+        /^[\x21-\x7e]{1,15}$/,
+        '1 to 15 ASCII characters without blanks',
+        'linehaul',
+        {
+          about: 'Our name in the `outbind`.',
+        },
+      ),
+      password: text(/^[\x20-\x7e]{0,8}$/, 'up to 8 ASCII characters', '', {
+        about: 'Our password in the `outbind`.',
+        isSecret: true,
+      }),
+      retry_seconds: integer(1, 86_400, 60, {
+        about: 'Wait before the partner is called again.',
+        unit: 'seconds',
+      }),
+    }).optional(),
+    {
+      about:
+        'The partner is called and asked to bind while something waits for it and no session of it ' +
+        'receives.',
+      allowed: 'a mapping',
+      defaultText: 'none',
+    },
+  ),
 }
 
 const accessSchema = mapping(partnerAccessShape)
@@ -182,6 +234,13 @@ export function toPartnerAccess(file: FileAccess): PartnerAccess {
     maxValiditySeconds: file.max_validity_seconds,
     enquireLinkSeconds: file.enquire_link_seconds,
     inactivitySeconds: file.inactivity_seconds,
+    outbind: file.outbind && {
+      host: file.outbind.host,
+      port: file.outbind.port,
+      systemId: file.outbind.system_id,
+      password: file.outbind.password,
+      retrySeconds: file.outbind.retry_seconds,
+    },
   }
 }
 
@@ -197,6 +256,9 @@ export function accessMistakes(
   const { clientCertificate, defaultValiditySeconds: usual, maxValiditySeconds: most } = partner
   if (partner.tls === 'required' && !listeners.tls) {
     tell(clientCertificate ? 'client_certificate' : 'tls', 'needs TLS, and there is no smpp.tls')
+  }
+  if (partner.outbind && partner.tls === 'required') {
+    tell('outbind', 'is called without TLS, and this account requires it')
   }
   if (clientCertificate) {
     const { fingerprints, commonNames } = clientCertificate

@@ -72,6 +72,11 @@ export class Teller {
     this.#queueOf(recipient).wake(isOutboxChanged)
   }
 
+  /** True while something waits for a recipient: in memory, or in the outbox and due. */
+  isOwed(recipient: string): boolean {
+    return this.#queues.get(recipient)?.isOwed ?? false
+  }
+
   /** Takes up what earlier runs have left. */
   async start(): Promise<void> {
     for (const recipient of await waitingRecipients(this.#options.store)) this.wake(recipient, true)
@@ -125,6 +130,10 @@ class RecipientQueue {
 
   get pending(): number {
     return this.#known.size
+  }
+
+  get isOwed(): boolean {
+    return this.#known.size > 0 || this.#hasOverflow
   }
 
   offer(telling: Telling): void {

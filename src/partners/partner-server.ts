@@ -13,6 +13,7 @@ import { SmppServer } from '../smpp/server.ts'
 import type { PartnerAccount } from './account.ts'
 import { type BoundSession, BoundSessions, type PartnerSessionReport } from './bound-sessions.ts'
 import { type BindRefusal, Gatekeeper } from './gatekeeper.ts'
+import { OutbindCaller } from './outbind-caller.ts'
 import { partnerRecipient, type ReceiptTransport } from './receipt-transport.ts'
 import type { PartnerRequests } from './requests.ts'
 
@@ -49,6 +50,7 @@ export class PartnerServer {
   readonly #gatekeeper: Gatekeeper
   readonly #plain: SmppServer<BoundSession> | undefined
   readonly #secure: SmppServer<BoundSession> | undefined
+  readonly #caller: OutbindCaller
 
   constructor(options: PartnerServerOptions) {
     const { config, accounts, clock, logger } = options
@@ -65,6 +67,16 @@ export class PartnerServer {
     const { port, tls, proxyProtocol } = config
     if (port !== undefined) this.#plain = this.#server(caps, { port, proxyProtocol })
     if (tls) this.#secure = this.#server(caps, { ...tls, tls: tlsOptions(tls, accounts) })
+    const { teller, receipts } = options
+    this.#caller = new OutbindCaller({
+      accounts,
+      isOwed: (systemId) => teller.isOwed(partnerRecipient(systemId)),
+      isReceiving: (systemId) => receipts.concurrencyOf(partnerRecipient(systemId)) > 0,
+      call: async ({ host: to, port: at, systemId: system_id, password }) =>
+        (this.#plain ?? this.#secure)?.callOut({ host: to, port: at }, { system_id, password }),
+      clock,
+      logger,
+    })
   }
 
   /** The port it listens on without TLS; 0 when it does not. */
@@ -98,10 +110,12 @@ export class PartnerServer {
       await this.#plain?.close()
       throw error
     }
+    this.#caller.start()
   }
 
   /** Lets requests in work finish for at most `drainMs`, unbinds everybody, stops listening. */
   async close(drainMs: number): Promise<void> {
+    this.#caller.close()
     await Promise.all([this.#plain?.close({ drainMs }), this.#secure?.close({ drainMs })])
   }
 

@@ -1,10 +1,12 @@
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { plainAddress } from './address.ts'
 import {
   type CapFigures,
   type CapLimits,
   ConnectionCaps,
   type ConnectionSlot,
 } from './connection-caps.ts'
+import { SmppError } from './errors.ts'
 import { type ConnectionOrigin, Listener, type ListenerOptions } from './listener.ts'
 import { type SmppLogger, silentSmppLogger } from './logger.ts'
 import type { BindPdu, Pdu } from './pdu.ts'
@@ -97,6 +99,7 @@ interface Connection<Context> {
 const DEFAULT_INTERFACE_VERSION = 0x34
 const FIRST_VERSION_WITH_TLVS = 0x34
 const DEFAULT_HANDSHAKE_MS = 10_000
+const CALL_TIMEOUT_MS = 10_000
 
 /**
  * Accepts connections, lets the application judge their binds, and hands over the bound sessions.
@@ -145,6 +148,39 @@ export class SmppServer<Context = undefined> {
   }
 
   /**
+   * Connects to a peer and asks it by `outbind` to bind; from then on it is judged and served as one
+   * that has connected to us.
+   *
+   * @throws {SmppError} `connect_failed`, or `too_many_connections` when a cap is reached
+   * @see SMPP v3.4, section 2.2.1 (outbind)
+   */
+  async callOut(
+    { host, port }: { readonly host: string; readonly port: number },
+    outbind: { readonly system_id: string; readonly password: string },
+  ): Promise<void> {
+    const slot = this.#caps.admit()
+    if (!slot) {
+      const message = `no connection to ${host}:${port}: too many are open`
+      throw new SmppError('too_many_connections', message, { retryable: true })
+    }
+    try {
+      const socket = await connectTo(host, port)
+      socket.once('close', () => slot.release())
+      const remoteAddress = plainAddress(socket.remoteAddress ?? '')
+      const session = this.#serve(
+        socket,
+        { remoteAddress, tls: false, certificate: undefined },
+        slot,
+      )
+      if (this.#closing) await session.close()
+      else session.notify({ command: 'outbind', ...outbind })
+    } catch (cause) {
+      slot.release()
+      throw cause
+    }
+  }
+
+  /**
    * Stops accepting, unbinds every session after its open requests (for at most `drainMs`, 5,000),
    * and closes the connections that are not bound.
    */
@@ -159,7 +195,7 @@ export class SmppServer<Context = undefined> {
     await closed
   }
 
-  #serve(stream: Socket, origin: ConnectionOrigin, slot: ConnectionSlot): void {
+  #serve(stream: Socket, origin: ConnectionOrigin, slot: ConnectionSlot): Session {
     const recording = this.#options.openRecording?.(stream)
     const connection: Connection<Context> = {
       origin,
@@ -185,6 +221,7 @@ export class SmppServer<Context = undefined> {
       onClose: (end) => this.#onEnd(session, connection, end),
     })
     this.#sessions.add(session)
+    return session
   }
 
   async #judge(
@@ -245,6 +282,26 @@ export class SmppServer<Context = undefined> {
       this.#options.onUnboundEnd?.(remoteAddress, end)
     }
   }
+}
+
+function connectTo(host: string, port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, allowHalfOpen: true, timeout: CALL_TIMEOUT_MS })
+    const fail = (cause: Error) => {
+      socket.destroy()
+      const message = `cannot connect to ${host}:${port}: ${cause.message}`
+      reject(new SmppError('connect_failed', message, { retryable: true, cause }))
+    }
+    const onTimeout = () => fail(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`))
+    socket.once('error', fail)
+    socket.once('timeout', onTimeout)
+    socket.once('connect', () => {
+      socket.off('error', fail)
+      socket.off('timeout', onTimeout)
+      socket.setTimeout(0)
+      resolve(socket)
+    })
+  })
 }
 
 function isBindPdu(pdu: Pdu): pdu is BindPdu {
