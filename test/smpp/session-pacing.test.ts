@@ -126,6 +126,8 @@ test('the pace lets all segments of a message go, or none', async () => {
 
 test('a throttled request goes again before what waits, and nothing passes it meanwhile', async () => {
   const pacer = new Pacer(0)
+  // It has complained before: the next one counts.
+  for (let n = 0; n < 4; n++) pacer.answered('throttled', 0, 0)
   const { send, sendWhole, arrived, answer, pass } = await bound({ windowSize: 3, pacer })
   const put = { again: true }
   sendWhole('m1', 'm2', 'm3')
@@ -147,6 +149,20 @@ test('a throttled request goes again before what waits, and nothing passes it me
   await pass(1_000)
   await answer('m3')
   expect(await arrived()).toEqual(['b'])
+})
+
+test('nothing passes a throttled request, even where the complaint does not count', async () => {
+  const pacer = new Pacer(0)
+  const { send, arrived, answer, pass } = await bound({ windowSize: 1, pacer })
+  send('a')
+  send('b')
+  expect(await arrived()).toEqual(['a'])
+  await answer('a', CommandStatus.ESME_RTHROTTLED)
+  send('a', { again: true })
+  expect(await arrived()).toEqual([])
+  await pass(1)
+  expect(await arrived()).toEqual(['a'])
+  expect(pacer.perSecond).toBe(0)
 })
 
 test('two sessions of one account share its pace, and neither is left behind', async () => {
@@ -176,13 +192,14 @@ test('without a limit the pace costs nothing and learns only from complaints', a
   await answer('0', CommandStatus.ESME_RINVDSTADR)
   await answer('1')
   expect(pacer.isOpen).toBe(true)
-  await answer('2', CommandStatus.ESME_RMSGQFUL)
+  for (let n = 2; n < 7; n++) await answer(String(n), CommandStatus.ESME_RMSGQFUL)
   expect(pacer.isOpen).toBe(false)
 })
 
 test('binding is not held back by a pause', async () => {
   const pacer = new Pacer(0)
-  pacer.answered('queue_full', 999_999, 1_000_000)
+  for (let n = 0; n < 5; n++) pacer.answered('queue_full', 999_999, 1_000_000)
+  expect(pacer.pauseLeft(1_000_000)).toBe(1_000)
   const { session } = await bound({ pacer })
   expect(session.isBound).toBe(true)
 })

@@ -31,7 +31,11 @@ export class ThrottlingCarrier {
   #tokens: number
   #countedAt = this.now
 
-  constructor(pacer: Pacer, setting: Setting) {
+  readonly #isMoody: () => boolean
+
+  /** @param isMoody - throttles a request whatever the pace is */
+  constructor(pacer: Pacer, setting: Setting, isMoody: () => boolean = () => false) {
+    this.#isMoody = isMoody
     this.#pacer = pacer
     this.setting = setting
     this.#tokens = this.#depth
@@ -47,7 +51,7 @@ export class ThrottlingCarrier {
         this.#dueAt ??= this.now + this.#pacer.reserve(1, this.now)
         if (this.#dueAt > this.now || this.#pacer.pauseLeft(this.now) > 0) break
         this.#dueAt = undefined
-        const isTaken = this.#take()
+        const isTaken = !this.#isMoody() && this.#take()
         if (isTaken) taken++
         else throttled++
         this.#answers.push({
