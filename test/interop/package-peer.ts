@@ -5,7 +5,7 @@ import smpp from 'smpp'
 
 interface Command {
   readonly call: number
-  readonly do: 'listen' | 'bind' | 'request' | 'drop'
+  readonly do: 'listen' | 'bind' | 'request' | 'drop' | 'mute'
   readonly session?: string
   readonly port?: number
   readonly how?: string
@@ -27,6 +27,8 @@ interface Bound {
 /** Bound sessions by system_id; an ESME has one, named ''. */
 const sessions = new Map<string, Bound>()
 let submits = 0
+/** Requests are told of, and not answered. */
+let isMute = false
 
 function tell(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
@@ -65,6 +67,7 @@ function serve(session: smpp.Session, name: () => string): () => Buffer | undefi
     if (pdu.isResponse()) return
     if (isSmsc && pdu.command.startsWith('bind_')) return
     tell({ event: 'pdu', session: name(), pdu: shown(pdu, current) })
+    if (isMute) return
     if (pdu.command === 'submit_sm') {
       submits += 1
       session.send(pdu.response({ message_id: `m${submits}` }))
@@ -158,6 +161,10 @@ createInterface({ input: process.stdin })
     if (command.do === 'listen') listen(command)
     else if (command.do === 'bind') bind(command)
     else if (command.do === 'request') request(command)
-    else drop(command)
+    else if (command.do === 'drop') drop(command)
+    else {
+      isMute = true
+      tell({ call: command.call })
+    }
   })
   .on('close', () => process.exit(0))

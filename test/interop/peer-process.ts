@@ -101,6 +101,11 @@ export class PeerProcess {
     await this.#call({ do: 'drop', session })
   }
 
+  /** From now on it answers no requests, as an application that hangs. */
+  async mute(): Promise<void> {
+    await this.#call({ do: 'mute' })
+  }
+
   /** Forgets what came. */
   forget(): void {
     this.pdus.length = 0
@@ -126,7 +131,7 @@ export class PeerProcess {
       .length
   }
 
-  /** Ends the process. */
+  /** Kills the process, and with it its connections. */
   async close(): Promise<void> {
     this.#child.stdin?.end()
     this.#child.kill('SIGKILL')

@@ -15,6 +15,7 @@ my %name_of;    # connection => system_id; an ESME has one, named ''
 my %session;    # system_id => bound connection
 my %waiting;    # connection and sequence number => number of the call
 my $submits = 0;
+my $is_mute = 0;    # requests are told of, and not answered
 $| = 1;
 
 while (1) {
@@ -73,7 +74,7 @@ sub receive {
         tell_line(event => 'bound', session => $pdu->{system_id});
     } elsif ($pdu->{cmd} < 0x80000000) {
         tell_line(event => 'pdu', session => $name_of{$smpp} // '', pdu => shown($pdu));
-        answer($smpp, $pdu, $name);
+        answer($smpp, $pdu, $name) if !$is_mute;
     }
 }
 
@@ -107,6 +108,9 @@ sub command {
         $session{''} = $smpp;
         tell_line(event => 'bound', session => '');
         tell_line(call => $call, pdu => shown($response));
+    } elsif ($do eq 'mute') {
+        $is_mute = 1;
+        tell_line(call => $call);
     } elsif ($do eq 'drop') {
         end_connection($smpp) if $smpp && $smpp->opened;
         tell_line(call => $call);
