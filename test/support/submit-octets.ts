@@ -30,7 +30,7 @@ const SAR_TOTAL = 0x020e
 const SAR_NUMBER = 0x020f
 const MESSAGE_PAYLOAD = 0x0424
 
-/** Reads a submit_sm, SMPP v3.4 section 4.4.1. */
+/** Reads a submit_sm or a deliver_sm, which has the same layout: SMPP v3.4 sections 4.4.1 and 4.6.1. */
 export function readSubmit(pdu: Buffer): SubmitOctets {
   let at = 16
   const octet = () => pdu.readUInt8(at++)
@@ -82,6 +82,24 @@ export function readSubmit(pdu: Buffer): SubmitOctets {
  * @param alphabet - what data_coding 0 means
  */
 export function textOnAir(submits: readonly SubmitOctets[], alphabet: Alphabet): string {
+  return orderedParts(submits)
+    .map((part) => wholeCharacters(decode(part, alphabet)))
+    .join('')
+}
+
+/**
+ * The same for segments whose sender has cut inside a character: a handset that joins the octets
+ * before it decodes them shows this.
+ */
+export function textOfJoined(submits: readonly SubmitOctets[], alphabet: Alphabet): string {
+  const [first, ...others] = orderedParts(submits)
+  if (!first) return ''
+  const octets = Buffer.concat([first, ...others].map((part) => part.octets))
+  return wholeCharacters(decode({ ...first, octets }, alphabet))
+}
+
+/** All segments of one message, in their order. */
+function orderedParts(submits: readonly SubmitOctets[]): Part[] {
   const parts = submits.map(readPart).sort((one, other) => one.number - other.number)
   const [first] = parts
   if (!first) throw new Error('there is no segment')
@@ -91,7 +109,7 @@ export function textOnAir(submits: readonly SubmitOctets[], alphabet: Alphabet):
       throw new Error(`segment ${index + 1} of ${parts.length} is ${JSON.stringify(part)}`)
     }
   })
-  return parts.map((part) => wholeCharacters(decode(part, alphabet))).join('')
+  return parts
 }
 
 function readPart(submit: SubmitOctets): Part {
