@@ -6,6 +6,9 @@ export const WAYS = ['udh8', 'udh16', 'sar', 'payload'] as const
 
 export type Way = (typeof WAYS)[number]
 
+/** Three segments of GSM 7-bit, with characters that take two septets. */
+export const LONG_TEXT = 'Grüße & {50 €} für Åsa: 0123456789. '.repeat(9)
+
 /** A text in the octets of its alphabet. */
 export interface Encoded {
   readonly dataCoding: 0 | 8
