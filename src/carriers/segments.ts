@@ -71,10 +71,12 @@ export function segmentsOf(
   const { raw, passThrough } = content
   const esmClass = passThrough?.esmClass ?? 0
   if (planned) {
-    return encodeSegments(planned.plan, reference).map((segment) => ({
+    const segments = encodeSegments(planned.plan, reference)
+    if (!passThrough) return segments
+    return segments.map((segment) => ({
       ...segment,
       esmClass: segment.esmClass | esmClass,
-      dataCoding: passThrough?.dataCoding ?? segment.dataCoding,
+      dataCoding: passThrough.dataCoding ?? segment.dataCoding,
     }))
   }
   if (!raw) return []

@@ -7,37 +7,52 @@ interface Entry {
 /** Finds messages of partners by what a partner says of them; messages of others are not in it. */
 export class PartnerIndex<Value extends Entry> {
   /** By partner and id, and by partner and number: a number begins with `+`, and no id does. */
-  readonly #byKey = new Map<string, Set<Value>>()
+  /** Nearly every key has one message: a set for each would cost more than all else here. */
+  readonly #byKey = new Map<string, Value | Set<Value>>()
 
   add(value: Value): void {
-    for (const key of keysOf(value.message)) {
-      const known = this.#byKey.get(key)
-      if (known) known.add(value)
-      else this.#byKey.set(key, new Set([value]))
-    }
+    const { partner, partnerMessageId, to } = value.message
+    if (partner === null) return
+    this.#add(keyOf(partner, to), value)
+    if (partnerMessageId !== null) this.#add(keyOf(partner, partnerMessageId), value)
   }
 
   remove(value: Value): void {
-    for (const key of keysOf(value.message)) {
-      const known = this.#byKey.get(key)
-      known?.delete(value)
-      if (known?.size === 0) this.#byKey.delete(key)
-    }
+    const { partner, partnerMessageId, to } = value.message
+    if (partner === null) return
+    this.#remove(keyOf(partner, to), value)
+    if (partnerMessageId !== null) this.#remove(keyOf(partner, partnerMessageId), value)
   }
 
   byPartnerId(partner: string, partnerMessageId: string): Value[] {
-    return [...(this.#byKey.get(keyOf(partner, partnerMessageId)) ?? [])]
+    return this.#find(keyOf(partner, partnerMessageId))
   }
 
   byRecipient(partner: string, to: string): Value[] {
-    return [...(this.#byKey.get(keyOf(partner, to)) ?? [])]
+    return this.#find(keyOf(partner, to))
   }
-}
 
-function keysOf({ partner, partnerMessageId, to }: Message): string[] {
-  if (partner === null) return []
-  const byRecipient = keyOf(partner, to)
-  return partnerMessageId === null ? [byRecipient] : [byRecipient, keyOf(partner, partnerMessageId)]
+  #find(key: string): Value[] {
+    const known = this.#byKey.get(key)
+    if (known === undefined) return []
+    return known instanceof Set ? [...known] : [known]
+  }
+
+  #add(key: string, value: Value): void {
+    const known = this.#byKey.get(key)
+    if (known instanceof Set) known.add(value)
+    else this.#byKey.set(key, known === undefined ? value : new Set([known, value]))
+  }
+
+  #remove(key: string, value: Value): void {
+    const known = this.#byKey.get(key)
+    if (!(known instanceof Set)) {
+      if (known === value) this.#byKey.delete(key)
+      return
+    }
+    known.delete(value)
+    if (known.size === 0) this.#byKey.delete(key)
+  }
 }
 
 function keyOf(partner: string, what: string): string {

@@ -1,8 +1,13 @@
 import type { PartnerAlphabet } from '../config/partner-access.ts'
 import { GatewayError } from '../core/errors.ts'
-import { MAX_PASSED_OCTETS, MAX_PASSED_TLVS, type PassThrough } from '../core/pass-through.ts'
+import {
+  MAX_PASSED_OCTETS,
+  MAX_PASSED_TLVS,
+  type PassThrough,
+  type SegmentPlace,
+} from '../core/pass-through.ts'
 import { readDataCoding } from '../encoding/data-coding.ts'
-import { readUserData } from '../encoding/reassembly.ts'
+import { type ReceivedUserData, readUserData } from '../encoding/reassembly.ts'
 import type { MessageRequest } from '../messages/intake.ts'
 import type { RawContent, RequestedEncoding } from '../messages/message.ts'
 import type { SubmitSm } from '../smpp/pdu.ts'
@@ -40,7 +45,8 @@ export function requestOf(
   alphabet: PartnerAlphabet = 'gsm7',
 ): MessageRequest {
   const sendAt = readSchedule(pdu.schedule_delivery_time, now)
-  const { text, raw, encoding, dataCoding } = contentOf(pdu, alphabet)
+  const userData = readUserData(pdu.esm_class, pdu.short_message, pdu.tlvs)
+  const { text, raw, encoding, dataCoding } = contentOf(pdu, userData, alphabet)
   return {
     source: 'smpp',
     partner: systemId,
@@ -48,7 +54,7 @@ export function requestOf(
     from: senderOf(pdu),
     text,
     raw,
-    passThrough: passThroughOf(pdu, dataCoding),
+    passThrough: passThroughOf(pdu, userData.concat ?? null, dataCoding),
     registeredDelivery: pdu.registered_delivery,
     encoding,
     trafficClass: 'transactional',
@@ -73,20 +79,23 @@ interface SubmitContent {
  * Segments, binary octets and what fits one segment in an alphabet of its own go on as they came.
  * Any other text is decoded: each carrier gets it in its alphabet, and split in its way.
  */
-function contentOf(pdu: SubmitSm, alphabet: PartnerAlphabet): SubmitContent {
-  const { esm_class: esmClass, data_coding: dataCoding } = pdu
-  const { octets, udh, concat } = readUserData(esmClass, pdu.short_message, pdu.tlvs)
+function contentOf(
+  pdu: SubmitSm,
+  { octets, udh, concat }: ReceivedUserData,
+  alphabet: PartnerAlphabet,
+): SubmitContent {
+  const { data_coding: dataCoding } = pdu
   const segment = { octets, esmClass: 0, dataCoding }
   if (udh) {
     const whole = { octets: wholeOf(pdu), esmClass: UDH_INDICATOR, dataCoding }
     return rawContent(inCommonAlphabet(whole, alphabet))
   }
-  const { charset } = readDataCoding(dataCoding)
   const text = textOf(octets, dataCoding, alphabet)
   if (text === undefined || concat) return rawContent(inCommonAlphabet(segment, alphabet))
   if (dataCoding === DEFAULT_ALPHABET) return { ...WHOLE, text, encoding: 'auto' }
   if (dataCoding === UCS2) return { ...WHOLE, text, encoding: 'ucs2' }
   // A text with a message class, such as flash: split like any other, it keeps its class.
+  const { charset } = readDataCoding(dataCoding)
   const isGsm = charset === 'gsm7' || charset === 'ucs2'
   if (isGsm && !text.includes(UNREADABLE)) return { ...WHOLE, text, encoding: charset, dataCoding }
   const isOneSegment = octets.length <= (isGsm ? MAX_RAW_OCTETS : RADIO_OCTETS)
@@ -135,14 +144,17 @@ const NOT_PASSED = new Set<number>([
 ])
 
 /** What else it says; null where that is nothing. */
-function passThroughOf(pdu: SubmitSm, dataCoding: number | null): PassThrough | null {
+function passThroughOf(
+  pdu: SubmitSm,
+  concat: SegmentPlace | null,
+  dataCoding: number | null,
+): PassThrough | null {
   if (pdu.priority_flag > HIGHEST_PRIORITY) {
     throw new GatewayError(
       'priority_invalid',
       `priority_flag is ${pdu.priority_flag}: 0 to ${HIGHEST_PRIORITY}`,
     )
   }
-  const { concat } = readUserData(pdu.esm_class, pdu.short_message, pdu.tlvs)
   const passThrough: PassThrough = {
     serviceType: pdu.service_type,
     protocolId: pdu.protocol_id,
@@ -159,6 +171,7 @@ function passThroughOf(pdu: SubmitSm, dataCoding: number | null): PassThrough | 
 
 /** A PDU has room for 16,000 of them, and each is kept as long as the message is. */
 function passedTlvs({ tlvs }: SubmitSm): PassThrough['tlvs'] {
+  if (tlvs.length === 0) return tlvs
   const passed = tlvs.filter(({ tag }) => !NOT_PASSED.has(tag))
   const octets = passed.reduce((sum, { value }) => sum + value.length, 0)
   if (passed.length > MAX_PASSED_TLVS || octets > MAX_PASSED_OCTETS) {
