@@ -51,6 +51,7 @@ import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { partnerAccount } from './partners/account.ts'
+import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
 import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
@@ -189,6 +190,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
   const matcher = new ReceiptMatcher({ store, live, tracker, onEffects, logger })
   const receipts = new ReceiptTransport(logger, clock)
+  const alerts = new Alerts(receipts, clock)
   const guard = new AddressGuard(config.webhooks)
   const endpoints = await Endpoints.open(store, guard, clock)
   const webhooks = new WebhookSender({
@@ -223,6 +225,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         events: {
           onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock())),
           onInbound: (part) => inbox.take(part),
+          onAlert: (alert) => alerts.passOn(alert),
           onWrite: (written) => marks?.mark(written),
           onCapacityChange: (name) => dispatcher.onCapacityChange(name),
         },
@@ -317,7 +320,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     onEffects(tracker.apply(batch))
     tables.wake()
     metrics.committed(batch.length)
-    for (const entry of batch) countEntry(metrics, entry)
+    for (const entry of batch) {
+      countEntry(metrics, entry)
+      if (entry.kind === 'submitting') alerts.noteSubmit(entry.message, entry.carrier)
+    }
   }
 
   function onEffects(effects: Effects): void {

@@ -177,6 +177,15 @@ export interface InboundPart {
   readonly tlvs: readonly { readonly tag: number; readonly value: Buffer }[]
 }
 
+/** A carrier says that a handset is there again, SMPP v3.4 section 4.12. */
+export interface CarrierAlert {
+  readonly carrier: string
+  /** Its number, as the carrier writes it; of type international with `+`. */
+  readonly handset: string
+  /** `ms_availability_status`: 0 available, 1 denied, 2 unavailable; null: not told. */
+  readonly availability: number | null
+}
+
 /** How one connection to a carrier stands. */
 export interface BindStatus {
   readonly bind: string
@@ -227,6 +236,8 @@ export interface CarrierEvents {
   onReceipt(receipt: CarrierReceipt): Promise<void>
   /** Resolves when the message, or its part, is durable; only then is the carrier told so. */
   onInbound(part: InboundPart): Promise<void>
+  /** A handset is there again; nobody waits for an answer. */
+  onAlert?(alert: CarrierAlert): void
   /** Segments are about to be written: from now on the carrier may have them. */
   onWrite?(marks: readonly SubmitMark[]): void
   /** A connection came or went: there may be more, or less, capacity. */

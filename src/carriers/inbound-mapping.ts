@@ -1,9 +1,9 @@
 import { MAX_PASSED_OCTETS, MAX_PASSED_TLVS } from '../core/pass-through.ts'
 import type { DefaultAlphabet } from '../encoding/data-coding.ts'
 import { recode } from '../encoding/recode.ts'
-import type { DataSm, DeliverSm, Tlv } from '../smpp/pdu.ts'
-import { findTlv, TlvTag } from '../smpp/tlv.ts'
-import type { InboundPart } from './carrier.ts'
+import type { AlertNotification, DataSm, DeliverSm, Tlv } from '../smpp/pdu.ts'
+import { findTlv, TlvTag, tlvInt } from '../smpp/tlv.ts'
+import type { CarrierAlert, InboundPart } from './carrier.ts'
 
 const TON_INTERNATIONAL = 1
 
@@ -32,6 +32,15 @@ export function inboundPartOf(
     // A copy: what is kept must not keep the network buffer that it came in.
     octets: Buffer.from(recode({ esmClass, dataCoding, octets }, alphabet, 'gsm7')),
     tlvs: keptTlvs(pdu.tlvs),
+  }
+}
+
+/** A carrier's alert_notification in the gateway's terms. */
+export function alertOf(pdu: AlertNotification, carrier: string): CarrierAlert {
+  return {
+    carrier,
+    handset: addressOf(pdu.source_addr, pdu.source_addr_ton),
+    availability: tlvInt(pdu.tlvs, TlvTag.ms_availability_status) ?? null,
   }
 }
 

@@ -30,7 +30,7 @@ import type {
   SubmitMark,
   SubmittedSegment,
 } from './carrier.ts'
-import { inboundPartOf } from './inbound-mapping.ts'
+import { alertOf, inboundPartOf } from './inbound-mapping.ts'
 import { planFor, segmentsOf } from './segments.ts'
 import {
   cancelSm,
@@ -424,9 +424,16 @@ export class SmppCarrier implements Carrier {
   }
 
   #onRequest(pdu: Pdu): Promise<SessionReply> | SessionReply | undefined {
-    return pdu.command === 'deliver_sm' || pdu.command === 'data_sm'
-      ? this.#onDelivery(pdu)
-      : undefined
+    switch (pdu.command) {
+      case 'deliver_sm':
+      case 'data_sm':
+        return this.#onDelivery(pdu)
+      case 'alert_notification':
+        this.#events.onAlert?.(alertOf(pdu, this.name))
+        return undefined
+      default:
+        return undefined
+    }
   }
 
   async #onDelivery(pdu: DeliverSm | DataSm): Promise<SessionReply> {

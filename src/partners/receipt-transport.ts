@@ -51,6 +51,15 @@ export class ReceiptTransport implements Transport {
     this.#sessions.get(partnerRecipient(systemId))?.delete(session)
   }
 
+  /** Sends what has no answer to a session of the partner; false when none receives. */
+  notify(systemId: string, pdu: Parameters<Session['notify']>[0]): boolean {
+    const session = this.#freestSession(partnerRecipient(systemId))
+    if (!session) return false
+    const isOld = (session.peerVersion ?? OLDEST_VERSION) <= OLDEST_VERSION
+    session.notify(isOld ? { ...pdu, tlvs: [] } : pdu)
+    return true
+  }
+
   concurrencyOf(recipient: string): number {
     let room = 0
     for (const session of this.#sessions.get(recipient) ?? []) room += session.windowSize
