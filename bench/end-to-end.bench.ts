@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import { type BenchOptions, type BenchRow, rowFrom } from './harness.ts'
-import { Child, epochMs } from './support/child.ts'
+import { type Child, Children, epochMs } from './support/child.ts'
 import type { BareCommand, BareReport } from './support/end-to-end-bare.ts'
 import type { Arrival, CarrierCommand, CarrierReport } from './support/end-to-end-carrier.ts'
 import {
@@ -91,23 +90,17 @@ interface Figures {
  * @throws {Error} when a message is lost, doubled or not delivered
  */
 export async function run({ rounds, secondsPerRound }: BenchOptions): Promise<BenchRow[]> {
-  const children: { end(): void }[] = []
-  const child = <Command extends object, Report extends { readonly type: string }>(
-    name: string,
-    file: string,
-  ): Child<Command, Report> => {
-    const path = fileURLToPath(new URL(`./support/${file}`, import.meta.url))
-    const started = new Child<Command, Report>(name, path)
-    children.push(started)
-    return started
-  }
+  const children = new Children()
   let gateway: GatewayProcess | undefined
   try {
-    const carrier = child<CarrierCommand, CarrierReport>('carrier', 'end-to-end-carrier.ts')
-    const load = child<LoadCommand, LoadReport>('load generator', 'end-to-end-load.ts')
-    const bare = child<BareCommand, BareReport>('bare server', 'end-to-end-bare.ts')
-    const server = child<PeerCommand, PeerReport>('smpp server', 'session-peer.ts')
-    const peer = child<PeerCommand, PeerReport>('smpp client', 'session-peer.ts')
+    const carrier = children.start<CarrierCommand, CarrierReport>(
+      'carrier',
+      'end-to-end-carrier.ts',
+    )
+    const load = children.start<LoadCommand, LoadReport>('load generator', 'end-to-end-load.ts')
+    const bare = children.start<BareCommand, BareReport>('bare server', 'end-to-end-bare.ts')
+    const server = children.start<PeerCommand, PeerReport>('smpp server', 'session-peer.ts')
+    const peer = children.start<PeerCommand, PeerReport>('smpp client', 'session-peer.ts')
     const { port: carrierPort } = await carrier.ask({ type: 'listen' }, 'listening')
     const { port: barePort } = await bare.ask({ type: 'listen' }, 'listening')
     const serving = await server.ask({ type: 'serve', implementation: 'smpp' }, 'serving')
@@ -122,7 +115,7 @@ export async function run({ rounds, secondsPerRound }: BenchOptions): Promise<Be
     return rows
   } finally {
     await gateway?.close()
-    for (const one of children) one.end()
+    children.end()
   }
 }
 

@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url'
 import { type BenchOptions, type BenchRow, rowFrom } from './harness.ts'
-import { Child } from './support/child.ts'
+import { type Child, Children } from './support/child.ts'
 import type { CarrierCommand, CarrierReport } from './support/end-to-end-carrier.ts'
 import {
   cpuSeconds,
@@ -9,6 +8,7 @@ import {
 } from './support/end-to-end-gateway.ts'
 import type { LoadCommand, LoadReport } from './support/end-to-end-load.ts'
 import type { CrowdCommand, CrowdReport } from './support/hostile-crowd.ts'
+import { type PartnerAndCarrier, submitAll } from './support/paced-submits.ts'
 
 /** What a good partner keeps of its rate while a hostile crowd uses the same listener. */
 export const subject = 'hostile'
@@ -19,10 +19,8 @@ const MESSAGES_PER_SECOND = 3_000
 /** Of the rate with a full window: what a partner may send who does not want all of the machine. */
 const PACED_SHARE = 0.5
 
-interface Stage {
+interface Stage extends PartnerAndCarrier {
   readonly gateway: GatewayProcess
-  readonly carrier: Child<CarrierCommand, CarrierReport>
-  readonly partner: Child<LoadCommand, LoadReport>
   readonly crowd: Child<CrowdCommand, CrowdReport>
 }
 
@@ -38,21 +36,15 @@ interface Stage {
  * @throws {Error} when the good partner is refused anything, or a receipt is missing
  */
 export async function run({ rounds, secondsPerRound }: BenchOptions): Promise<BenchRow[]> {
-  const children: { end(): void }[] = []
-  const child = <Command extends object, Report extends { readonly type: string }>(
-    name: string,
-    file: string,
-  ): Child<Command, Report> => {
-    const path = fileURLToPath(new URL(`./support/${file}`, import.meta.url))
-    const started = new Child<Command, Report>(name, path)
-    children.push(started)
-    return started
-  }
+  const children = new Children()
   let gateway: GatewayProcess | undefined
   try {
-    const carrier = child<CarrierCommand, CarrierReport>('carrier', 'end-to-end-carrier.ts')
-    const partner = child<LoadCommand, LoadReport>('partner', 'end-to-end-load.ts')
-    const crowd = child<CrowdCommand, CrowdReport>('crowd', 'hostile-crowd.ts')
+    const carrier = children.start<CarrierCommand, CarrierReport>(
+      'carrier',
+      'end-to-end-carrier.ts',
+    )
+    const partner = children.start<LoadCommand, LoadReport>('partner', 'end-to-end-load.ts')
+    const crowd = children.start<CrowdCommand, CrowdReport>('crowd', 'hostile-crowd.ts')
     const { port } = await carrier.ask({ type: 'listen' }, 'listening')
     gateway = await startGatewayProcess(port, 'error')
     await partner.ask({ type: 'bind', port: gateway.smppPort, window: WINDOW }, 'bound')
@@ -60,7 +52,7 @@ export async function run({ rounds, secondsPerRound }: BenchOptions): Promise<Be
     return await measure(stage, rounds, secondsPerRound)
   } finally {
     await gateway?.close()
-    for (const one of children) one.end()
+    children.end()
   }
 }
 
@@ -128,22 +120,6 @@ function rateRows(name: string, { alone, attacked }: Rates): BenchRow[] {
     rowFrom('– share of its rate that it keeps, median', '%', kept, null),
     rowFrom('– in its worst round', '%', [Math.min(...kept)], null),
   ]
-}
-
-/** Submits and waits for every receipt; gives the submits answered a second. */
-async function submitAll(
-  { carrier, partner }: Stage,
-  messages: number,
-  round: string,
-  messagesPerSecond: number,
-): Promise<number> {
-  const { tookMs } = await partner.ask(
-    { type: 'submit', messages, round, messagesPerSecond },
-    'loaded',
-  )
-  await carrier.ask({ type: 'collect', receipts: messages }, 'collected')
-  await partner.ask({ type: 'receipts', receipts: messages }, 'received')
-  return (messages * 1_000) / tookMs
 }
 
 /** What the crowd costs the gateway while nobody else is there, in percent of a core. */

@@ -9,6 +9,7 @@ import {
 } from './support/end-to-end-gateway.ts'
 import type { LoadCommand, LoadReport } from './support/end-to-end-load.ts'
 import { type Line, leastSquares, type Point } from './support/least-squares.ts'
+import { type PartnerAndCarrier, submitAll } from './support/paced-submits.ts'
 
 /** What the gateway holds after every collection of a long run at half load. */
 export const subject = 'soak'
@@ -26,10 +27,8 @@ const SETTLING_SHARE = 0.2
 const MB = 1_000_000
 const SECONDS_PER_HOUR = 3_600
 
-interface Stage {
+interface Stage extends PartnerAndCarrier {
   readonly gateway: GatewayProcess
-  readonly carrier: Child<CarrierCommand, CarrierReport>
-  readonly partner: Child<LoadCommand, LoadReport>
 }
 
 /** The memory after a slice, and when that was. */
@@ -64,8 +63,8 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
 }
 
 async function soak(stage: Stage, seconds: number): Promise<BenchRow[]> {
-  await send(stage, CALIBRATION_MESSAGES, 'warm-up', 0)
-  const most = await send(stage, CALIBRATION_MESSAGES, 'calibration', 0)
+  await submitAll(stage, CALIBRATION_MESSAGES, 'warm-up', 0)
+  const most = await submitAll(stage, CALIBRATION_MESSAGES, 'calibration', 0)
   const pace = Math.max(1, Math.round(most * LOAD_SHARE))
   const perSlice = Math.ceil(pace * Math.min(seconds / SAMPLES, MAX_SLICE_SECONDS))
   const samples: Sample[] = []
@@ -73,7 +72,7 @@ async function soak(stage: Stage, seconds: number): Promise<BenchRow[]> {
   const elapsed = () => (performance.now() - startedMs) / 1_000
   let messages = 0
   for (let slice = 1; elapsed() < seconds; slice++) {
-    await send(stage, perSlice, `slice ${slice}`, pace)
+    await submitAll(stage, perSlice, `slice ${slice}`, pace)
     messages += perSlice
     samples.push({ atSeconds: elapsed(), ...(await stage.gateway.memoryAfterGc()) })
   }
@@ -100,20 +99,4 @@ function report(samples: readonly Sample[], messages: number, seconds: number): 
     figure('resident memory after gc: slope', 'MB/hour', perHour(rss.slope)),
     figure('– its standard error', 'MB/hour', perHour(rss.slopeError)),
   ]
-}
-
-/** Sends at a pace, or as fast as it is taken, and waits for all receipts; gives the rate. */
-async function send(
-  { carrier, partner }: Stage,
-  messages: number,
-  round: string,
-  messagesPerSecond: number,
-): Promise<number> {
-  const { tookMs } = await partner.ask(
-    { type: 'submit', messages, round, messagesPerSecond },
-    'loaded',
-  )
-  await carrier.ask({ type: 'collect', receipts: messages }, 'collected')
-  await partner.ask({ type: 'receipts', receipts: messages }, 'received')
-  return (messages * 1_000) / tookMs
 }

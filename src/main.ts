@@ -347,9 +347,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   function inboundRecipients({ tenantId, partner }: InboundMessage): readonly TellingRecipient[] {
     if (tenantId === null) return NOBODY
     const hooks = endpoints.recipientsFor(tenantId, 'message.received', null)
-    return partner === null
-      ? hooks
-      : [...hooks, { recipient: partnerRecipient(partner), url: null }]
+    return partner === null ? hooks : [...hooks, partnerOf({ partner })]
   }
 
   metrics.observe({
@@ -449,7 +447,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   }
 }
 
-function partnerOf({ partner }: Message): TellingRecipient {
+function partnerOf({ partner }: Pick<Message, 'partner'>): TellingRecipient {
   return { recipient: partnerRecipient(partner ?? ''), url: null }
 }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 
 /** How long a child may take over one command, in milliseconds. */
 const ANSWER_WITHIN_MS = 180_000
@@ -60,6 +61,25 @@ export class Child<Command extends object, Report extends { readonly type: strin
       this.#process.on('exit', onExit)
       this.#process.send(command)
     })
+  }
+}
+
+/** The processes of one benchmark, from files of this folder. */
+export class Children {
+  readonly #all: { end(): void }[] = []
+
+  /** @param file - for example `end-to-end-load.ts` */
+  start<Command extends object, Report extends { readonly type: string }>(
+    name: string,
+    file: string,
+  ): Child<Command, Report> {
+    const started = new Child<Command, Report>(name, fileURLToPath(new URL(file, import.meta.url)))
+    this.#all.push(started)
+    return started
+  }
+
+  end(): void {
+    for (const one of this.#all) one.end()
   }
 }
 

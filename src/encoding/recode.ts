@@ -1,8 +1,6 @@
 import { type DefaultAlphabet, decodeText, encodeText, readDataCoding } from './data-coding.ts'
 import { EncodingError } from './errors.ts'
-import { parseUdh } from './udh.ts'
-
-const UDH_INDICATOR = 0x40
+import { cutAtHeader } from './udh.ts'
 
 /** A short message as it stands in a PDU. */
 export interface ShortMessage {
@@ -20,14 +18,10 @@ export interface ShortMessage {
  * better guess.
  */
 export function recode(message: ShortMessage, from: DefaultAlphabet, to: DefaultAlphabet): Buffer {
-  const { octets, dataCoding } = message
+  const { octets, dataCoding, esmClass } = message
   if (from === to || !isAffected(dataCoding, from, to)) return octets
-  const udh = message.esmClass & UDH_INDICATOR ? parseUdh(octets) : undefined
-  const header = octets.subarray(0, udh?.octets ?? 0)
-  const { text = '' } = decodeText(octets.subarray(header.length), dataCoding, {
-    defaultAlphabet: from,
-    udh,
-  })
+  const { udh, header, body } = cutAtHeader(esmClass, octets)
+  const { text = '' } = decodeText(body, dataCoding, { defaultAlphabet: from, udh })
   try {
     return Buffer.concat([header, encodeText(text, dataCoding, { defaultAlphabet: to, udh })])
   } catch (error) {

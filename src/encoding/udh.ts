@@ -38,6 +38,8 @@ export interface UserDataHeader {
   readonly singleShift: number
 }
 
+/** In `esm_class`: SMPP v3.4, section 5.2.12. */
+const UDH_INDICATOR = 0x40
 const CONCAT_8 = 0x00
 const PORTS_8 = 0x04
 const PORTS_16 = 0x05
@@ -164,4 +166,19 @@ function readPorts({ id, data }: InformationElement): Ports | undefined {
     return { width: 16, destination: data.readUInt16BE(0), source: data.readUInt16BE(2) }
   }
   return undefined
+}
+
+/** A message cut behind its user data header; the parts are views of it. */
+export interface CutMessage {
+  /** Undefined: it has none, and all of it is `body`. */
+  readonly udh: UserDataHeader | undefined
+  readonly header: Buffer
+  readonly body: Buffer
+}
+
+/** Cuts a message behind its header, where `esmClass` says that there is one and it makes sense. */
+export function cutAtHeader(esmClass: number, message: Buffer): CutMessage {
+  const udh = esmClass & UDH_INDICATOR ? parseUdh(message) : undefined
+  const octets = udh?.octets ?? 0
+  return { udh, header: message.subarray(0, octets), body: message.subarray(octets) }
 }

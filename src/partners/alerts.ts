@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { Recent } from '../core/recent.ts'
+import { recipientKey } from '../messages/live.ts'
 import type { Message } from '../messages/message.ts'
 import { intTlv, TlvTag } from '../smpp/tlv.ts'
 import { addressFields } from './address.ts'
@@ -46,12 +47,12 @@ export class Alerts {
     if (partner === null || !passThrough) return
     const wish = passThrough.tlvs.find(({ tag }) => tag === TlvTag.set_dpf)
     if (wish?.value[0] !== 1) return
-    this.#asked.set(keyOf(carrier, to), { partner, from }, this.#clock().getTime())
+    this.#asked.set(recipientKey(carrier, to), { partner, from }, this.#clock().getTime())
   }
 
   /** Passes an alert on; false when nobody has asked for it, or is not there. */
   passOn({ carrier, handset, availability }: HandsetAlert): boolean {
-    const asked = this.#asked.get(keyOf(carrier, handset), this.#clock().getTime())
+    const asked = this.#asked.get(recipientKey(carrier, handset), this.#clock().getTime())
     if (!asked) return false
     const source = addressFields(handset)
     const esme = addressFields(asked.from)
@@ -66,9 +67,4 @@ export class Alerts {
       tlvs: availability === null ? [] : [intTlv('ms_availability_status', availability)],
     })
   }
-}
-
-/** Carriers write a number with and without `+`. */
-function keyOf(carrier: string, number: string): string {
-  return `${carrier}\n${number.replace(/^\+/, '')}`
 }

@@ -4,14 +4,13 @@ import { decodeText } from '../encoding/data-coding.ts'
 import { encodeGsm7, isGsm7 } from '../encoding/gsm7.ts'
 import { recode, type ShortMessage } from '../encoding/recode.ts'
 import { encodeUcs2 } from '../encoding/ucs2.ts'
-import { parseUdh } from '../encoding/udh.ts'
+import { cutAtHeader } from '../encoding/udh.ts'
 import type { RawContent } from '../messages/message.ts'
 
 const DEFAULT = 0x00
 const ASCII = 0x01
 const LATIN1 = 0x03
 const UCS2 = 0x08
-const UDH_INDICATOR = 0x40
 /** Octets of one short message on the air: 3GPP TS 23.040, section 9.2.3.24. */
 const AIR_OCTETS = 140
 
@@ -49,9 +48,7 @@ export function inCommonAlphabet(content: RawContent, alphabet: PartnerAlphabet)
     case 'ascii':
       return { ...content, dataCoding: ASCII }
   }
-  const udh = esmClass & UDH_INDICATOR ? parseUdh(octets) : undefined
-  const header = octets.subarray(0, udh?.octets ?? 0)
-  const body = octets.subarray(header.length)
+  const { udh, header, body } = cutAtHeader(esmClass, octets)
   if (alphabet === 'gsm7-packed') {
     const options = { defaultAlphabet: alphabet, udh }
     const { text = '' } = decodeText(body, DEFAULT, options)
@@ -72,8 +69,7 @@ export function inAlphabet(message: ShortMessage, alphabet: PartnerAlphabet): Bu
   if (alphabet !== 'utf8') return recode(message, 'gsm7', alphabet)
   const { octets, esmClass, dataCoding } = message
   if (dataCoding !== DEFAULT) return octets
-  const udh = esmClass & UDH_INDICATOR ? parseUdh(octets) : undefined
-  const header = octets.subarray(0, udh?.octets ?? 0)
-  const { text = '' } = decodeText(octets.subarray(header.length), DEFAULT, { udh })
+  const { udh, header, body } = cutAtHeader(esmClass, octets)
+  const { text = '' } = decodeText(body, DEFAULT, { udh })
   return Buffer.concat([header, Buffer.from(text)])
 }

@@ -6,6 +6,7 @@ import { requireOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid } from '../validation.ts'
 import * as schema from './bind-schema.ts'
+import { json } from './json-response.ts'
 import { problem } from './message-schema.ts'
 
 /** A connection as the API shows it. */
@@ -35,11 +36,6 @@ export interface BindParts {
 }
 
 const PCAP_TYPE = 'application/vnd.tcpdump.pcap'
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
-})
 
 const problems = {
   401: json('No valid API key.', problem),

@@ -6,6 +6,7 @@ import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
 import * as schema from './dead-letter-schema.ts'
+import { json } from './json-response.ts'
 import {
   acceptedBody,
   cursorFromId,
@@ -23,11 +24,6 @@ export interface DeadLetterParts {
   readonly archive: Archive
   readonly deadLetters: DeadLetters
 }
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
-})
 
 const problems = {
   401: json('No valid API key.', problem),

@@ -4,6 +4,7 @@ import type { InboundArchive, InboundRow } from '../../inbound/inbound-archive.t
 import type { AppEnv } from '../env.ts'
 import { onInvalid } from '../validation.ts'
 import { inboundList, inboundMessage, inboundQuery } from './inbound-schema.ts'
+import { json } from './json-response.ts'
 import { cursorFromId, idFromCursor, instant, isId } from './message-body.ts'
 import { problem } from './message-schema.ts'
 
@@ -11,11 +12,6 @@ import { problem } from './message-schema.ts'
 export interface InboundParts {
   readonly inbound: InboundArchive
 }
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
-})
 
 const security = [{ apiKey: [] }]
 

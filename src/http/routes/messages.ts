@@ -16,6 +16,7 @@ import type { Replacement } from '../../messages/replacement.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
+import { json } from './json-response.ts'
 import {
   acceptedBody,
   cursorFromId,
@@ -39,11 +40,6 @@ export interface MessageParts {
   /** Told of every refusal, for the metrics. */
   readonly onRefused: (code: string) => void
 }
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
-})
 
 const problems = {
   401: json('No valid API key.', schema.problem),

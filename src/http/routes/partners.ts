@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AppEnv } from '../env.ts'
+import { json } from './json-response.ts'
 import { problem } from './message-schema.ts'
 
 /** What the routes ask the gateway. */
@@ -28,11 +29,6 @@ const standing = z.object({
         .openapi({ description: 'Requests of the partner that are worked on.' }),
     }),
   ),
-})
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
 })
 
 const listRoute = createRoute({

@@ -4,6 +4,7 @@ import type { Archive } from '../../messages/archive.ts'
 import { RESOLVE_ACTIONS, type Resolution } from '../../messages/resolution.ts'
 import type { AppEnv } from '../env.ts'
 import { openapiWithBody } from '../validation.ts'
+import { json } from './json-response.ts'
 import { isId, messageBody } from './message-body.ts'
 import * as schema from './message-schema.ts'
 
@@ -12,11 +13,6 @@ export interface ResolveParts {
   readonly archive: Archive
   readonly resolution: Resolution
 }
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
-})
 
 const resolveRoute = createRoute({
   method: 'post',

@@ -5,6 +5,7 @@ import type { AppEnv } from '../env.ts'
 import { onInvalid } from '../validation.ts'
 import * as schema from './bind-schema.ts'
 import { readTexts } from './binds.ts'
+import { json } from './json-response.ts'
 import { isId, timelineBody } from './message-body.ts'
 import { problem, timelineEvent } from './message-schema.ts'
 
@@ -28,11 +29,6 @@ export interface TraceParts {
   readonly trace: (message: TracedMessage, showTexts: boolean) => TraceReport[]
   readonly mayShowTexts: boolean
 }
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
-})
 
 const traceRoute = createRoute({
   method: 'get',

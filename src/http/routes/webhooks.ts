@@ -6,6 +6,7 @@ import { CALLBACK, type Endpoint, type Endpoints, type Signing } from '../../web
 import type { WebhookSender } from '../../webhooks/sender.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
+import { json } from './json-response.ts'
 import { problem } from './message-schema.ts'
 import * as schema from './webhook-schema.ts'
 
@@ -67,11 +68,6 @@ export interface WebhookParts {
   readonly webhookSender: WebhookSender
   readonly webhookEvents: WebhookEvents
 }
-
-const json = <Schema extends z.ZodType>(description: string, content: Schema) => ({
-  description,
-  content: { 'application/json': { schema: content } },
-})
 
 const body = <Schema extends z.ZodType>(content: Schema) => ({
   required: true as const,
