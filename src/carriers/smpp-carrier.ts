@@ -80,6 +80,16 @@ interface FullQueue {
   takenBefore: number
 }
 
+/** A submit_sm on its way to a bind. */
+interface SubmitRequest {
+  readonly pick: () => Session | undefined
+  readonly makePdu: () => PduInput
+  readonly options: SendOptions
+  /** As in the session's request options. */
+  readonly together: number
+  readonly fullQueue: FullQueue
+}
+
 interface Bind {
   readonly label: string
   readonly sends: boolean
@@ -196,7 +206,7 @@ export class SmppCarrier implements Carrier {
         : 0
     const segments = segmentsOf(this.#config, message, planned, reference)
     let session: Session | undefined
-    const siblings = siblingKey(message)
+    const siblings = siblingKey(message, message.from, message.to)
     const fullQueue: FullQueue = { times: 0, takenBefore: 0 }
     return {
       segmentCount: segments.length,
@@ -212,7 +222,7 @@ export class SmppCarrier implements Carrier {
         const makePdu = () => submitSm(this.#config, message, octets, segment, now)
         // Those that follow the first in the same turn share its places.
         const together = options.isWhole ? (segment === 1 ? segments.length : 0) : 1
-        return this.#submit(pick, makePdu, { ...options, together, fullQueue })
+        return this.#submit({ pick, makePdu, options, together, fullQueue })
       },
     }
   }
@@ -263,12 +273,13 @@ export class SmppCarrier implements Carrier {
     }
   }
 
-  async #submit(
-    pick: () => Session | undefined,
-    makePdu: () => PduInput,
-    options: SendOptions & { readonly together: number; readonly fullQueue: FullQueue },
-  ): Promise<SegmentOutcome> {
-    const { mark, onLate, again, together, fullQueue } = options
+  async #submit({
+    pick,
+    makePdu,
+    options: { mark, onLate, again },
+    together,
+    fullQueue,
+  }: SubmitRequest): Promise<SegmentOutcome> {
     for (let reason = 'no bind is up'; ; ) {
       const session = pick()
       if (!session) return { kind: 'not_sent', reason }

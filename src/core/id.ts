@@ -4,7 +4,11 @@ import { V7Generator } from 'uuidv7'
 /** Random numbers asked for at once: asking for a few costs nearly as much as for a thousand. */
 const RANDOM_WORDS = 1_024
 
-const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'))
+const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1')
+/** Where the two digits of each octet stand in the text. */
+const PLACES = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34] as const
+/** The text is put together here: a string that grows digit by digit costs twice as much. */
+const text = Buffer.alloc(36, '-', 'latin1')
 
 const generator = new V7Generator({ nextUint32 })
 const words = new Uint32Array(RANDOM_WORDS)
@@ -13,12 +17,13 @@ let wordsUsed = RANDOM_WORDS
 /** A new UUIDv7 as text; within the process each is greater than those before. */
 export function newId(): string {
   const { bytes } = generator.generate()
-  let text = ''
-  for (let index = 0; index < bytes.length; index++) {
-    if (index === 4 || index === 6 || index === 8 || index === 10) text += '-'
-    text += HEX[bytes[index] as number]
+  for (let index = 0; index < PLACES.length; index++) {
+    const octet = bytes[index] as number
+    const place = PLACES[index] as number
+    text[place] = HEX_DIGITS[octet >> 4] as number
+    text[place + 1] = HEX_DIGITS[octet & 15] as number
   }
-  return text
+  return text.toString('latin1')
 }
 
 function nextUint32(): number {

@@ -48,13 +48,12 @@ export const PLAIN: PassThrough = {
  * Names the long message that a segment belongs to; undefined for one that is whole. All segments
  * take the same way, one after the other.
  */
-export function siblingKey(message: {
-  readonly partner: string | null
-  readonly from: string
-  readonly to: string
-  readonly passThrough: PassThrough | null
-}): string | undefined {
-  const concat = message.passThrough?.concat
+export function siblingKey(
+  { partner, passThrough }: { partner: string | null; passThrough: PassThrough | null },
+  from: string,
+  to: string,
+): string | undefined {
+  const concat = passThrough?.concat
   if (!concat) return undefined
-  return [message.partner, message.from, message.to, concat.reference, concat.total].join('\0')
+  return [partner, from, to, concat.reference, concat.total].join('\0')
 }

@@ -117,7 +117,7 @@ export class Intake {
     const number = readNumber(request.to)
     const from = readSender(request.from)
     const content = readContent(request)
-    const siblings = siblingKey({ ...request, from, to: number.e164 })
+    const siblings = siblingKey(request, from, number.e164)
     const decision = this.#routes.decide({
       number,
       content,
@@ -206,7 +206,7 @@ export class Intake {
   ): AcceptedEntry {
     const quote = this.quote(request)
     const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null)
-    const siblings = siblingKey(message)
+    const siblings = siblingKey(message, message.from, message.to)
     if (siblings !== undefined) {
       this.#siblingCarriers.set(siblings, message.carrier, at.getTime())
     }
@@ -300,7 +300,7 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
       status: 'accepted',
       detail: { source, encoding, segments },
     },
-    { ...routedEvent(messageId, quote.decision, at), status },
+    routedEvent(messageId, quote.decision, at, status),
   ]
   if (dueAt) events.push(scheduledEvent(messageId, message, dueAt, at))
   return events

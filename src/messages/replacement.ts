@@ -104,7 +104,7 @@ export class Replacement {
       dueAt: timing.dueAt,
       events: [
         replacedEvent(message, { ...wish, ...quote }, to, at),
-        { ...routedEvent(message.id, quote.decision, at), status: to },
+        routedEvent(message.id, quote.decision, at, to),
         ...waitOf(message, timing, wish, at),
       ],
       octets: (message.raw && wish.octets) ?? null,

@@ -140,12 +140,17 @@ export function moveTo(message: Message, next: NextCarrier, at: Date): MovedEntr
 }
 
 /** The timeline's line about a choice: who was in question, in order, and why. */
-export function routedEvent(messageId: string, decision: RouteDecision, at: Date): TimelineEvent {
+export function routedEvent(
+  messageId: string,
+  decision: RouteDecision,
+  at: Date,
+  status: TimelineEvent['status'] = 'queued',
+): TimelineEvent {
   return {
     messageId,
     at,
     type: 'routed',
-    status: 'queued',
+    status,
     carrier: decision.candidates[0]?.carrier,
     detail: describeDecision(decision),
   }

@@ -154,8 +154,20 @@ export class Submitter {
 
 function outbound(message: Message): OutboundMessage {
   const parsed = parseSender(message.from)
-  const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
-  return { ...message, sender }
+  return {
+    id: message.id,
+    partner: message.partner,
+    from: message.from,
+    to: message.to,
+    sender: parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 },
+    text: message.text,
+    raw: message.raw,
+    passThrough: message.passThrough,
+    requestedEncoding: message.requestedEncoding,
+    maxSegments: message.maxSegments,
+    registeredDelivery: message.registeredDelivery,
+    expiresAt: message.expiresAt,
+  }
 }
 
 function unpreparable(error: unknown): SegmentOutcome {

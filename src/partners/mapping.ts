@@ -92,20 +92,27 @@ function contentOf(
   }
   const text = textOf(octets, dataCoding, alphabet)
   if (text === undefined || concat) return rawContent(inCommonAlphabet(segment, alphabet))
-  if (dataCoding === DEFAULT_ALPHABET) return { ...WHOLE, text, encoding: 'auto' }
-  if (dataCoding === UCS2) return { ...WHOLE, text, encoding: 'ucs2' }
+  if (dataCoding === DEFAULT_ALPHABET) return wholeText(text, 'auto')
+  if (dataCoding === UCS2) return wholeText(text, 'ucs2')
   // A text with a message class, such as flash: split like any other, it keeps its class.
   const { charset } = readDataCoding(dataCoding)
   const isGsm = charset === 'gsm7' || charset === 'ucs2'
-  if (isGsm && !text.includes(UNREADABLE)) return { ...WHOLE, text, encoding: charset, dataCoding }
+  if (isGsm && !text.includes(UNREADABLE)) return wholeText(text, charset, dataCoding)
   const isOneSegment = octets.length <= (isGsm ? MAX_RAW_OCTETS : RADIO_OCTETS)
   if (isOneSegment) return rawContent(segment, isTranscodable(dataCoding) ? text : '')
-  return { ...WHOLE, text, encoding: 'auto' }
+  return wholeText(text, 'auto')
 }
 
 /** What octets without a meaning are decoded to. */
 const UNREADABLE = '\ufffd'
-const WHOLE = { raw: null, dataCoding: null } as const
+
+function wholeText(
+  text: string,
+  encoding: SubmitContent['encoding'],
+  dataCoding: number | null = null,
+): SubmitContent {
+  return { text, raw: null, encoding, dataCoding }
+}
 
 /** Alphabets that a carrier's own can take the place of without loss. */
 function isTranscodable(dataCoding: number): boolean {

@@ -83,10 +83,7 @@ export function rank(request: RouteRequest, snapshot: RoutingSnapshot): RouteDec
     else hits.push(hit)
   }
   const isMixed = hits.some(({ rate }) => rate.currency !== hits[0]?.rate.currency)
-  const candidates = hits.map((hit) => ({
-    ...toCandidate(hit, isMixed, snapshot.ratesToBase),
-    hasSiblings: hit.carrier.name === request.siblingCarrier,
-  }))
+  const candidates = hits.map((hit) => toCandidate(hit, request, isMixed, snapshot.ratesToBase))
   candidates.sort(
     (a, b) =>
       Number(b.isUp) - Number(a.isUp) ||
@@ -120,9 +117,10 @@ function consider(carrier: CarrierSnapshot, request: RouteRequest, digits: strin
 
 function toCandidate(
   { carrier, rate, segments }: Hit,
+  { siblingCarrier }: RouteRequest,
   isMixed: boolean,
   ratesToBase: Readonly<Record<string, number>> | undefined,
-): Omit<RouteCandidate, 'hasSiblings'> {
+): RouteCandidate {
   const priceMicros = rate.priceMicros * BigInt(segments)
   const { factor, comparison } = conversion(rate.currency, isMixed, ratesToBase)
   const success = boundedSuccess(carrier.success)
@@ -138,6 +136,7 @@ function toCandidate(
     success,
     score,
     isUp: carrier.isUp,
+    hasSiblings: carrier.name === siblingCarrier,
     comparison,
   }
 }
