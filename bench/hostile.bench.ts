@@ -15,7 +15,7 @@ export const subject = 'hostile'
 
 const WINDOW = 100
 /** A round has this times the seconds asked for; about what a small machine does in one. */
-const MESSAGES_PER_SECOND = 3_000
+const MESSAGES_PER_SECOND = 7_000
 /** Of the rate with a full window: what a partner may send who does not want all of the machine. */
 const PACED_SHARE = 0.5
 

@@ -36,16 +36,21 @@ type Measure = (window: number, seconds: number) => Promise<number>
 const HOST = '127.0.0.1'
 const MAX_WINDOW = 1000
 const TEXT = Buffer.from('The quick brown fox jumps over the lazy dog. '.repeat(4).slice(0, 160))
-const SUBMIT = {
-  source_addr_ton: 5,
-  source_addr_npi: 0,
-  source_addr: 'ACME',
-  dest_addr_ton: 1,
-  dest_addr_npi: 1,
-  destination_addr: '447700900123',
-  registered_delivery: 1,
-  short_message: TEXT,
-} as const
+
+/** The PDU, written out as applications do; the package takes it the same way. */
+function submitSm() {
+  return {
+    command: 'submit_sm',
+    source_addr_ton: 5,
+    source_addr_npi: 0,
+    source_addr: 'ACME',
+    dest_addr_ton: 1,
+    dest_addr_npi: 1,
+    destination_addr: '447700900123',
+    registered_delivery: 1,
+    short_message: TEXT,
+  } as const
+}
 
 /** Both sides record, as the gateway does: between a partner and a carrier it is both. */
 function recording(implementation: Implementation, role: 'esme' | 'smsc') {
@@ -55,7 +60,7 @@ function recording(implementation: Implementation, role: 'esme' | 'smsc') {
   return { openRecording: (stream: Duplex) => recorder.open({ ...about, stream }) }
 }
 
-const REQUEST_OCTETS = encodePdu({ command: 'submit_sm', ...SUBMIT }).length
+const REQUEST_OCTETS = encodePdu(submitSm()).length
 const RESPONSE_OCTETS = encodePdu({ command: 'submit_sm_resp', message_id: '1000000' }).length
 
 async function serve(implementation: Implementation, delayMs: number): Promise<number> {
@@ -206,7 +211,7 @@ async function measureOurs(session: Session, window: number, seconds: number): P
     let pairs = 0
     let now = started
     while (now < until) {
-      const response = await session.request({ command: 'submit_sm', ...SUBMIT })
+      const response = await session.request(submitSm())
       if (response.command_status !== 0) throw new Error(`status ${response.command_status}`)
       pairs++
       now = performance.now()
@@ -235,7 +240,7 @@ function measureTheirs(session: smpp.Session, window: number, seconds: number): 
     let rate = 0
     let running = window
     const submit = (pairs: number) => {
-      session.submit_sm({ ...SUBMIT }, (response) => {
+      session.submit_sm(submitSm(), (response) => {
         if (response.command_status !== 0) fail(new Error(`status ${response.command_status}`))
         const now = performance.now()
         if (now < until) {

@@ -62,6 +62,14 @@ for (const name of Object.keys(COMMAND_IDS) as CommandName[]) {
   names[id & 0x7fffffff] = name
 }
 
+/** Every request with a response, and that response. */
+const ANSWERS: ReadonlyMap<CommandName, CommandName> = new Map(
+  REQUESTS.flatMap((request, id) => {
+    const response = RESPONSES[id]
+    return request && response ? [[request, response]] : []
+  }),
+)
+
 /** The name of a `command_id`; undefined when the codec does not know it. */
 export function commandName(id: number): CommandName | undefined {
   const names = id >= RESPONSE_BIT ? RESPONSES : REQUESTS
@@ -86,5 +94,5 @@ export function isResponse(command: number | CommandName): boolean {
  * have none, and for responses.
  */
 export function responseNameOf(command: CommandName): CommandName | undefined {
-  return isResponse(command) ? undefined : commandName(COMMAND_IDS[command] + RESPONSE_BIT)
+  return ANSWERS.get(command)
 }
