@@ -11,6 +11,7 @@ import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
+import type { RouteRule } from './core/route-rule.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { createApp } from './http/app.ts'
 import type { PartnerStanding } from './http/routes/partners.ts'
@@ -37,7 +38,7 @@ import { type Recovered, recover } from './messages/recovery.ts'
 import { Replacement } from './messages/replacement.ts'
 import { Resolution } from './messages/resolution.ts'
 import { Retention } from './messages/retention.ts'
-import { Routes } from './messages/routes.ts'
+import { type RoutedCarrier, Routes } from './messages/routes.ts'
 import type { PolicyFor } from './messages/settle.ts'
 import { Spool } from './messages/spool.ts'
 import { StateQueries } from './messages/state-queries.ts'
@@ -57,8 +58,7 @@ import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
-import { PrefixTable } from './routing/prefix-table.ts'
-import type { Rate } from './routing/router.ts'
+import { CAPABILITIES } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { Recorder } from './smpp/recorder.ts'
 import { createCipher } from './store/cipher.ts'
@@ -245,10 +245,14 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     clock,
   })
   const routes = new Routes(
-    carrierConfigs.flatMap(({ name, rates }) => {
-      const carrier = carriers.get(name)
-      return carrier ? [{ carrier, rates: rateTable(rates) }] : []
-    }),
+    {
+      carriers: carrierConfigs.flatMap((carrierConfig) => {
+        const carrier = carriers.get(carrierConfig.name)
+        return carrier ? [routedCarrier(carrier, carrierConfig)] : []
+      }),
+      rules: config.routing.routes.map((rule) => withTenantIds(rule, access)),
+      conversion: config.routing.conversion,
+    },
     clock,
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
@@ -471,12 +475,28 @@ function marksFor(carriers: readonly CarrierConfig[]): number {
   return Math.max(MIN_MARKS, 8 * windows)
 }
 
-function rateTable(rates: CarrierConfig['rates']): PrefixTable<Rate> {
-  const table = new PrefixTable<Rate>()
-  for (const { prefix, priceMicros, currency } of rates) {
-    table.set(prefix, { priceMicros, currency })
+function routedCarrier(carrier: Carrier, config: CarrierConfig): RoutedCarrier {
+  const { rates, tags, trafficClasses, cannot, maxSegments } = config
+  return {
+    carrier,
+    rates: rates.map(({ prefix, priceMicros, currency }) => ({
+      prefix,
+      network: null,
+      priceMicros,
+      currency,
+      effectiveFromMs: 0,
+    })),
+    tags,
+    trafficClasses,
+    lacks: cannot.reduce((bits, what) => bits | CAPABILITIES[what], 0),
+    maxSegments,
   }
-  return table
+}
+
+/** The check of the file has seen that the tenants exist. */
+function withTenantIds(rule: RouteRule, access: Access): RouteRule {
+  const tenants = rule.match.tenants?.flatMap((name) => access.tenantNamed(name)?.id ?? [])
+  return { ...rule, match: { ...rule.match, tenants } }
 }
 
 function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatcher: Dispatcher) {

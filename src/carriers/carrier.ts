@@ -206,6 +206,8 @@ export interface Carrier {
   /** Segments per second that it takes at present, agreed or learnt; 0: no limit is known. */
   readonly segmentsPerSecond: number
   readonly binds: readonly BindStatus[]
+  /** Carriers with the same key lay every content out the same way. */
+  readonly layoutKey: string
   /**
    * How the content will be split and encoded for this carrier.
    *

@@ -44,6 +44,12 @@ export function planFor(config: CarrierConfig, content: Content): PlannedText | 
   return { plan, replacements }
 }
 
+/** Names all that {@link planFor} goes by. */
+export function layoutKeyOf(config: CarrierConfig): string {
+  const { transliterate, transcode, longMessages, defaultAlphabet } = config
+  return [defaultAlphabet, longMessages, transliterate, transcode].join(' ')
+}
+
 /** Only data_coding 0 has the carrier's alphabet: septets of a message class are septets. */
 function alphabetFor({ defaultAlphabet }: CarrierConfig, { passThrough }: Content) {
   const dataCoding = passThrough?.dataCoding ?? 0

@@ -31,7 +31,7 @@ import type {
   SubmittedSegment,
 } from './carrier.ts'
 import { alertOf, inboundPartOf } from './inbound-mapping.ts'
-import { planFor, segmentsOf } from './segments.ts'
+import { layoutKeyOf, planFor, segmentsOf } from './segments.ts'
 import {
   cancelSm,
   outcomeOf,
@@ -100,6 +100,7 @@ interface Bind {
 export class SmppCarrier implements Carrier {
   readonly name: string
   readonly type = 'smpp'
+  readonly layoutKey: string
   readonly #config: CarrierConfig
   readonly #events: CarrierEvents
   readonly #references: ReferenceCounter
@@ -125,6 +126,7 @@ export class SmppCarrier implements Carrier {
   constructor(options: SmppCarrierOptions) {
     const { config } = options
     this.name = config.name
+    this.layoutKey = layoutKeyOf(config)
     this.#config = config
     this.#pacer = new Pacer(config.segmentsPerSecond)
     this.#events = options.events

@@ -22,7 +22,11 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
-  mistakes.push(...inboundMistakes(root), ...sharedPort(root))
+  mistakes.push(
+    ...routingMistakes(root, tenants, carriers),
+    ...inboundMistakes(root),
+    ...sharedPort(root),
+  )
   mistakes.push(...waitBounds(root), ...bodyAfterRecord(root, tenants), ...encryptionKeys(root))
   return mistakes
 }
@@ -165,6 +169,69 @@ function inboundMistakes(root: Record<string, unknown>): Mistake[] {
     return { path, value: parts.join(' ').toUpperCase() }
   })
   return [...unknownCarriers, ...unknownPartners, ...duplicates(conditions, 'conditions')]
+}
+
+/** Routes that name what is not there, twice the same, or a currency without a value. */
+function routingMistakes(
+  root: Record<string, unknown>,
+  tenants: readonly Item[],
+  carriers: readonly Item[],
+): Mistake[] {
+  const section = mappingAt(root, ['routing'])
+  const routes = items(section, 'routes', ['routing'])
+  const carrierNames = places(carriers, 'name').map(({ value }) => value)
+  const tenantNames = places(tenants, 'name').map(({ value }) => value)
+  const named = routes.flatMap(({ path, value }) => {
+    const weights = mappingAt(value, ['strategy', 'weights'])
+    const weighted = Object.keys(weights).map((name) => ({
+      path: [...path, 'strategy', 'weights', name],
+      value: name,
+    }))
+    const canary = places(
+      [{ path: [...path, 'canary'], value: mappingAt(value, ['canary']) }],
+      'carrier',
+    )
+    return [
+      ...keyPlaces(value, 'carriers', path),
+      ...keyPlaces(value, 'deny', path),
+      ...weighted,
+      ...canary,
+    ]
+  })
+  return [
+    ...duplicates(places(routes, 'name'), 'name'),
+    ...unknown(named, 'carrier', carrierNames),
+    ...unknown(
+      routes.flatMap(({ path, value }) => keyPlaces(value, 'tenants', path)),
+      'tenant',
+      tenantNames,
+    ),
+    ...unconverted(section, carriers),
+  ]
+}
+
+function unknown(named: readonly Place[], what: string, known: readonly string[]): Mistake[] {
+  const allowed = known.length === 0 ? 'the file has none' : known.join(', ')
+  return named
+    .filter(({ value }) => !known.includes(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `there is no ${what} ${JSON.stringify(value)}; allowed: ${allowed}`,
+    }))
+}
+
+/** With a base currency every price must be comparable. */
+function unconverted(section: Record<string, unknown>, carriers: readonly Item[]): Mistake[] {
+  const { base_currency: base } = section
+  if (typeof base !== 'string') return []
+  const known = new Set([base, ...Object.keys(mappingAt(section, ['conversion']))])
+  const rates = carriers.flatMap(({ path, value }) => items(value, 'rates', path))
+  return places(rates, 'currency')
+    .filter(({ value }) => !known.has(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `${value} has no value in ${base}; add it to routing.conversion`,
+    }))
 }
 
 function sharedPort(root: Record<string, unknown>): Mistake[] {

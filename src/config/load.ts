@@ -13,6 +13,7 @@ import { accessMistakes, toPartnerAccess } from './partner-access.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
 import { applyPresets } from './presets.ts'
+import { toRouting } from './routing.ts'
 import {
   type CarrierConfig,
   type Config,
@@ -241,6 +242,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     carriers,
     partners,
     policies: toPolicies(content.policies),
+    routing: toRouting(content.routing),
     webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
     inbound: {
       reassemblySeconds: content.inbound.reassembly_seconds,
@@ -318,6 +320,10 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     destinationNpi: carrier.destination_npi,
     destinationPlus: carrier.destination_plus,
     userMessageReference: carrier.user_message_reference,
+    tags: carrier.tags,
+    trafficClasses: carrier.traffic_classes,
+    cannot: carrier.cannot,
+    maxSegments: carrier.max_segments,
     rates: carrier.rates.map(({ prefix, price, currency }) => ({
       prefix,
       priceMicros: parseMicros(price),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { isPasswordHash } from '../core/password.ts'
-import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
+import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type DialectConfig, dialectKeys } from './dialect.ts'
 import {
   choice,
@@ -26,6 +26,7 @@ import {
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
+import { type RoutingConfig, routingSchema } from './routing.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
@@ -42,6 +43,7 @@ export interface Config {
   readonly partners: readonly PartnerConfig[]
   /** What holds for the messages of each traffic class. */
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
+  readonly routing: RoutingConfig
   readonly webhooks: WebhooksConfig
   readonly inbound: InboundConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
@@ -158,6 +160,14 @@ export interface CarrierConfig {
   /** Send the TLV `user_message_reference` and look for it in receipts. */
   readonly userMessageReference: boolean
   readonly rates: readonly RateConfig[]
+  /** Names by which routes choose carriers. */
+  readonly tags: readonly string[]
+  /** Undefined: all. */
+  readonly trafficClasses: readonly TrafficClass[] | undefined
+  /** What it cannot carry. */
+  readonly cannot: readonly (typeof LACKS)[number][]
+  /** The longest message that it takes; undefined: any. */
+  readonly maxSegments: number | undefined
 }
 
 /** How a carrier that connects to us asks for a bind, and which one answers. */
@@ -208,6 +218,7 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
+const LACKS = ['unicode', 'binary', 'flash', 'receipts'] as const
 const PASS_TLVS = ['all', 'vendor', 'none'] as const
 const RECEIPT_ID_SOURCES = ['tlv', 'text', 'both'] as const
 // SMPP v5.0, section 4.7.15.
@@ -223,6 +234,8 @@ const MESSAGE_STATES = [
   'REJECTED',
   'SKIPPED',
 ] as const
+const LACKS_ALLOWED = `a list of ${LACKS.join(', ')}`
+const CLASSES_ALLOWED = `a list of ${TRAFFIC_CLASSES.join(', ')}`
 const STAT_WORD = /^[A-Za-z0-9_-]{1,20}$/
 const STATES_ALLOWED = 'a mapping of words to states of SMPP 5.0, for example { SENT: ENROUTE }'
 const VALIDITY_FORMS = ['relative', 'absolute', 'none'] as const
@@ -463,6 +476,36 @@ export const carrierSchema = mapping({
       'Send the TLV `user_message_reference`; a carrier that repeats it in receipts lets them be ' +
       'matched where the response, and with it the id, was lost.',
   }),
+  tags: setting(
+    list(z.string().regex(NAME, { error: NAME_ALLOWED }), 'a list of names').default([]),
+    {
+      about: 'Names by which routes choose carriers, see `routing.routes[].carrier_tags`.',
+      allowed: 'a list of names',
+      defaultText: '[]',
+      isText: true,
+    },
+  ),
+  traffic_classes: setting(
+    list(z.enum(TRAFFIC_CLASSES, { error: CLASSES_ALLOWED }), CLASSES_ALLOWED)
+      .min(1, { error: CLASSES_ALLOWED })
+      .optional(),
+    {
+      about: 'Traffic classes that the carrier takes; left out, all.',
+      allowed: CLASSES_ALLOWED,
+      defaultText: 'none',
+    },
+  ),
+  cannot: setting(list(z.enum(LACKS, { error: LACKS_ALLOWED }), LACKS_ALLOWED).default([]), {
+    about:
+      'What the carrier cannot carry: texts in UCS-2, octets that pass through, flash, messages whose partner ' +
+      'asks for a receipt. Such messages go to others.',
+    allowed: LACKS_ALLOWED,
+    defaultText: '[]',
+  }),
+  max_segments: optionalInteger(1, 255, {
+    about: 'The longest message that the carrier takes; longer ones go to others.',
+    unit: 'segments',
+  }),
   rates: setting(list(rate, 'a list of rates').default([]), {
     about: 'Where the carrier delivers and for how much; without a rate it gets no message.',
     allowed: 'a list of { prefix, price, currency }',
@@ -572,6 +615,7 @@ export const fileSchema = mapping({
     defaultText: '[]',
   }),
   policies: policiesSchema,
+  routing: routingSchema,
   webhooks: setting(
     mapping({
       allow_private_addresses: flag(false, {

@@ -15,6 +15,7 @@ import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
+import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
@@ -26,6 +27,7 @@ export interface AppParts
     InboundParts,
     PartnerParts,
     ResolveParts,
+    RouteTestParts,
     SystemParts,
     BindParts,
     TraceParts,
@@ -39,7 +41,7 @@ export interface AppParts
 const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant. */
-const OPERATOR_PATHS = /^\/v1\/binds(?:\/|$)/
+const OPERATOR_PATHS = /^\/v1\/(?:binds|route)(?:\/|$)/
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -121,6 +123,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', inboundRoutes(parts))
   app.route('/', resolveRoutes(parts))
   app.route('/', partnerRoutes(parts))
+  app.route('/', routeTestRoutes(parts))
   app.route('/', webhookRoutes(parts))
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

@@ -42,6 +42,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   text_too_long: INPUT,
   text_not_encodable: INPUT,
   no_route: INPUT,
+  tenant_unknown: { status: 422, title: 'The request has invalid fields' },
   validation_failed: { status: 422, title: 'The request has invalid fields' },
   cursor_invalid: { status: 422, title: 'The request has invalid fields' },
   send_at_invalid: INPUT,

@@ -9,13 +9,14 @@ import { Turns } from '../core/turns.ts'
 import { elapsed } from '../core/waits.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
+import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
+import { explainDecision } from '../routing/explain.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
-import type { RouteCandidate, RouteDecision } from '../routing/router.ts'
 import { parseSender } from '../routing/sender.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
 import type { Message, RawContent, RequestedEncoding } from './message.ts'
-import { type Routes, routedEvent } from './routes.ts'
+import { type RouteQuestion, type Routes, routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { readSendAt, scheduledEvent, timingOf } from './timing.ts'
@@ -74,6 +75,8 @@ export interface IntakeOptions {
   readonly clock: Clock
 }
 
+type Decide = (question: RouteQuestion) => RouteDecision
+
 /** How long after the last segment of a long message the next may come. */
 const SIBLINGS_MS = 300_000
 
@@ -111,23 +114,51 @@ export class Intake {
    *   `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`, `send_at_invalid`,
    *   `webhook_url_invalid`, `webhook_address_refused`
    */
-  quote(request: MessageRequest): Quote {
+  quote(tenantId: string, request: MessageRequest): Quote {
+    return this.#quote(tenantId, request, (question) => this.#routes.rehearse(question))
+  }
+
+  /**
+   * What the router says to a request that is not to be sent: every carrier, and why.
+   *
+   * @param draw - 32 random bits; left out, they are drawn
+   * @throws {GatewayError} what {@link quote} throws, except `no_route`
+   */
+  rehearse(
+    tenantId: string,
+    request: MessageRequest,
+    draw?: number,
+  ): { number: PhoneNumber; from: string; decision: RouteDecision } {
+    return this.#judge(tenantId, request, (question) =>
+      this.#routes.rehearse({ ...question, draw, most: Number.POSITIVE_INFINITY }),
+    )
+  }
+
+  #quote(tenantId: string, request: MessageRequest, decide: Decide): Quote {
+    const { number, from, content, decision } = this.#judge(tenantId, request, decide)
+    const [best] = decision.candidates
+    const layout = best && this.#routes.layOut(best.carrier, content)
+    if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
+    return { number, from, ...layout, best, decision }
+  }
+
+  #judge(tenantId: string, request: MessageRequest, decide: Decide) {
     readSendAt(request.sendAt, this.#clock())
     if (request.callbackUrl !== null) this.#options.checkCallbackUrl(request.callbackUrl)
     const number = readNumber(request.to)
     const from = readSender(request.from)
     const content = readContent(request)
     const siblings = siblingKey(request, from, number.e164)
-    const decision = this.#routes.decide({
+    const decision = decide({
+      tenantId,
+      from,
       number,
       content,
       trafficClass: request.trafficClass,
+      registeredDelivery: request.registeredDelivery,
       siblingCarrier: siblings && this.#siblingCarriers.get(siblings, this.#clock().getTime()),
     })
-    const [best] = decision.candidates
-    const layout = best && this.#routes.layOut(best.carrier, content)
-    if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
-    return { number, from, ...layout, best, decision }
+    return { number, from, content, decision }
   }
 
   /**
@@ -204,7 +235,7 @@ export class Intake {
     at: Date,
     replayOf: Message | null,
   ): AcceptedEntry {
-    const quote = this.quote(request)
+    const quote = this.#quote(tenantId, request, (question) => this.#routes.decide(question))
     const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null)
     const siblings = siblingKey(message, message.from, message.to)
     if (siblings !== undefined) {
@@ -376,7 +407,9 @@ function textFault({ raw, text, requestedEncoding, maxSegments }: Content): Gate
 }
 
 function noRoute(number: PhoneNumber, decision: RouteDecision): GatewayError {
-  const reasons = decision.refused.map(({ carrier, reason }) => `${carrier}: ${reason}`).join('; ')
+  const reasons = explainDecision(decision)
+    .refused.map(({ carrier, reason }) => `${carrier}: ${reason}`)
+    .join('; ')
   return new GatewayError(
     'no_route',
     `no carrier takes messages to ${number.country} (+${number.callingCode}). ${reasons || 'No carrier is configured'}`,

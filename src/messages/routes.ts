@@ -1,76 +1,150 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import type { TrafficClass } from '../core/policy.ts'
+import type { RouteRule } from '../core/route-rule.ts'
+import { Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
-import { explainCandidate } from '../routing/explain.ts'
+import type { RouteDecision } from '../routing/decision.ts'
+import { recordOf } from '../routing/decision-record.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
-import type { PrefixTable } from '../routing/prefix-table.ts'
 import { Quality } from '../routing/quality.ts'
+import { type CarrierRate, RateIndexBuilder } from '../routing/rate-index.ts'
 import {
-  type CarrierSnapshot,
-  type Rate,
-  type RouteCandidate,
-  type RouteDecision,
-  rank,
+  CAPABILITIES,
+  type LiveReading,
+  type ProfileLayout,
+  Router,
+  type RouterCarrier,
+  STANDING,
 } from '../routing/router.ts'
 import { unchanged } from './endings.ts'
 import type { Ending, MovedEntry, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
 import type { Held, NextCarrier } from './settle.ts'
 
-/** A carrier with what it charges. */
-export interface PricedCarrier {
+/** A carrier with what the choice needs to know of it. */
+export interface RoutedCarrier {
   readonly carrier: Carrier
-  readonly rates: PrefixTable<Rate>
+  readonly rates: readonly CarrierRate[]
+  readonly tags?: readonly string[]
+  /** Classes it takes; undefined: all. */
+  readonly trafficClasses?: readonly TrafficClass[] | undefined
+  /** Bits of {@link CAPABILITIES} that it has not. */
+  readonly lacks?: number
+  readonly maxSegments?: number | undefined
+}
+
+/** What {@link Routes} are made of. */
+export interface RouteSetup {
+  readonly carriers: readonly RoutedCarrier[]
+  /** With the ids of tenants in place of their names. */
+  readonly rules?: readonly RouteRule[]
+  /** What a unit of a currency is worth in the base currency. */
+  readonly conversion?: Readonly<Record<string, number>>
 }
 
 /** What a route is wanted for. */
 export interface RouteQuestion {
+  readonly tenantId: string
+  readonly from: string
   readonly number: PhoneNumber
   readonly content: Content
   readonly trafficClass: TrafficClass
+  /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
+  readonly registeredDelivery: number
   readonly siblingCarrier?: string | undefined
   readonly excluded?: ReadonlySet<string>
+  /** 32 random bits, where they are not to be drawn. */
+  readonly draw?: number | undefined
+  /** Candidates and refusals that are wanted; undefined: the best few. */
+  readonly most?: number | undefined
 }
 
-/** Candidates and refusals beyond these are left out of the timeline. */
-const MAX_LISTED = 5
+/** Rates that go into the index in one turn of the event loop: a few milliseconds. */
+const SLICE = 5_000
+const UINT32 = 2 ** 32
+const RECEIPT_WANTED = 0x03
+const CLASS_BITS = 0x13
+/** Message class 0 (flash), 3GPP TS 23.038 section 4. */
+const FLASH = 0x10
+const NO_TAGS: readonly string[] = []
 
 /** Asks the router with the carriers as they are now, and keeps count of how well they do. */
 export class Routes {
   readonly quality = new Quality()
-  readonly #carriers: ReadonlyMap<string, PricedCarrier>
   readonly #clock: Clock
+  readonly #random: () => number
+  #carriers: ReadonlyMap<string, Carrier>
+  #profiles: readonly Carrier[]
+  #router: Router
+  #reading: LiveReading
+  /** Of each route, how many messages it has had. */
+  readonly #turns = new Map<string | null, number>()
 
-  constructor(carriers: readonly PricedCarrier[], clock: Clock) {
-    this.#carriers = new Map(carriers.map((priced) => [priced.carrier.name, priced]))
+  constructor(setup: RouteSetup, clock: Clock, random: () => number = Math.random) {
     this.#clock = clock
+    this.#random = random
+    const parts = new Parts(setup, clock().getTime())
+    while (parts.addSome()) {}
+    const { carriers, profiles, router } = parts.finish()
+    this.#carriers = carriers
+    this.#profiles = profiles
+    this.#router = router
+    this.#reading = readingFor(router)
   }
 
-  /** Ranks the carriers for a content; best first. */
+  /** Decides by other carriers, rates and routes from now on; messages go on while they are prepared. */
+  async replace(setup: RouteSetup): Promise<void> {
+    const turns = new Turns()
+    const parts = new Parts(setup, this.#clock().getTime())
+    while (parts.addSome()) await turns.next()
+    const { carriers, profiles, router } = parts.finish()
+    this.#carriers = carriers
+    this.#profiles = profiles
+    this.#router = router
+    this.#reading = readingFor(router)
+  }
+
+  /** Ranks the carriers for a message that is about to be sent; best first. */
   decide(question: RouteQuestion): RouteDecision {
-    const { number, content, trafficClass, siblingCarrier, excluded } = question
-    return rank(
+    const decision = this.rehearse(question)
+    this.#turns.set(decision.route, (decision.turn + 1) % UINT32)
+    return decision
+  }
+
+  /** The same for one that is not sent: it takes nobody's turn. */
+  rehearse(question: RouteQuestion): RouteDecision {
+    const { number, content, draw = Math.floor(this.#random() * UINT32) } = question
+    this.#read()
+    return this.#router.rank(
       {
-        number,
-        trafficClass,
-        siblingCarrier,
-        segments: (name) => this.layOut(name, content)?.segments ?? 0,
-        ...(excluded ? { excluded } : {}),
+        tenant: question.tenantId,
+        from: question.from,
+        digits: number.e164.slice(1),
+        country: number.country,
+        region: number.region,
+        network: null,
+        trafficClass: question.trafficClass,
+        text: content.text,
+        tags: NO_TAGS,
+        atMs: this.#clock().getTime(),
+        layOut: this.#layouts(content, question.registeredDelivery),
+        siblingCarrier: question.siblingCarrier,
+        excluded: question.excluded,
+        sellMicros: Number.NaN,
+        refusesLosses: false,
+        draw,
+        turn: (route) => this.#turns.get(route) ?? 0,
       },
-      { carriers: this.#snapshot() },
+      this.#reading,
+      question.most,
     )
   }
 
   /** What the content takes at a carrier; undefined when it cannot be sent there. */
   layOut(carrierName: string, content: Content): ContentLayout | undefined {
-    try {
-      return this.#carriers.get(carrierName)?.carrier.layOut(content)
-    } catch (error) {
-      // Too long or not encodable there: for the router that is a reason, not an error.
-      if (error instanceof EncodingError) return undefined
-      throw error
-    }
+    const carrier = this.#carriers.get(carrierName)
+    return carrier && layoutAt(carrier, content)
   }
 
   /** The next carrier for a message that others have refused; undefined when none is left. */
@@ -90,7 +164,7 @@ export class Routes {
     const { message } = held
     const next = this.choose(message, held.tried, at)
     if (!next || next.carrier === message.carrier) return undefined
-    if (!this.#carriers.get(next.carrier)?.carrier.isUp) return undefined
+    if (!this.#carriers.get(next.carrier)?.isUp) return undefined
     return moveTo(message, next, at)
   }
 
@@ -110,22 +184,137 @@ export class Routes {
     const parsed = parseNumber(message.to)
     if (!parsed.ok) return undefined
     return this.decide({
+      tenantId: message.tenantId,
+      from: message.from,
       number: parsed.number,
       content: message,
       trafficClass: message.trafficClass,
+      registeredDelivery: message.registeredDelivery,
       excluded,
     })
   }
 
-  #snapshot(): CarrierSnapshot[] {
-    const now = this.#clock()
-    return [...this.#carriers.values()].map(({ carrier, rates }) => ({
-      name: carrier.name,
-      rates,
-      isUp: carrier.isUp,
-      success: this.quality.estimate(carrier.name, now).success,
-    }))
+  /** Each way of laying texts out is asked once, however many carriers have it. */
+  #layouts(content: Content, registeredDelivery: number) {
+    const known: (ProfileLayout | undefined)[] = []
+    const wants = (registeredDelivery & RECEIPT_WANTED) === 0 ? 0 : CAPABILITIES.receipts
+    const needs = wants | (isFlash(content) ? CAPABILITIES.flash : 0)
+    return (profile: number): ProfileLayout | undefined => {
+      if (profile in known) return known[profile]
+      const carrier = this.#profiles[profile]
+      const layout = carrier && layoutAt(carrier, content)
+      known[profile] = layout && {
+        segments: layout.segments,
+        needs: needs | capabilityFor(layout.encoding),
+      }
+      return known[profile]
+    }
   }
+
+  #read(): void {
+    const now = this.#clock()
+    const { standing, success, lower, upper, messages } = this.#reading
+    for (const [index, { name }] of this.#router.carriers.entries()) {
+      const estimate = this.quality.estimate(name, now)
+      standing[index] = this.#carriers.get(name)?.isUp ? STANDING.up : STANDING.down
+      success[index] = estimate.success
+      lower[index] = estimate.success
+      upper[index] = estimate.success
+      messages[index] = estimate.messages
+    }
+  }
+}
+
+/** A router in the making. */
+class Parts {
+  readonly #setup: RouteSetup
+  readonly #carriers: readonly RoutedCarrier[]
+  readonly #builder: RateIndexBuilder
+  #carrier = 0
+  #rates: readonly CarrierRate[] = []
+  #next = 0
+
+  constructor(setup: RouteSetup, nowMs: number) {
+    this.#setup = setup
+    this.#carriers = [...setup.carriers].sort((a, b) => (a.carrier.name < b.carrier.name ? -1 : 1))
+    this.#builder = new RateIndexBuilder(nowMs)
+    this.#rates = inOrder(this.#carriers[0]?.rates)
+  }
+
+  /** Adds some rates to the index; false when all are in it. */
+  addSome(): boolean {
+    for (let left = SLICE; left > 0; left--) {
+      const rate = this.#rates[this.#next++]
+      if (rate !== undefined) {
+        this.#builder.add(this.#carrier, rate)
+        continue
+      }
+      this.#carrier++
+      this.#next = 0
+      const following = this.#carriers[this.#carrier]
+      if (following === undefined) return false
+      this.#rates = inOrder(following.rates)
+    }
+    return true
+  }
+
+  finish() {
+    const profiles: Carrier[] = []
+    const numbers = new Map<string, number>()
+    const carriers = this.#carriers.map((routed): RouterCarrier => {
+      const { carrier, tags = NO_TAGS, trafficClasses, lacks = 0, maxSegments } = routed
+      let profile = numbers.get(carrier.layoutKey)
+      if (profile === undefined) {
+        profile = profiles.push(carrier) - 1
+        numbers.set(carrier.layoutKey, profile)
+      }
+      return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
+    })
+    const { rules = [], conversion = {} } = this.#setup
+    return {
+      carriers: new Map(this.#carriers.map(({ carrier }) => [carrier.name, carrier])),
+      profiles,
+      router: new Router({ carriers, rates: this.#builder.build(), routes: rules, conversion }),
+    }
+  }
+}
+
+/** Rates in the order in which they begin to hold. */
+function inOrder(rates: readonly CarrierRate[] = []): readonly CarrierRate[] {
+  const isPlain = rates.every(({ effectiveFromMs }) => effectiveFromMs === 0)
+  return isPlain ? rates : [...rates].sort((a, b) => a.effectiveFromMs - b.effectiveFromMs)
+}
+
+function readingFor({ carriers: { length } }: Router): LiveReading {
+  return {
+    standing: new Uint8Array(length),
+    success: new Float64Array(length),
+    lower: new Float64Array(length),
+    upper: new Float64Array(length),
+    latencyMs: new Float64Array(length).fill(Number.NaN),
+    messages: new Float64Array(length),
+  }
+}
+
+function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined {
+  try {
+    const layout = carrier.layOut(content)
+    return layout.segments > 0 ? layout : undefined
+  } catch (error) {
+    // Too long or not encodable there: for the router that is a reason, not an error.
+    if (error instanceof EncodingError) return undefined
+    throw error
+  }
+}
+
+function capabilityFor(encoding: string): number {
+  if (encoding === 'ucs2') return CAPABILITIES.unicode
+  return encoding === 'binary' ? CAPABILITIES.binary : 0
+}
+
+function isFlash({ raw, passThrough }: Content): boolean {
+  const dataCoding = raw?.dataCoding ?? passThrough?.dataCoding ?? 0
+  return (dataCoding & CLASS_BITS) === FLASH
 }
 
 /** The move of a message that nobody has yet to the queue of another carrier. */
@@ -152,17 +341,6 @@ export function routedEvent(
     type: 'routed',
     status,
     carrier: decision.candidates[0]?.carrier,
-    detail: describeDecision(decision),
-  }
-}
-
-/** A decision as the API and the timeline show it. */
-export function describeDecision(decision: RouteDecision): object {
-  return {
-    candidates: decision.candidates.slice(0, MAX_LISTED).map((candidate: RouteCandidate) => ({
-      carrier: candidate.carrier,
-      reasons: explainCandidate(candidate),
-    })),
-    refused: decision.refused.slice(0, MAX_LISTED),
+    detail: recordOf(decision),
   }
 }

@@ -1,61 +1,136 @@
 import { formatMicros } from '../core/money.ts'
+import type { StrategyName } from '../core/route-rule.ts'
+import type { RefusalCode, RouteCandidate, RouteDecision } from './decision.ts'
+import { expectedCost } from './strategy.ts'
 
-/** What the texts of a candidate are made of. */
-export interface CandidateFacts {
-  /** Of one segment. */
-  readonly rate: { readonly prefix: string; readonly priceMicros: bigint }
-  /** Price of all segments, in millionths of {@link currency}. */
-  readonly priceMicros: bigint
-  /** ISO 4217. */
-  readonly currency: string
-  readonly segments: number
-  /** Share of messages delivered lately, 0 to 1. */
-  readonly success: number
-  /**
-   * Expected cost per delivered message, in micro-units of the base or of {@link currency}; lower is
-   * better.
-   */
-  readonly score: number
-  /** Whether the carrier could take a message at the moment of the decision. */
-  readonly isUp: boolean
-  /** Whether it has the other segments of a long message that came one by one. */
-  readonly hasSiblings: boolean
-  /** `converted`: the score is in the base currency; `nominal`: amounts were compared as they are. */
-  readonly comparison: 'same' | 'converted' | 'nominal'
+/** A decision in words. */
+export interface ExplainedDecision {
+  readonly route: string | null
+  readonly strategy: StrategyName
+  readonly candidates: readonly {
+    readonly carrier: string
+    readonly segments: number
+    /** What it charges for all of them, as a decimal amount. */
+    readonly cost: string
+    readonly currency: string
+    readonly reasons: readonly string[]
+  }[]
+  /** All that there are. */
+  readonly candidates_total: number
+  readonly refused: readonly { readonly carrier: string; readonly reason: string }[]
 }
 
-/**
- * Why a candidate stands where it stands, one sentence for each fact.
- *
- * Ask for the candidates that are shown: the texts cost more than the decision.
- */
-export function explainCandidate(facts: CandidateFacts): string[] {
-  const { rate, currency, segments } = facts
-  const where = rate.prefix === '' ? 'everywhere' : `prefix ${rate.prefix}`
+/** Says of every carrier of a decision why it stands where it stands, or why it does not. */
+export function explainDecision(decision: RouteDecision): ExplainedDecision {
+  return {
+    route: decision.route,
+    strategy: decision.strategy,
+    candidates: decision.candidates.map((candidate) => ({
+      carrier: candidate.carrier,
+      segments: candidate.segments,
+      cost: formatMicros(candidate.priceMicros),
+      currency: candidate.currency,
+      reasons: explainCandidate(candidate, decision.strategy),
+    })),
+    candidates_total: decision.candidateCount,
+    refused: decision.refused.map(({ carrier, code }) => ({ carrier, reason: REFUSALS[code] })),
+  }
+}
+
+/** Why a candidate stands where it stands, one sentence for each fact. */
+export function explainCandidate(candidate: RouteCandidate, strategy: StrategyName): string[] {
+  const { rate, currency, segments } = candidate
   const price = `${formatMicros(rate.priceMicros)} ${currency} per segment`
   const total =
     segments === 1
       ? price
-      : `${price} x ${segments} segments = ${formatMicros(facts.priceMicros)} ${currency}`
-  const cost = formatMicros(BigInt(Math.round(facts.score)))
-  const unit = facts.comparison === 'converted' ? 'in the base currency' : currency
-  const reasons = [
-    `rate for ${where}: ${total}`,
-    `${(facts.success * 100).toFixed(1)} % delivered lately: expected cost ${cost} ${unit} per delivered message`,
-  ]
-  if (facts.comparison === 'nominal') {
+      : `${price} x ${segments} segments = ${formatMicros(candidate.priceMicros)} ${currency}`
+  const reasons = [`rate for ${ratedBy(candidate)}: ${total}`, quality(candidate)]
+  const score = scoreText(candidate, strategy)
+  if (score !== undefined) reasons.push(score)
+  if (candidate.comparison === 'nominal') {
     reasons.push(`no conversion rate for ${currency}: its amounts are compared as they are`)
   }
-  if (facts.hasSiblings) reasons.push('has the other segments of this long message')
-  if (!facts.isUp) reasons.push('not connected now: placed after the carriers that are')
+  if (candidate.isBelowMinimum) {
+    reasons.push('surely delivers less than the strategy asks for: placed after the others')
+  }
+  if (candidate.preference) reasons.push(PREFERENCES[candidate.preference])
+  if (candidate.standing === 'down') {
+    reasons.push('cannot take it now: placed after the carriers that can')
+  }
   return reasons
 }
 
-/** Why a carrier is no candidate. */
-export const refusals = {
-  noRate: (digits: string) => `no rate reaches +${digits.slice(0, 6)}…`,
-  alreadyTried: () => 'already tried for this message',
-  wrongClass: (trafficClass: string, allowed: readonly string[]) =>
-    `takes no ${trafficClass} traffic, only ${allowed.join(', ')}`,
-  noSegments: (count: number) => `cannot carry the text: it would take ${count} segments there`,
-} as const
+function ratedBy({ rate }: RouteCandidate): string {
+  if (rate.network !== null) return `network ${rate.network}`
+  return rate.prefix === '' ? 'everywhere' : `prefix ${rate.prefix}`
+}
+
+function quality({ success, lower, upper, latencyMs, messages }: RouteCandidate): string {
+  const share = `${percent(success)} % delivered lately`
+  const bounds =
+    lower === upper
+      ? ''
+      : ` (between ${percent(lower)} and ${percent(upper)} %, of about ${messages} messages)`
+  const latency = Number.isNaN(latencyMs) ? '' : `, receipts after ${seconds(latencyMs)} s`
+  return `${share}${bounds}${latency}`
+}
+
+function scoreText(candidate: RouteCandidate, strategy: StrategyName): string | undefined {
+  const { cost, success, score, value, comparison, currency } = candidate
+  const unit = comparison === 'converted' ? 'in the base currency' : currency
+  switch (strategy) {
+    case 'expected_cost':
+      return `expected cost ${amount(expectedCost(cost, success))} ${unit} per delivered message`
+    case 'weighted':
+      return `worth ${amount(value)} delivered: weighted result ${amount(-score)} ${unit}`
+    case 'sequential':
+      return `number ${score + 1} of its route`
+    case 'round_robin':
+      return score === 0 ? 'its turn' : undefined
+    case 'weighted_round_robin':
+      return isChosen(score) ? 'its turn, by its weight' : `weight ${-score}`
+    case 'random':
+      return isChosen(score) ? 'drawn by lot' : `weight ${-score}`
+    default:
+      return undefined
+  }
+}
+
+/** A turn or a lot stands for a score without a bound; what was stored has the least number. */
+function isChosen(score: number): boolean {
+  return score <= -Number.MAX_VALUE
+}
+
+const PREFERENCES: Readonly<Record<NonNullable<RouteCandidate['preference']>, string>> = {
+  siblings: 'has the other segments of this long message',
+  probe: 'tried again after failures: a few messages tell whether it is well',
+  canary: 'the canary of its route: this message is one of its share',
+  sticky: 'messages of this kind stay with it',
+  explore: 'tried for once, so that what it does stays known',
+}
+
+const REFUSALS: Readonly<Record<RefusalCode, string>> = {
+  not_in_route: 'the route does not allow it',
+  tried: 'already tried for this message',
+  closed: 'taken out of service by the operator',
+  class: 'takes no messages of this traffic class',
+  capability: 'cannot carry such a message: alphabet, kind or length',
+  no_rate: 'has no rate for this number',
+  text: 'cannot carry the text',
+  loss: 'costs more than the tenant pays',
+  canary_stopped: 'the canary of its route, stopped because it delivers too little',
+}
+
+function percent(share: number): string {
+  return (share * 100).toFixed(1)
+}
+
+function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(1)
+}
+
+function amount(micros: number): string {
+  const bounded = Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, micros))
+  return formatMicros(BigInt(Math.round(bounded)))
+}

@@ -5,13 +5,14 @@ import {
   Metadata,
   parsePhoneNumberFromString,
 } from 'libphonenumber-js/max'
+import type { Region } from '../core/route-rule.ts'
 import {
   compilePlan,
   type NumberingPlan,
   type NumberType,
   type PlanSource,
 } from './numbering-plan.ts'
-import { type Region, regionOf } from './regions.ts'
+import { regionOf } from './regions.ts'
 
 /** A destination number that carriers can be asked about. */
 export interface PhoneNumber {

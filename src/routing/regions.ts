@@ -1,13 +1,4 @@
-/** Part of the world a number belongs to; `global` is for satellite and other shared codes. */
-export type Region =
-  | 'europe'
-  | 'north_america'
-  | 'latin_america'
-  | 'asia'
-  | 'middle_east'
-  | 'africa'
-  | 'oceania'
-  | 'global'
+import type { Region } from '../core/route-rule.ts'
 
 const COUNTRIES: Readonly<Record<Exclude<Region, 'global'>, string>> = {
   europe:

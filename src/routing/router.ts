@@ -1,167 +1,565 @@
-import { type CandidateFacts, refusals } from './explain.ts'
-import type { PhoneNumber } from './number.ts'
-import type { PrefixTable } from './prefix-table.ts'
+import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
+import type { RouteRule, Strategy } from '../core/route-rule.ts'
+import type {
+  Preference,
+  RefusalCode,
+  RouteCandidate,
+  RouteDecision,
+  RouteRefusal,
+} from './decision.ts'
+import { lotOf, stickyScore, textHash } from './lots.ts'
+import type { CarrierRate, RateIndex } from './rate-index.ts'
+import type { RouteSubject } from './route-match.ts'
+import { type CompiledRoute, type NamedCarrier, RouteTable } from './route-table.ts'
+import { expectedCost, weightedScore } from './strategy.ts'
 
-/** What a message is for; carriers may be limited to some classes. */
-export type TrafficClass = 'otp' | 'transactional' | 'marketing'
+/** What a message may ask of a carrier, as bits. */
+export const CAPABILITIES = { unicode: 1, binary: 2, flash: 4, receipts: 8 } as const
 
-/** Price of one segment to a prefix. */
-export interface Rate {
-  readonly priceMicros: bigint
-  /** ISO 4217. */
-  readonly currency: string
+/** A carrier as the router knows it. */
+export interface RouterCarrier extends NamedCarrier {
+  /** Carriers with the same number lay texts out the same way. */
+  readonly profile: number
+  /** Classes it takes; undefined: all. */
+  readonly trafficClasses: readonly TrafficClass[] | undefined
+  /** Bits of {@link CAPABILITIES} that it has not. */
+  readonly lacks: number
+  /** The longest message that it takes; undefined: any. */
+  readonly maxSegments: number | undefined
+}
+
+/** What a text takes with a profile. */
+export interface ProfileLayout {
+  readonly segments: number
+  /** Bits of {@link CAPABILITIES}. */
+  readonly needs: number
 }
 
 /** The message to be routed. */
-export interface RouteRequest {
-  readonly number: PhoneNumber
-  /** Segments the text takes at a carrier, which depends on its alphabet; 0: it cannot be sent. */
-  readonly segments: (carrier: string) => number
-  readonly trafficClass: TrafficClass
+export interface RouteRequest extends RouteSubject {
+  /** What it takes with a profile; undefined: it cannot be sent there. */
+  readonly layOut: (profile: number) => ProfileLayout | undefined
   /** The carrier that has the other segments of a long message that came one by one. */
-  readonly siblingCarrier?: string | undefined
+  readonly siblingCarrier: string | undefined
   /** Carriers that have been tried. */
-  readonly excluded?: ReadonlySet<string>
+  readonly excluded: ReadonlySet<string> | undefined
+  /** What the tenant pays for a segment, in millionths of the base currency; NaN: not known. */
+  readonly sellMicros: number
+  /** Carriers that cost more than that are refused. */
+  readonly refusesLosses: boolean
+  /** 32 random bits. */
+  readonly draw: number
+  /** How many messages the route has had. */
+  readonly turn: (route: string | null) => number
 }
 
-/** A carrier as it is at the moment of the decision. */
-export interface CarrierSnapshot {
-  readonly name: string
-  readonly rates: PrefixTable<Rate>
-  /** True when it can take a message now. */
-  readonly isUp: boolean
-  /** Share of messages delivered lately, 0 to 1. */
-  readonly success: number
-  /** Classes it takes; undefined: all. */
-  readonly trafficClasses?: readonly TrafficClass[]
+/** {@link LiveReading.standing}. */
+export const STANDING = { closed: 0, up: 1, probe: 2, down: 3 } as const
+
+/** How the carriers are at the moment of the decision, by their numbers. */
+export interface LiveReading {
+  readonly standing: Uint8Array
+  readonly success: Float64Array
+  readonly lower: Float64Array
+  readonly upper: Float64Array
+  readonly latencyMs: Float64Array
+  readonly messages: Float64Array
 }
 
-/** Everything a decision depends on, so that it can be replayed. */
-export interface RoutingSnapshot {
-  readonly carriers: readonly CarrierSnapshot[]
-  /** Units of the base currency that one unit of a currency is worth; the base itself is 1. */
-  readonly ratesToBase?: Readonly<Record<string, number>>
+/** What a {@link Router} is made of. */
+export interface RouterSetup {
+  /** In the order of their names. */
+  readonly carriers: readonly RouterCarrier[]
+  /** Its carriers have the same numbers. */
+  readonly rates: RateIndex
+  readonly routes: readonly RouteRule[]
+  /** What a unit of a currency is worth in the base currency, itself included; empty: nothing is converted. */
+  readonly conversion: Readonly<Record<string, number>>
 }
 
-/** A carrier that may take the message, with all that `explainCandidate` needs to say why. */
-export interface RouteCandidate extends CandidateFacts {
-  readonly carrier: string
-  readonly rate: Rate & { readonly prefix: string }
-}
+/** Candidates and refusals that a decision gives; there are seldom more worth knowing. */
+const MAX_LISTED = 5
+/** What a delivered message is worth where nobody has said so: so many times what the cheapest asks. */
+const DEFAULT_VALUE = 3
+const GOLDEN_RATIO = 0.6180339887498949
 
-/** A carrier that may not take the message, and why. */
-export interface RouteRefusal {
-  readonly carrier: string
-  readonly reason: string
-}
+const REFUSALS: readonly RefusalCode[] = [
+  'not_in_route',
+  'tried',
+  'closed',
+  'class',
+  'capability',
+  'no_rate',
+  'text',
+  'loss',
+  'canary_stopped',
+]
+const CODE = Object.fromEntries(REFUSALS.map((code, index) => [code, index + 1])) as Record<
+  RefusalCode,
+  number
+>
 
-/** Every carrier of the snapshot stands in exactly one of the lists. */
-export interface RouteDecision {
-  /** Best first. */
-  readonly candidates: readonly RouteCandidate[]
-  /** By name. */
-  readonly refused: readonly RouteRefusal[]
-}
+// Tiers: it surely delivers too little, it is a canary for other messages, it cannot take any now.
+const POOR = 1
+const RESERVED = 2
+const DOWN = 4
 
-// A carrier that delivers less than one in a hundred is compared as if it delivered one.
-const MIN_SUCCESS = 0.01
+const NOT_PREFERRED = 0
+const PREFERENCES: readonly (Preference | null)[] = [
+  null,
+  'siblings',
+  'probe',
+  'canary',
+  'sticky',
+  'explore',
+]
+const PREFERRED = { siblings: 1, probe: 2, canary: 3, sticky: 4, explore: 5 } as const
+
+/** Lots of one message: each has its own number, so that they do not depend on each other. */
+const LOT = { canary: 1, explore: 2, explored: 3, random: 4 } as const
 
 /**
  * Ranks the carriers that may take a message.
  *
- * Carriers that are up come before those that are down, then the one that has the other segments,
- * then the lower expected cost per delivered message (price x segments / success), then the name. The decision depends on nothing but the
- * arguments and not on the order of the snapshot. An empty list of candidates is a result.
+ * What can take it now stands before what cannot; then comes the carrier that has the other segments,
+ * then what the strategy prefers, then its score, then the name. The decision depends on the request and the
+ * reading only. An empty list of candidates is a result.
+ *
+ * Made once for a configuration and its rates, and asked for every message: figures go through arrays
+ * of its own, and objects are made for the best carriers alone.
  */
-export function rank(request: RouteRequest, snapshot: RoutingSnapshot): RouteDecision {
-  const digits = request.number.e164.slice(1)
-  const refused: RouteRefusal[] = []
-  const hits: Hit[] = []
-  for (const carrier of snapshot.carriers) {
-    const hit = consider(carrier, request, digits)
-    if (typeof hit === 'string') refused.push({ carrier: carrier.name, reason: hit })
-    else hits.push(hit)
+export class Router {
+  readonly carriers: readonly RouterCarrier[]
+  readonly routes: RouteTable
+  readonly #rates: RateIndex
+  /** By rate: the price of a segment in millionths of the base currency. */
+  readonly #prices: Float64Array
+  readonly #isMixed: boolean
+  readonly #conversion: RouterSetup['conversion']
+  // Of the carriers, by their numbers.
+  readonly #profiles: Int32Array
+  readonly #classes: Uint8Array
+  readonly #lacks: Uint8Array
+  readonly #maxSegments: Float64Array
+  // What is known of each while one message is ranked.
+  readonly #rateIds: Int32Array
+  readonly #refusals: Uint8Array
+  readonly #segments: Int32Array
+  readonly #costs: Float64Array
+  // Rounded, so that a decision can be written down and made again.
+  readonly #success: Float64Array
+  readonly #lower: Float64Array
+  readonly #upper: Float64Array
+  readonly #latencyMs: Float64Array
+  readonly #scores: Float64Array
+  readonly #tiers: Uint8Array
+  readonly #preferences: Uint8Array
+  readonly #ranks: Uint8Array
+  /** Those that may take it; the first {@link #count} count. */
+  readonly #open: Int32Array
+  #count = 0
+  readonly #best: Int32Array
+
+  constructor({ carriers, rates, routes, conversion }: RouterSetup) {
+    const count = carriers.length
+    this.carriers = carriers
+    this.routes = new RouteTable(routes, carriers)
+    this.#rates = rates
+    this.#conversion = conversion
+    this.#prices = Float64Array.from(rates.rates, (rate) => {
+      return Number(rate.priceMicros) * (conversion[rate.currency] ?? 1)
+    })
+    this.#isMixed = new Set(rates.rates.map(({ currency }) => currency)).size > 1
+    this.#profiles = Int32Array.from(carriers, ({ profile }) => profile)
+    this.#classes = Uint8Array.from(carriers, ({ trafficClasses }) => classBits(trafficClasses))
+    this.#lacks = Uint8Array.from(carriers, ({ lacks }) => lacks)
+    this.#maxSegments = Float64Array.from(carriers, ({ maxSegments }) => {
+      return maxSegments ?? Number.POSITIVE_INFINITY
+    })
+    this.#rateIds = new Int32Array(count)
+    this.#refusals = new Uint8Array(count)
+    this.#segments = new Int32Array(count)
+    this.#costs = new Float64Array(count)
+    this.#success = new Float64Array(count)
+    this.#lower = new Float64Array(count)
+    this.#upper = new Float64Array(count)
+    this.#latencyMs = new Float64Array(count)
+    this.#scores = new Float64Array(count)
+    this.#tiers = new Uint8Array(count)
+    this.#preferences = new Uint8Array(count)
+    this.#ranks = new Uint8Array(count)
+    this.#open = new Int32Array(count)
+    this.#best = new Int32Array(count)
   }
-  const isMixed = hits.some(({ rate }) => rate.currency !== hits[0]?.rate.currency)
-  const candidates = hits.map((hit) => toCandidate(hit, request, isMixed, snapshot.ratesToBase))
-  candidates.sort(
-    (a, b) =>
-      Number(b.isUp) - Number(a.isUp) ||
-      Number(b.hasSiblings) - Number(a.hasSiblings) ||
-      a.score - b.score ||
-      byName(a, b),
-  )
-  refused.sort(byName)
-  return { candidates, refused }
-}
 
-interface Hit {
-  readonly carrier: CarrierSnapshot
-  readonly rate: Rate & { readonly prefix: string }
-  readonly segments: number
-}
-
-function consider(carrier: CarrierSnapshot, request: RouteRequest, digits: string): Hit | string {
-  if (request.excluded?.has(carrier.name)) return refusals.alreadyTried()
-  const { trafficClasses } = carrier
-  if (trafficClasses !== undefined && !trafficClasses.includes(request.trafficClass)) {
-    return refusals.wrongClass(request.trafficClass, trafficClasses)
+  /**
+   * @param reading - by the carriers' numbers, which are their places in {@link carriers}
+   * @param most - candidates and refusals that are wanted
+   */
+  rank(request: RouteRequest, reading: LiveReading, most: number = MAX_LISTED): RouteDecision {
+    const route = this.routes.find(request)
+    const turn = request.turn(route.name)
+    const stoppedCanary = this.#consider(request, route, reading)
+    const value = this.#score(request, route, reading, turn)
+    const candidates = this.#candidates(route.strategy, reading, value, most)
+    return {
+      route: route.name,
+      strategy: route.strategy.name,
+      draw: request.draw,
+      turn,
+      candidates,
+      candidateCount: this.#count,
+      refused: this.#refused(candidates.length === 0 || most > MAX_LISTED, most),
+      stoppedCanary,
+    }
   }
-  const match = carrier.rates.longestMatch(digits)
-  if (match === undefined) return refusals.noRate(digits)
-  const segments = request.segments(carrier.name)
-  if (!Number.isInteger(segments) || segments < 1) return refusals.noSegments(segments)
-  const { priceMicros, currency } = match.value
-  return { carrier, rate: { prefix: match.prefix, priceMicros, currency }, segments }
-}
 
-function toCandidate(
-  { carrier, rate, segments }: Hit,
-  { siblingCarrier }: RouteRequest,
-  isMixed: boolean,
-  ratesToBase: Readonly<Record<string, number>> | undefined,
-): RouteCandidate {
-  const priceMicros = rate.priceMicros * BigInt(segments)
-  const { factor, comparison } = conversion(rate.currency, isMixed, ratesToBase)
-  const success = boundedSuccess(carrier.success)
-  const cost = (Number(priceMicros) * factor) / Math.max(MIN_SUCCESS, success)
-  // Kept finite, so that scores can always be compared.
-  const score = Math.min(cost, Number.MAX_SAFE_INTEGER)
-  return {
-    carrier: carrier.name,
-    rate,
-    segments,
-    priceMicros,
-    currency: rate.currency,
-    success,
-    score,
-    isUp: carrier.isUp,
-    hasSiblings: carrier.name === siblingCarrier,
-    comparison,
+  /** Finds those that may take it; gives the canary that has failed. */
+  #consider(request: RouteRequest, route: CompiledRoute, reading: LiveReading): string | null {
+    this.#rates.find(request.digits, request.network, this.#rateIds)
+    const stopped = isCanaryStopped(route, reading) ? route.canaryCarrier : -1
+    const classBit = 1 << TRAFFIC_CLASSES.indexOf(request.trafficClass)
+    // Most carriers share a few profiles, and the last is asked for again and again.
+    let profile = -1
+    let layout: ProfileLayout | undefined
+    let count = 0
+    for (let carrier = 0; carrier < this.carriers.length; carrier++) {
+      const rateId = this.#rateIds[carrier] as number
+      let code = 0
+      if ((route.places[carrier] as number) < 0) code = CODE.not_in_route
+      else if (rateId < 0) code = CODE.no_rate
+      else if (reading.standing[carrier] === STANDING.closed) code = CODE.closed
+      else if (request.excluded !== undefined && this.#isExcluded(carrier, request.excluded)) {
+        code = CODE.tried
+      } else if (carrier === stopped) code = CODE.canary_stopped
+      else if (((this.#classes[carrier] as number) & classBit) === 0) code = CODE.class
+      else {
+        if (this.#profiles[carrier] !== profile) {
+          profile = this.#profiles[carrier] as number
+          layout = request.layOut(profile)
+        }
+        code = this.#take(carrier, rateId, layout, request)
+      }
+      this.#refusals[carrier] = code
+      if (code === 0) this.#open[count++] = carrier
+    }
+    this.#count = count
+    for (let index = 0; index < count; index++) {
+      const carrier = this.#open[index] as number
+      this.#success[carrier] = rounded(reading.success[carrier] as number)
+      this.#lower[carrier] = rounded(reading.lower[carrier] as number)
+      this.#upper[carrier] = rounded(reading.upper[carrier] as number)
+      this.#latencyMs[carrier] = Math.round(reading.latencyMs[carrier] as number)
+    }
+    return stopped < 0 ? null : (route.canary?.carrier ?? null)
+  }
+
+  #isExcluded(carrier: number, excluded: ReadonlySet<string>): boolean {
+    return excluded.has((this.carriers[carrier] as RouterCarrier).name)
+  }
+
+  /** Notes what the message takes there; a refusal where it cannot be carried, or not at that price. */
+  #take(
+    carrier: number,
+    rateId: number,
+    layout: ProfileLayout | undefined,
+    request: RouteRequest,
+  ): number {
+    if (layout === undefined) return CODE.text
+    const { segments, needs } = layout
+    if (((this.#lacks[carrier] as number) & needs) !== 0) return CODE.capability
+    if (segments > (this.#maxSegments[carrier] as number)) return CODE.capability
+    const price = this.#prices[rateId] as number
+    if (request.refusesLosses && price > request.sellMicros) return CODE.loss
+    this.#segments[carrier] = segments
+    this.#costs[carrier] = price * segments
+    return 0
+  }
+
+  /** Gives every open carrier its tier and its score; returns what a segment is worth delivered. */
+  #score(request: RouteRequest, route: CompiledRoute, reading: LiveReading, turn: number): number {
+    const { strategy } = route
+    const value = this.#valueOf(request, strategy)
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      this.#preferences[carrier] = NOT_PREFERRED
+      this.#tiers[carrier] = this.#tierOf(carrier, route, reading)
+      this.#scores[carrier] = this.#scoreOf(carrier, route, value)
+    }
+    if (strategy.name === 'round_robin') this.#takeTurns(turn)
+    else if (strategy.name === 'weighted_round_robin') this.#pick(route, (turn + 1) * GOLDEN_RATIO)
+    else if (strategy.name === 'random') this.#pick(route, lotOf(request.draw, LOT.random))
+    this.#prefer(request, route, reading)
+    return value
+  }
+
+  /** Lower tiers come first. */
+  #tierOf(carrier: number, route: CompiledRoute, reading: LiveReading): number {
+    const isBelow = (this.#upper[carrier] as number) < route.strategy.minSuccess
+    const isDown = reading.standing[carrier] === STANDING.down
+    return (isDown ? DOWN : 0) + (isBelow ? POOR : 0)
+  }
+
+  #scoreOf(carrier: number, route: CompiledRoute, value: number): number {
+    const { strategy } = route
+    const cost = this.#costs[carrier] as number
+    const success = this.#success[carrier] as number
+    switch (strategy.name) {
+      case 'lowest_cost':
+        return cost
+      case 'expected_cost':
+        return expectedCost(cost, success)
+      case 'best_quality':
+        return -(this.#lower[carrier] as number)
+      case 'weighted': {
+        const latencyMs = this.#latencyMs[carrier] as number
+        const worth = value * (this.#segments[carrier] as number)
+        return weightedScore(strategy, cost, success, latencyMs, worth)
+      }
+      case 'sequential':
+      case 'round_robin':
+        return route.places[carrier] as number
+      case 'weighted_round_robin':
+      case 'random':
+        return -(route.weights[carrier] as number)
+    }
+  }
+
+  #valueOf({ sellMicros }: RouteRequest, { deliveredValueMicros }: Strategy): number {
+    if (deliveredValueMicros !== undefined) return deliveredValueMicros
+    if (!Number.isNaN(sellMicros)) return sellMicros
+    let cheapest = Number.POSITIVE_INFINITY
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      const price = (this.#costs[carrier] as number) / (this.#segments[carrier] as number)
+      if (price < cheapest) cheapest = price
+    }
+    return this.#count === 0 ? 0 : DEFAULT_VALUE * cheapest
+  }
+
+  /** The lowest tier that anybody is in. */
+  #firstTier(): number {
+    let first = 0xff
+    for (let index = 0; index < this.#count; index++) {
+      first = Math.min(first, this.#tiers[this.#open[index] as number] as number)
+    }
+    return first
+  }
+
+  /** Everybody of the first tier is first once in as many turns. */
+  #takeTurns(turn: number): void {
+    const tier = this.#firstTier()
+    let members = 0
+    for (let index = 0; index < this.#count; index++) {
+      if (this.#tiers[this.#open[index] as number] === tier) members++
+    }
+    const first = members === 0 ? 0 : turn % members
+    let place = 0
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if (this.#tiers[carrier] !== tier) continue
+      this.#scores[carrier] = (place - first + members) % members
+      place++
+    }
+  }
+
+  /**
+   * Puts one of the first tier before the others, by weight.
+   *
+   * @param point - its fraction says which; multiples of the golden ratio come upon everybody evenly spread
+   */
+  #pick(route: CompiledRoute, point: number): void {
+    const tier = this.#firstTier()
+    let sum = 0
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if (this.#tiers[carrier] === tier) sum += route.weights[carrier] as number
+    }
+    let left = (point - Math.floor(point)) * sum
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if (this.#tiers[carrier] !== tier) continue
+      left -= route.weights[carrier] as number
+      if (left < 0) {
+        this.#scores[carrier] = Number.NEGATIVE_INFINITY
+        return
+      }
+    }
+  }
+
+  /** Marks the one carrier that comes before those with a better score. */
+  #prefer(request: RouteRequest, route: CompiledRoute, reading: LiveReading): void {
+    const { strategy, canary, canaryCarrier } = route
+    if (this.#preferSibling(request)) return
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if (reading.standing[carrier] === STANDING.probe) {
+        this.#preferences[carrier] = PREFERRED.probe
+        return
+      }
+    }
+    if (canary !== undefined && this.#refusals[canaryCarrier] === 0) {
+      if (lotOf(request.draw, LOT.canary) * 100 < canary.percent) {
+        if (this.#tiers[canaryCarrier] === 0) this.#preferences[canaryCarrier] = PREFERRED.canary
+        return
+      }
+      this.#tiers[canaryCarrier] = (this.#tiers[canaryCarrier] as number) | RESERVED
+    }
+    if (strategy.sticky !== 'none') {
+      this.#preferSticky(textHash(strategy.sticky === 'sender' ? request.from : request.digits))
+    } else if (lotOf(request.draw, LOT.explore) * 100 < strategy.explorePercent) {
+      this.#preferOther(lotOf(request.draw, LOT.explored))
+    }
+  }
+
+  #preferSibling({ siblingCarrier }: RouteRequest): boolean {
+    if (siblingCarrier === undefined) return false
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if (this.carriers[carrier]?.name !== siblingCarrier) continue
+      this.#preferences[carrier] = PREFERRED.siblings
+      return true
+    }
+    return false
+  }
+
+  /** Rendezvous hashing: when a carrier goes or comes, only its own messages move. */
+  #preferSticky(key: number): void {
+    const tier = this.#firstTier()
+    let best = -1
+    let bestScore = -1
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if (this.#tiers[carrier] !== tier) continue
+      const score = stickyScore(key, carrier)
+      if (score > bestScore) {
+        bestScore = score
+        best = carrier
+      }
+    }
+    if (best >= 0) this.#preferences[best] = PREFERRED.sticky
+  }
+
+  /** One of those that could take it now, whatever it is like. */
+  #preferOther(lot: number): void {
+    let able = 0
+    for (let index = 0; index < this.#count; index++) {
+      if ((this.#tiers[this.#open[index] as number] as number) < DOWN) able++
+    }
+    let left = Math.floor(lot * able)
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if ((this.#tiers[carrier] as number) >= DOWN) continue
+      if (left-- > 0) continue
+      this.#tiers[carrier] = 0
+      this.#preferences[carrier] = PREFERRED.explore
+      return
+    }
+  }
+
+  /** The best of the open ones, in order. */
+  #candidates(
+    strategy: Strategy,
+    reading: LiveReading,
+    value: number,
+    most: number,
+  ): RouteCandidate[] {
+    let kept = 0
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      this.#ranks[carrier] = this.#rankOf(carrier)
+      let place = kept
+      while (place > 0 && this.#isBefore(carrier, this.#best[place - 1] as number)) place--
+      if (place >= most) continue
+      this.#best.copyWithin(place + 1, place, Math.min(kept, most - 1))
+      this.#best[place] = carrier
+      if (kept < most) kept++
+    }
+    const candidates: RouteCandidate[] = []
+    for (let place = 0; place < kept; place++) {
+      candidates.push(this.#candidate(this.#best[place] as number, strategy, reading, value))
+    }
+    return candidates
+  }
+
+  /** What goes over any score: whether it can take it, then a preference, then the tier. */
+  #rankOf(carrier: number): number {
+    const tier = this.#tiers[carrier] as number
+    const isPreferred = this.#preferences[carrier] !== NOT_PREFERRED
+    return (tier & DOWN) * 4 + (isPreferred ? 0 : DOWN * 2) + tier
+  }
+
+  #isBefore(a: number, b: number): boolean {
+    const rankA = this.#ranks[a] as number
+    const rankB = this.#ranks[b] as number
+    if (rankA !== rankB) return rankA < rankB
+    const scoreA = this.#scores[a] as number
+    const scoreB = this.#scores[b] as number
+    return scoreA === scoreB ? a < b : scoreA < scoreB
+  }
+
+  #candidate(
+    carrier: number,
+    strategy: Strategy,
+    reading: LiveReading,
+    value: number,
+  ): RouteCandidate {
+    const rate = this.#rates.rates[this.#rateIds[carrier] as number] as CarrierRate
+    const segments = this.#segments[carrier] as number
+    const standing = reading.standing[carrier]
+    const upper = this.#upper[carrier] as number
+    return {
+      carrier: (this.carriers[carrier] as RouterCarrier).name,
+      rate,
+      segments,
+      priceMicros: segments === 1 ? rate.priceMicros : rate.priceMicros * BigInt(segments),
+      currency: rate.currency,
+      cost: this.#costs[carrier] as number,
+      comparison: this.#comparisonOf(rate.currency),
+      value: value * segments,
+      success: this.#success[carrier] as number,
+      lower: this.#lower[carrier] as number,
+      upper,
+      latencyMs: this.#latencyMs[carrier] as number,
+      messages: Math.round(reading.messages[carrier] as number),
+      score: this.#scores[carrier] as number,
+      standing: standing === STANDING.down ? 'down' : standing === STANDING.probe ? 'probe' : 'up',
+      preference: PREFERENCES[this.#preferences[carrier] as number] ?? null,
+      isBelowMinimum: upper < strategy.minSuccess,
+    }
+  }
+
+  #comparisonOf(currency: string): RouteCandidate['comparison'] {
+    if (!this.#isMixed) return 'same'
+    return this.#conversion[currency] === undefined ? 'nominal' : 'converted'
+  }
+
+  /** Carriers that are left out; where somebody may take it, without those that never would. */
+  #refused(isAll: boolean, most: number): RouteRefusal[] {
+    const refused: RouteRefusal[] = []
+    for (let carrier = 0; carrier < this.carriers.length; carrier++) {
+      const refusal = this.#refusals[carrier] as number
+      if (refusal === 0) continue
+      const code = REFUSALS[refusal - 1] as RefusalCode
+      if (!isAll && (code === 'not_in_route' || code === 'no_rate')) continue
+      refused.push({ carrier: (this.carriers[carrier] as RouterCarrier).name, code })
+      if (!isAll && refused.length === most) break
+    }
+    return refused
   }
 }
 
-function conversion(
-  currency: string,
-  isMixed: boolean,
-  ratesToBase: Readonly<Record<string, number>> | undefined,
-): { factor: number; comparison: CandidateFacts['comparison'] } {
-  if (!isMixed) return { factor: 1, comparison: 'same' }
-  const factor =
-    ratesToBase !== undefined && Object.hasOwn(ratesToBase, currency)
-      ? ratesToBase[currency]
-      : undefined
-  if (factor === undefined || !Number.isFinite(factor) || factor <= 0) {
-    return { factor: 1, comparison: 'nominal' }
-  }
-  return { factor, comparison: 'converted' }
+function classBits(classes: readonly TrafficClass[] = TRAFFIC_CLASSES): number {
+  return classes.reduce((bits, each) => bits | (1 << TRAFFIC_CLASSES.indexOf(each)), 0)
 }
 
-function boundedSuccess(success: number): number {
-  return Number.isFinite(success) ? Math.min(1, Math.max(0, success)) : 0
+/** To four digits: a hundredth of a percent. */
+function rounded(share: number): number {
+  return Math.round(share * 10_000) / 10_000
 }
 
-function byName(a: { readonly carrier: string }, b: { readonly carrier: string }): number {
-  if (a.carrier === b.carrier) return 0
-  return a.carrier < b.carrier ? -1 : 1
+function isCanaryStopped({ canary, canaryCarrier }: CompiledRoute, reading: LiveReading): boolean {
+  if (canary === undefined || canaryCarrier < 0) return false
+  if ((reading.messages[canaryCarrier] as number) < canary.afterMessages) return false
+  return (reading.upper[canaryCarrier] as number) < canary.stopBelow
 }

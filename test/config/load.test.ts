@@ -79,6 +79,7 @@ describe('a good configuration', () => {
       carriers: [],
       partners: [],
       policies: DEFAULT_POLICIES,
+      routing: { baseCurrency: undefined, conversion: {}, routes: [] },
       inbound: { reassemblySeconds: 300, routes: [] },
       webhooks: { allowPrivateAddresses: false },
       retention: { days: undefined, bodyDays: undefined },
@@ -156,6 +157,10 @@ describe('a good configuration', () => {
         destinationNpi: undefined,
         destinationPlus: false,
         userMessageReference: false,
+        tags: [],
+        trafficClasses: undefined,
+        cannot: [],
+        maxSegments: undefined,
         rates: [
           { prefix: '44', priceMicros: 35_000n, currency: 'EUR' },
           { prefix: '86', priceMicros: 21_000n, currency: 'USD' },

@@ -28,8 +28,6 @@ import { TableWriter } from '../../src/messages/table-writer.ts'
 import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
-import { PrefixTable } from '../../src/routing/prefix-table.ts'
-import type { Rate } from '../../src/routing/router.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
@@ -95,15 +93,18 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
         onCapacityChange() {},
       },
     })
-    const table = new PrefixTable<Rate>()
-    for (const [prefix, price] of Object.entries(rates)) {
-      table.set(prefix, { priceMicros: parseMicros(price), currency: 'EUR' })
-    }
-    return { carrier, rates: table }
+    const deck = Object.entries(rates).map(([prefix, price]) => ({
+      prefix,
+      network: null,
+      priceMicros: parseMicros(price),
+      currency: 'EUR',
+      effectiveFromMs: 0,
+    }))
+    return { carrier, rates: deck }
   })
   const logger = silentLogger
   const clock = systemClock
-  const routes = new Routes(carriers, clock)
+  const routes = new Routes({ carriers }, clock)
   const { maxPending, maxQueued } = options
   const node = 'test'
   await store.query(sql`insert into nodes (id, started_at) values (${node}, now())`)

@@ -136,9 +136,12 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
   test('the replay is priced anew', async () => {
     const letter = await dead()
     const [cheap] = harness.routes.decide({
-      number: harness.intake.quote(request()).number,
+      tenantId: TENANT,
+      from: letter.from,
+      number: harness.intake.quote(TENANT, request()).number,
       content: letter,
       trafficClass: 'transactional',
+      registeredDelivery: 0,
     }).candidates
     expect(letter.priceMicros).toBe(cheap?.priceMicros)
     await harness.journal.settled()

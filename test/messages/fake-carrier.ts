@@ -27,6 +27,7 @@ type Answer = SegmentOutcome | Promise<SegmentOutcome>
 export class FakeCarrier implements Carrier {
   readonly name: string
   readonly type = 'fake'
+  readonly layoutKey: string
   readonly binds = []
   readonly sent: SentSegment[] = []
   isUp = true
@@ -50,6 +51,7 @@ export class FakeCarrier implements Carrier {
 
   constructor(name: string, answer?: (segment: SentSegment) => Answer) {
     this.name = name
+    this.layoutKey = name
     this.answer = answer ?? (() => this.accept())
   }
 

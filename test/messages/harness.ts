@@ -4,12 +4,10 @@ import type { Clock } from '../../src/core/clock.ts'
 import type { ClassPolicy } from '../../src/core/policy.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { Intake, type MessageRequest } from '../../src/messages/intake.ts'
-import { type PricedCarrier, Routes } from '../../src/messages/routes.ts'
+import { type RoutedCarrier, Routes } from '../../src/messages/routes.ts'
 import type { PolicyFor } from '../../src/messages/settle.ts'
 import type { Spool } from '../../src/messages/spool.ts'
 import { Sweeper } from '../../src/messages/sweeper.ts'
-import { PrefixTable } from '../../src/routing/prefix-table.ts'
-import type { Rate } from '../../src/routing/router.ts'
 import type { Store } from '../../src/store/open.ts'
 import { Journal } from './builders.ts'
 import { keepingLogger } from './keeping-logger.ts'
@@ -19,9 +17,14 @@ export function priced(
   carrier: Carrier,
   priceMicros: bigint,
   prefixes: readonly string[] = [''],
-): PricedCarrier {
-  const rates = new PrefixTable<Rate>()
-  for (const prefix of prefixes) rates.set(prefix, { priceMicros, currency: 'EUR' })
+): RoutedCarrier {
+  const rates = prefixes.map((prefix) => ({
+    prefix,
+    network: null,
+    priceMicros,
+    currency: 'EUR',
+    effectiveFromMs: 0,
+  }))
   return { carrier, rates }
 }
 
@@ -63,7 +66,7 @@ export class Harness {
     this.spool = spool
     const { logger, clock } = this
     this.routes = new Routes(
-      carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)),
+      { carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)) },
       clock,
     )
     const { routes } = this

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { DEFAULT_STRATEGY } from '../../src/core/route-rule.ts'
 import { EncodingError } from '../../src/encoding/errors.ts'
-import { describeDecision, Routes } from '../../src/messages/routes.ts'
+import { Routes } from '../../src/messages/routes.ts'
 import { type Held, newlyHeld } from '../../src/messages/settle.ts'
 import { parseNumber } from '../../src/routing/number.ts'
 import { testMessage } from './builders.ts'
@@ -11,7 +12,7 @@ const NOW = new Date('2026-01-02T03:04:05Z')
 
 function routesOf(...carriers: readonly FakeCarrier[]): Routes {
   return new Routes(
-    carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)),
+    { carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)) },
     () => NOW,
   )
 }
@@ -26,7 +27,14 @@ function question(text = 'Hello') {
     requestedEncoding: 'auto',
     maxSegments: null,
   } as const
-  return { number: parsed.number, content, trafficClass: 'transactional' } as const
+  return {
+    tenantId: 'tenant',
+    from: 'ACME',
+    number: parsed.number,
+    content,
+    trafficClass: 'transactional',
+    registeredDelivery: 0,
+  } as const
 }
 
 function names(routes: Routes): string[] {
@@ -84,7 +92,7 @@ describe('choose', () => {
         type: 'routed',
         status: 'queued',
         carrier: 'beta',
-        detail: { candidates: [{ carrier: 'beta' }], refused: [{ carrier: 'alpha' }] },
+        detail: { refused: [['alpha', 'tried']] },
       },
     })
   })
@@ -123,12 +131,36 @@ describe('reroute', () => {
   })
 })
 
-describe('describeDecision', () => {
-  it('lists five of each at most', () => {
-    const many = Array.from({ length: 8 }, (_, n) => new FakeCarrier(`c${n}`))
-    const routes = routesOf(...many)
-    const shown = describeDecision(routes.decide(question()))
-    expect(shown).toMatchObject({ refused: [] })
-    expect((shown as { candidates: object[] }).candidates).toHaveLength(5)
+describe('replace', () => {
+  it('decides by the new carriers, rates and routes, and keeps what was learned', async () => {
+    const [alpha, beta] = [new FakeCarrier('alpha'), new FakeCarrier('beta')]
+    const routes = routesOf(alpha, beta)
+    for (let n = 0; n < 50; n++) routes.note('alpha', [{ ...REFUSED, class: 'passing' }])
+    const rule = {
+      name: 'only alpha',
+      match: { tenants: ['tenant'] },
+      carriers: ['alpha'],
+      strategy: DEFAULT_STRATEGY,
+    }
+    await routes.replace({ carriers: [priced(alpha, 1n), priced(beta, 2n)], rules: [rule] })
+    const decision = routes.decide(question())
+    expect(decision).toMatchObject({ route: 'only alpha', candidateCount: 1 })
+    expect(decision.candidates[0]?.success).toBeLessThan(0.5)
+  })
+})
+
+describe('turns', () => {
+  it('are taken by what is sent, not by what is only asked', () => {
+    const [alpha, beta] = [new FakeCarrier('alpha'), new FakeCarrier('beta')]
+    const carriers = [priced(alpha, 1n), priced(beta, 2n)]
+    const strategy = { ...DEFAULT_STRATEGY, name: 'round_robin' } as const
+    const routes = new Routes(
+      { carriers, rules: [{ name: 'all', match: {}, strategy }] },
+      () => NOW,
+    )
+    const first = () => routes.decide(question()).candidates[0]?.carrier
+    expect([routes.rehearse(question()).candidates[0]?.carrier, first(), first(), first()]).toEqual(
+      ['alpha', 'alpha', 'beta', 'alpha'],
+    )
   })
 })

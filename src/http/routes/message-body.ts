@@ -5,6 +5,8 @@ import type { Message } from '../../messages/message.ts'
 import type { MessageRow } from '../../messages/rows.ts'
 import { isFinal, type MessageStatus } from '../../messages/states.ts'
 import type { TimelineLine } from '../../messages/timeline.ts'
+import { decisionOf, isDecisionRecord } from '../../routing/decision-record.ts'
+import { explainDecision } from '../../routing/explain.ts'
 import { parseNumber } from '../../routing/number.ts'
 
 /** A message as the answer to its acceptance shows it. */
@@ -78,8 +80,14 @@ export function timelineBody(event: TimelineLine) {
     segment: event.segment,
     code: event.code,
     raw_code: event.raw_code,
-    detail: event.detail as Record<string, unknown> | null,
+    detail: detailBody(event.detail as object | null),
   }
+}
+
+/** A decision is kept as figures and shown in words. */
+function detailBody(detail: object | null): Record<string, unknown> | null {
+  const shown = isDecisionRecord(detail) ? explainDecision(decisionOf(detail)) : detail
+  return shown as Record<string, unknown> | null
 }
 
 function priceBody(micros: bigint, currency: string) {

@@ -1,0 +1,47 @@
+import { z } from '@hono/zod-openapi'
+import { TRAFFIC_CLASSES } from '../../core/policy.ts'
+
+const UINT32_MAX = 2 ** 32 - 1
+
+/** A message that is only asked about. */
+export const routeTest = z
+  .strictObject({
+    tenant: z.string().openapi({ description: 'Name of the tenant whose message it would be.' }),
+    to: z.string().max(60).openapi({ example: '+447700900123' }),
+    from: z.string().openapi({ example: 'Linehaul' }),
+    text: z.string().default('Test').openapi({ description: 'Decides encoding and segments.' }),
+    traffic_class: z.enum(TRAFFIC_CLASSES).default('transactional'),
+    encoding: z.enum(['auto', 'gsm7', 'ucs2']).default('auto'),
+    draw: z.int().min(0).max(UINT32_MAX).optional().openapi({
+      description:
+        'What lots are drawn by: the same number gives the same answer. Without it, any.',
+    }),
+  })
+  .openapi('RouteTest')
+
+/** Who would get it, and why. */
+export const routeTestResult = z
+  .strictObject({
+    to: z.string(),
+    from: z.string(),
+    country: z.string(),
+    region: z.string(),
+    number_type: z.string(),
+    route: z.string().nullable().openapi({ description: 'null: no route is for it.' }),
+    strategy: z.string(),
+    draw: z.int(),
+    turn: z.int().openapi({ description: 'Messages that the route has had.' }),
+    candidates: z
+      .array(
+        z.strictObject({
+          carrier: z.string(),
+          segments: z.int(),
+          cost: z.string().openapi({ description: 'Of all segments, decimal.' }),
+          currency: z.string(),
+          reasons: z.array(z.string()),
+        }),
+      )
+      .openapi({ description: 'Best first: the message would go to the first.' }),
+    refused: z.array(z.strictObject({ carrier: z.string(), reason: z.string() })),
+  })
+  .openapi('RouteTestResult')

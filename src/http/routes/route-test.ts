@@ -1,0 +1,91 @@
+import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
+import type { Access } from '../../accounts/access.ts'
+import { GatewayError } from '../../core/errors.ts'
+import type { Intake } from '../../messages/intake.ts'
+import { explainDecision } from '../../routing/explain.ts'
+import type { AppEnv } from '../env.ts'
+import { onInvalid, openapiWithBody } from '../validation.ts'
+import { json } from './json-response.ts'
+import { problem } from './message-schema.ts'
+import * as schema from './route-test-schema.ts'
+
+/** What the routes work with. */
+export interface RouteTestParts {
+  readonly intake: Intake
+  readonly access: Access
+}
+
+const testRoute = createRoute({
+  method: 'post',
+  path: '/v1/route/test',
+  summary: 'Who would get a message, in what order, and why',
+  description:
+    'For keys of the operator (`admin_keys`). Nothing is sent and nobody loses a turn: as long as nothing else ' +
+    'changes, the next such message goes to the first candidate, except where lots decide.',
+  security: [{ apiKey: [] }],
+  request: {
+    body: { required: true, content: { 'application/json': { schema: schema.routeTest } } },
+  },
+  responses: {
+    200: json('The decision.', schema.routeTestResult),
+    401: json('No valid API key.', problem),
+    403: json("The key is a tenant's.", problem),
+    422: json('A field is wrong; `errors` says which.', problem),
+  },
+})
+
+/** Routes under `/v1/route`. */
+export function routeTestRoutes({ intake, access }: RouteTestParts) {
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
+
+  openapiWithBody(app, testRoute, (c) => {
+    const body = c.req.valid('json')
+    const tenant = access.tenantNamed(body.tenant)
+    if (!tenant) {
+      throw new GatewayError(
+        'tenant_unknown',
+        `there is no tenant ${JSON.stringify(body.tenant)}`,
+        {
+          pointer: '/tenant',
+        },
+      )
+    }
+    const request = {
+      source: 'rest',
+      partner: null,
+      to: body.to,
+      from: body.from,
+      text: body.text,
+      raw: null,
+      passThrough: null,
+      registeredDelivery: 0,
+      encoding: body.encoding,
+      trafficClass: body.traffic_class,
+      maxSegments: null,
+      clientReference: null,
+      callbackUrl: null,
+      sendAt: null,
+      validitySeconds: null,
+    } as const
+    const { number, from, decision } = intake.rehearse(tenant.id, request, body.draw)
+    const { route, strategy, candidates, refused } = explainDecision(decision)
+    return c.json(
+      {
+        to: number.e164,
+        from,
+        country: number.country,
+        region: number.region,
+        number_type: number.type,
+        route,
+        strategy,
+        draw: decision.draw,
+        turn: decision.turn,
+        candidates: candidates.map((each) => ({ ...each, reasons: [...each.reasons] })),
+        refused: [...refused],
+      },
+      200,
+    )
+  })
+
+  return app
+}

@@ -1,0 +1,108 @@
+import type { TrafficClass } from '../../src/core/policy.ts'
+import { DEFAULT_STRATEGY, type RouteRule, type Strategy } from '../../src/core/route-rule.ts'
+import { type PhoneNumber, parseNumber } from '../../src/routing/number.ts'
+import { type CarrierRate, RateIndexBuilder } from '../../src/routing/rate-index.ts'
+import { type LiveReading, type RouteRequest, Router, STANDING } from '../../src/routing/router.ts'
+
+/** A carrier of a test, with what it asks by prefix or, with `mcc:`, by network. */
+export interface TestCarrier {
+  readonly name: string
+  readonly rates: Readonly<Record<string, readonly [priceMicros: bigint, currency: string]>>
+  readonly success?: number
+  readonly lower?: number
+  readonly upper?: number
+  readonly latencyMs?: number
+  readonly messages?: number
+  readonly standing?: keyof typeof STANDING
+  readonly trafficClasses?: readonly TrafficClass[]
+  readonly lacks?: number
+  readonly maxSegments?: number
+  readonly tags?: readonly string[]
+}
+
+/** A router with its reading. */
+export interface TestRouter {
+  readonly router: Router
+  readonly reading: LiveReading
+}
+
+export function numberOf(text: string): PhoneNumber {
+  const result = parseNumber(text)
+  if (!result.ok) throw new Error(result.reason)
+  return result.number
+}
+
+/** Carriers stand in the order of their names, as the router wants them. */
+export function routerOf(
+  carriers: readonly TestCarrier[],
+  options: {
+    readonly routes?: readonly RouteRule[]
+    readonly conversion?: Readonly<Record<string, number>>
+  } = {},
+): TestRouter {
+  const sorted = [...carriers].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const builder = new RateIndexBuilder(0)
+  for (const [index, { rates }] of sorted.entries()) {
+    for (const [by, [priceMicros, currency]] of Object.entries(rates)) {
+      builder.add(index, rateOf(by, priceMicros, currency))
+    }
+  }
+  const { routes = [], conversion = {} } = options
+  const router = new Router({
+    carriers: sorted.map(({ name, tags = [], trafficClasses, lacks = 0, maxSegments }, profile) => {
+      return { name, tags, profile, trafficClasses, lacks, maxSegments }
+    }),
+    rates: builder.build(),
+    routes,
+    conversion,
+  })
+  const figures = (read: (carrier: TestCarrier) => number) => Float64Array.from(sorted, read)
+  const reading = {
+    standing: Uint8Array.from(sorted, ({ standing = 'up' }) => STANDING[standing]),
+    success: figures(({ success = 1 }) => success),
+    lower: figures(({ success = 1, lower = success }) => lower),
+    upper: figures(({ success = 1, upper = success }) => upper),
+    latencyMs: figures(({ latencyMs = Number.NaN }) => latencyMs),
+    messages: figures(({ messages = 100 }) => messages),
+  }
+  return { router, reading }
+}
+
+export function rateOf(by: string, priceMicros: bigint, currency = 'EUR'): CarrierRate {
+  const network = by.startsWith('mcc:') ? by.slice(4) : null
+  const prefix = network === null ? by : null
+  return { prefix, network, priceMicros, currency, effectiveFromMs: 0 }
+}
+
+/** A request for a text of one segment; `to` is written as a person would. */
+export function requestOf(
+  more: Partial<RouteRequest> & { readonly to?: string } = {},
+): RouteRequest {
+  const { to = '+447700900123', ...rest } = more
+  const number = numberOf(to)
+  return {
+    tenant: 'acme',
+    from: 'ACME',
+    digits: number.e164.slice(1),
+    country: number.country,
+    region: number.region,
+    network: null,
+    trafficClass: 'transactional',
+    text: 'Hello',
+    tags: [],
+    atMs: Date.UTC(2026, 0, 5, 12),
+    layOut: () => ({ segments: 1, needs: 0 }),
+    siblingCarrier: undefined,
+    excluded: undefined,
+    sellMicros: Number.NaN,
+    refusesLosses: false,
+    draw: 0,
+    turn: () => 0,
+    ...rest,
+  }
+}
+
+/** A route for all messages. */
+export function routeWith(strategy: Partial<Strategy>, more: Partial<RouteRule> = {}): RouteRule {
+  return { name: 'all', match: {}, strategy: { ...DEFAULT_STRATEGY, ...strategy }, ...more }
+}
