@@ -6,15 +6,19 @@ import { explainCandidate } from '../routing/explain.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import type { PrefixTable } from '../routing/prefix-table.ts'
 import { Quality } from '../routing/quality.ts'
+import type { QualityOutcome } from '../routing/quality-cell.ts'
 import {
   type CarrierSnapshot,
   type Rate,
   type RouteCandidate,
   type RouteDecision,
+  type RouteRefusal,
   rank,
 } from '../routing/router.ts'
+import type { CarrierHealth } from './carrier-health.ts'
+import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
 import { unchanged } from './endings.ts'
-import type { Ending, MovedEntry, TimelineEvent } from './journal.ts'
+import type { MovedEntry, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
 import type { Held, NextCarrier } from './settle.ts'
 
@@ -36,13 +40,27 @@ export interface RouteQuestion {
 /** Candidates and refusals beyond these are left out of the timeline. */
 const MAX_LISTED = 5
 
+/** What is learnt of carriers while messages go through them. */
+export interface CarrierKnowledge {
+  readonly quality?: Quality
+  /** Every carrier that is bound can be used, unless given. */
+  readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf' | 'standing'>
+}
+
 /** Asks the router with the carriers as they are now, and keeps count of how well they do. */
 export class Routes {
-  readonly quality = new Quality()
+  readonly quality: Quality
+  readonly #health: CarrierKnowledge['health']
   readonly #carriers: ReadonlyMap<string, PricedCarrier>
   readonly #clock: Clock
 
-  constructor(carriers: readonly PricedCarrier[], clock: Clock) {
+  constructor(
+    carriers: readonly PricedCarrier[],
+    clock: Clock,
+    { quality = new Quality(), health }: CarrierKnowledge = {},
+  ) {
+    this.quality = quality
+    this.#health = health
     this.#carriers = new Map(carriers.map((priced) => [priced.carrier.name, priced]))
     this.#clock = clock
   }
@@ -50,7 +68,7 @@ export class Routes {
   /** Ranks the carriers for a content; best first. */
   decide(question: RouteQuestion): RouteDecision {
     const { number, content, trafficClass, siblingCarrier, excluded } = question
-    return rank(
+    const decision = rank(
       {
         number,
         trafficClass,
@@ -60,6 +78,8 @@ export class Routes {
       },
       { carriers: this.#snapshot() },
     )
+    const out = this.#takenOut()
+    return out.length === 0 ? decision : { ...decision, refused: [...decision.refused, ...out] }
   }
 
   /** What the content takes at a carrier; undefined when it cannot be sent there. */
@@ -90,20 +110,42 @@ export class Routes {
     const { message } = held
     const next = this.choose(message, held.tried, at)
     if (!next || next.carrier === message.carrier) return undefined
-    if (!this.#carriers.get(next.carrier)?.carrier.isUp) return undefined
+    if (!this.#isUsable(next.carrier)) return undefined
     return moveTo(message, next, at)
   }
 
+  /** Whether receipts are to be expected of a carrier. */
+  givesReceipts(name: string): boolean {
+    return this.#carriers.get(name)?.carrier.givesReceipts ?? true
+  }
+
   /** Counts refusals of a carrier against it; what it accepts is judged by the receipt. */
-  note(carrier: string, outcomes: readonly SegmentOutcome[]): void {
+  note(message: Message, outcomes: readonly SegmentOutcome[]): void {
     if (outcomes.some((outcome) => outcome.kind === 'refused' && outcome.class === 'passing')) {
-      this.quality.record(carrier, false, this.#clock())
+      this.#record(message, message.carrier, 'failed')
     }
   }
 
-  /** Counts the end of a message for or against its carrier. */
-  noteEnd({ carrier, status }: Ending): void {
-    this.quality.record(carrier, status === 'delivered', this.#clock())
+  /** Counts that a carrier has put a segment off. */
+  noteThrottled(message: Message, carrier: string): void {
+    this.#record(message, carrier, 'throttled')
+  }
+
+  /** Counts what a receipt, or its absence, tells of a carrier. */
+  noteOutcome({ message, carrier, outcome, latencyMs }: CarrierOutcome): void {
+    // From one that is asked for none, none comes.
+    if (this.givesReceipts(carrier) || outcome !== 'unanswered')
+      this.#record(message, carrier, outcome, latencyMs)
+  }
+
+  #record(
+    message: Message,
+    carrier: string,
+    outcome: QualityOutcome,
+    latencyMs?: number | undefined,
+  ): void {
+    const nowMs = this.#clock().getTime()
+    this.quality.record({ carrier, cell: qualityCellOf(message), outcome, latencyMs, nowMs })
   }
 
   #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
@@ -118,13 +160,35 @@ export class Routes {
   }
 
   #snapshot(): CarrierSnapshot[] {
-    const now = this.#clock()
-    return [...this.#carriers.values()].map(({ carrier, rates }) => ({
-      name: carrier.name,
-      rates,
-      isUp: carrier.isUp,
-      success: this.quality.estimate(carrier.name, now).success,
-    }))
+    const nowMs = this.#clock().getTime()
+    return [...this.#carriers.values()]
+      .filter(({ carrier }) => !this.#isTakenOut(carrier.name))
+      .map(({ carrier, rates }) => ({
+        name: carrier.name,
+        rates,
+        isUp: this.#isUsable(carrier.name),
+        success: this.quality.estimate(carrier.name, null, nowMs).success,
+      }))
+  }
+
+  #isUsable(name: string): boolean {
+    if (this.#health) return this.#health.takes(name, this.#clock().getTime()) > 0
+    return this.#carriers.get(name)?.carrier.isUp ?? false
+  }
+
+  /** Whether the operator wants nothing new to go there. */
+  #isTakenOut(name: string): boolean {
+    const mode = this.#health?.modeOf(name)
+    return mode === 'drained' || mode === 'disabled'
+  }
+
+  #takenOut(): RouteRefusal[] {
+    const out: RouteRefusal[] = []
+    for (const carrier of this.#carriers.keys()) {
+      if (!this.#isTakenOut(carrier)) continue
+      out.push({ carrier, reason: this.#health?.standing(carrier).reason ?? '' })
+    }
+    return out
   }
 }
 

@@ -1,4 +1,5 @@
 import type {
+  BindStatus,
   CancelOutcome,
   Carrier,
   Content,
@@ -27,7 +28,8 @@ type Answer = SegmentOutcome | Promise<SegmentOutcome>
 export class FakeCarrier implements Carrier {
   readonly name: string
   readonly type = 'fake'
-  readonly binds = []
+  binds: readonly BindStatus[] = []
+  givesReceipts = true
   readonly sent: SentSegment[] = []
   isUp = true
   windowSize = 10
