@@ -14,12 +14,44 @@ CREATE TABLE "attempts" (
 	CONSTRAINT "attempts_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
 );
 --> statement-breakpoint
+CREATE TABLE "carrier_health" (
+	"carrier" text PRIMARY KEY NOT NULL,
+	"mode" text NOT NULL,
+	"reason" text,
+	"mode_at" timestamp with time zone NOT NULL,
+	"breaker" text NOT NULL,
+	"breaker_at" timestamp with time zone NOT NULL,
+	"cool_down_ms" double precision NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "carrier_history" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"carrier" text NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"kind" text NOT NULL,
+	"from_state" text NOT NULL,
+	"to_state" text NOT NULL,
+	"cause" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "carrier_quality" (
+	"carrier" text NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"traffic_class" text NOT NULL,
+	"delivered" double precision NOT NULL,
+	"failed" double precision NOT NULL,
+	"unanswered" double precision NOT NULL,
+	"throttled" double precision NOT NULL,
+	"attempts" double precision NOT NULL,
+	"latencies" jsonb NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	CONSTRAINT "carrier_quality_carrier_country_network_traffic_class_pk" PRIMARY KEY("carrier","country","network","traffic_class")
+);
+--> statement-breakpoint
 CREATE TABLE "carriers" (
 	"name" text PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
-	"quality_delivered" double precision DEFAULT 0 NOT NULL,
-	"quality_total" double precision DEFAULT 0 NOT NULL,
-	"quality_at" timestamp with time zone,
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
@@ -210,6 +242,7 @@ ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_tenant_id_tenants_id_fk" FOREIGN
 ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
 CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE is_uncertain;--> statement-breakpoint
+CREATE INDEX "carrier_history_by_carrier" ON "carrier_history" USING btree ("carrier","id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "inbound_messages_by_tenant" ON "inbound_messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "inbound_messages_by_age" ON "inbound_messages" USING btree ("tenant_id","received_at");--> statement-breakpoint

@@ -1,6 +1,14 @@
 import { parseArgs } from 'node:util'
 import type { ApiAccess } from './api-call.ts'
 import { listBinds, writeCapture } from './capture.ts'
+import {
+  CARRIER_ORDERS,
+  type CarrierCommand,
+  listCarriers,
+  orderCarrier,
+  showHistory,
+  showQuality,
+} from './carrier-orders.ts'
 import { environment } from './config/environment.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
@@ -38,6 +46,12 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     send them again, each as a new message
                                     CHOICE: [--reason WORD] [--error CODE] [--to NUMBER] [--carrier NAME]
                                     [--since TIME] [--limit N]; with each: [--json] [--key KEY] [--url URL]
+  linehaul carriers list            every carrier, what it takes and why, and how well it does
+  linehaul carriers show NAME | quality NAME | history NAME [--limit N]
+                                    one of them; by country, network and class; what has changed
+  linehaul carriers drain NAME | disable NAME | enable NAME | force NAME --reason TEXT
+                                    nothing new | nothing at all | as usual | whatever its circuit breaker says
+                                    all take an operator's key: [--json] [--key KEY] [--url URL]
   linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul binds                    every connection of carriers and partners with its id
   linehaul pcap BIND-ID [--texts] > FILE.pcap
@@ -277,6 +291,54 @@ function operatorAccess(
   return apiAccess(command, { ...values, key })
 }
 
+async function carriers([action, ...args]: string[]): Promise<void> {
+  const options = {
+    ...OPERATOR_OPTIONS,
+    json: { type: 'boolean' },
+    reason: { type: 'string' },
+    limit: { type: 'string' },
+  } as const
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const [name, ...others] = positionals
+  const isWhole = action === 'list' ? name === undefined : name !== undefined
+  const order = CARRIER_ORDERS.find((each) => each === action)
+  if (!isWhole || others.length > 0 || (order !== undefined && values.reason === undefined)) {
+    throw new UsageError(
+      'carriers needs one of: list, show NAME, quality NAME, history NAME, ' +
+        `${CARRIER_ORDERS.map((each) => `${each} NAME --reason TEXT`).join(', ')}`,
+    )
+  }
+  const access = operatorAccess('carriers', values)
+  const command = { ...access, isJson: values.json ?? false, say, complain }
+  const limit = readLimit(values.limit, 50)
+  if (!(await runCarriers(command, action, name ?? '', values.reason ?? '', limit))) {
+    process.exitCode = 1
+  }
+}
+
+function runCarriers(
+  command: CarrierCommand,
+  action: string | undefined,
+  name: string,
+  reason: string,
+  limit: number,
+): Promise<boolean> {
+  const order = CARRIER_ORDERS.find((each) => each === action)
+  if (order) return orderCarrier(command, order, name, reason)
+  switch (action) {
+    case 'list':
+      return listCarriers(command)
+    case 'show':
+      return listCarriers(command, name)
+    case 'quality':
+      return showQuality(command, name)
+    case 'history':
+      return showHistory(command, name, limit)
+    default:
+      throw new UsageError(`there is no "carriers ${action}"`)
+  }
+}
+
 async function binds(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: OPERATOR_OPTIONS })
   const access = operatorAccess('binds', values)
@@ -334,6 +396,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   send,
   dlq,
   'hash-password': hashPasswordOfInput,
+  carriers,
   binds,
   pcap,
   sandbox,

@@ -9,7 +9,6 @@ import type { InboundConfig } from './config/inbound.ts'
 import { completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
-import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
 import type { RouteRule } from './core/route-rule.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
@@ -22,6 +21,7 @@ import { type InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
 import { Archive } from './messages/archive.ts'
 import { Cancellation } from './messages/cancellation.ts'
+import { CarrierHealth } from './messages/carrier-health.ts'
 import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
 import { IdempotencyKeys } from './messages/idempotency.ts'
@@ -29,9 +29,10 @@ import { Intake } from './messages/intake.ts'
 import type { Effects, JournalEntry } from './messages/journal.ts'
 import { LiveMessages } from './messages/live.ts'
 import type { Message } from './messages/message.ts'
+import { MissingReceipts } from './messages/missing-receipts.ts'
 import { OutboxLog } from './messages/outbox-log.ts'
 import { PartnerMessages } from './messages/partner-messages.ts'
-import { loadQuality, registerCarriers, saveQuality } from './messages/quality-store.ts'
+import { QualityStore, registerCarriers } from './messages/quality-store.ts'
 import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
 import { owesReceipt, wantsIntermediate } from './messages/recipients.ts'
 import { type Recovered, recover } from './messages/recovery.ts'
@@ -58,6 +59,7 @@ import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
+import { Quality } from './routing/quality.ts'
 import { CAPABILITIES } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { Recorder } from './smpp/recorder.ts'
@@ -91,8 +93,6 @@ const MAX_UNSAVED = 50_000
 
 /** 3 MB; see {@link WrittenMarks}. */
 const MIN_MARKS = 65_536
-
-const SAVE_QUALITY_EVERY_MS = 60_000
 
 /** A running gateway. */
 export interface Gateway {
@@ -227,7 +227,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
           onInbound: (part) => inbox.take(part),
           onAlert: (alert) => alerts.passOn(alert),
           onWrite: (written) => marks?.mark(written),
-          onCapacityChange: (name) => dispatcher.onCapacityChange(name),
+          onCapacityChange: (name) => {
+            health.noteConnections(name)
+            dispatcher.onCapacityChange(name)
+          },
         },
       }),
     ]),
@@ -244,6 +247,19 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
+  const quality = new Quality(config.quality)
+  for (const name of carriers.keys()) quality.carrierIndex(name)
+  const health = new CarrierHealth({
+    ...config.health,
+    carriers,
+    indexOf: (name) => quality.carrierIndex(name),
+    store,
+    logger,
+    clock,
+  })
+  health.onChange(({ kind, carrier }) => {
+    if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
+  })
   const routes = new Routes(
     {
       carriers: carrierConfigs.flatMap((carrierConfig) => {
@@ -254,10 +270,13 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       conversion: config.routing.conversion,
     },
     clock,
+    { quality, health },
   )
+  const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
+  const { lateAt } = missingReceipts
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
-  const dispatcher = new Dispatcher({ ...work, carriers, routes })
+  const dispatcher = new Dispatcher({ ...work, carriers, routes, health, lateAt })
   const intake = new Intake({
     routes,
     spool,
@@ -268,8 +287,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
     clock,
   })
-  const queries = new StateQueries({ ...work, carriers })
-  const sweeper = new Sweeper({ ...work, dispatcher, queries })
+  const queries = new StateQueries({ ...work, carriers, lateAt })
+  const sweeper = new Sweeper({ ...work, dispatcher, queries, missingReceipts })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
   const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
@@ -332,9 +351,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
 
   function onEffects(effects: Effects): void {
     for (const ending of effects.endings) {
-      if (ending.byReceipt) routes.noteEnd(ending)
       metrics.ended(ending.carrier, ending.status)
     }
+    for (const outcome of effects.outcomes) routes.noteOutcome(outcome)
     teller.offer(effects.tellings)
     matcher.offer(effects.unmatched)
   }
@@ -365,6 +384,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         })),
       ),
     journalPending: () => spool.pending,
+    carrierHealth: () => health.standings(),
     partnerBinds: () =>
       partners.reports.map(({ account: { systemId }, sessions }) => ({
         systemId,
@@ -384,6 +404,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     endpoints,
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
+    health,
+    quality,
     binds,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: config.recorder.showTexts,
@@ -398,7 +420,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
 
   await registerCarriers(store, [...carriers.values()], clock())
-  routes.quality.restore(await loadQuality(store))
+  const qualityStore = new QualityStore({ store, quality, logger, clock })
+  await qualityStore.load()
+  await health.load()
   const recovered = await recover({ ...work, tracker, onEffects, marksFolder: config.dataDir })
   marks?.complete()
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
@@ -413,17 +437,13 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   retention.start()
   upkeep?.start()
   await teller.start()
-  const qualityTimer = setInterval(() => {
-    saveQuality(store, routes.quality.snapshot()).catch((error: unknown) =>
-      logger.error({ error: messageOf(error) }, 'cannot save the quality of the carriers'),
-    )
-  }, SAVE_QUALITY_EVERY_MS).unref()
+  qualityStore.start()
 
   async function close(): Promise<void> {
-    clearInterval(qualityTimer)
     intake.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
     await dispatcher.stop(DRAIN_MS)
+    await health.close()
     await Promise.all([...carriers.values()].map((carrier) => carrier.close(UNBIND_MS)))
     await inbox.close()
     await dispatcher.drained()
@@ -437,7 +457,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await spool.close()
     await tables.close()
     marks?.close()
-    await saveQuality(store, routes.quality.snapshot())
+    await qualityStore.close()
     await assembly.sandbox?.close()
     await store.close()
   }

@@ -69,7 +69,12 @@ export type SegmentOutcome =
   /** The carrier asks for a slower pace; the segment did not count, and may be sent again. */
   | { readonly kind: 'throttled'; readonly commandStatus: number }
   /** Written, and no answer came. */
-  | { readonly kind: 'uncertain'; readonly reason: string }
+  | {
+      readonly kind: 'uncertain'
+      readonly reason: string
+      /** The connection broke, under others as well. */
+      readonly isLost?: true
+    }
   /** Never written. */
   | { readonly kind: 'not_sent'; readonly reason: string }
 
@@ -201,6 +206,8 @@ export interface Carrier {
   readonly type: string
   /** True while at least one connection takes messages. */
   readonly isUp: boolean
+  /** Whether it is asked for final receipts. */
+  readonly givesReceipts: boolean
   /** Segments that may be unanswered at once over all connections; 0 while down. */
   readonly capacity: number
   /** Segments per second that it takes at present, agreed or learnt; 0: no limit is known. */

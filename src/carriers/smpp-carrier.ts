@@ -59,6 +59,9 @@ const SIBLINGS_MS = 300_000
  */
 const MAX_FULL_QUEUES = 3
 
+/** The bit of `registered_delivery` without which delivery is not told, SMPP v3.4 section 5.2.17. */
+const TOLD_OF_DELIVERY = 0x01
+
 /** A bind that moves to another host lets its open requests finish, then gives the new one time. */
 const MOVE_DRAIN_MS = 5_000
 const MOVE_PATIENCE_MS = 30_000
@@ -148,6 +151,10 @@ export class SmppCarrier implements Carrier {
       }),
     ).flat()
     if (config.outbind) this.#listener = this.#createListener(config.outbind)
+  }
+
+  get givesReceipts(): boolean {
+    return (this.#config.registeredDelivery & TOLD_OF_DELIVERY) !== 0
   }
 
   get isUp(): boolean {
@@ -300,7 +307,12 @@ export class SmppCarrier implements Carrier {
         if (!(error instanceof RequestError)) {
           return { kind: 'refused', commandStatus: null, reason, class: 'message' }
         }
-        if (error.written) return { kind: 'uncertain', reason }
+        if (error.written) {
+          const isAlone = session.takesRequests
+          return isAlone
+            ? { kind: 'uncertain', reason }
+            : { kind: 'uncertain', reason, isLost: true }
+        }
         // It waited in a bind that has ended: another one takes it, or none is left.
         if (session.takesRequests) return { kind: 'not_sent', reason }
       }

@@ -27,7 +27,12 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...inboundMistakes(root),
     ...sharedPort(root),
   )
-  mistakes.push(...waitBounds(root), ...bodyAfterRecord(root, tenants), ...encryptionKeys(root))
+  mistakes.push(
+    ...waitBounds(root),
+    ...coolDownBounds(root),
+    ...bodyAfterRecord(root, tenants),
+    ...encryptionKeys(root),
+  )
   return mistakes
 }
 
@@ -253,6 +258,15 @@ function waitBounds(root: Record<string, unknown>): Mistake[] {
       return [{ path: pathText(path), message }]
     }),
   )
+}
+
+function coolDownBounds(root: Record<string, unknown>): Mistake[] {
+  const { cool_down_seconds: first = 30, max_cool_down_seconds: max = 600 } = mappingAt(root, [
+    'health',
+  ])
+  if (typeof first !== 'number' || typeof max !== 'number' || first <= max) return []
+  const message = `cool_down_seconds ${first} is above max_cool_down_seconds ${max}; it must not be larger`
+  return [{ path: 'health.cool_down_seconds', message }]
 }
 
 function bodyAfterRecord(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {

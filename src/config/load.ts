@@ -7,6 +7,7 @@ import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
 import { readDocument, typed } from './document.ts'
+import { toHealth, toQuality } from './health.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
@@ -244,6 +245,8 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     policies: toPolicies(content.policies),
     routing: toRouting(content.routing),
     webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
+    health: toHealth(content.health),
+    quality: toQuality(content.quality),
     inbound: {
       reassemblySeconds: content.inbound.reassembly_seconds,
       routes: content.inbound.routes.map(({ to, keyword, carrier, tenant, partner }) => ({

@@ -3,6 +3,7 @@ import {
   type BackoffPolicy,
   type ClassPolicy,
   JITTERS,
+  MISSING_RECEIPT_POLICIES,
   NEXT_CARRIER_RULES,
   QUIET_HOURS_RULES,
   type TrafficClass,
@@ -109,6 +110,25 @@ function classPolicy(name: string, defaults: ClassDefaults) {
           "at least until an hour after the message's validity has ended.",
         unit: 'seconds',
       }),
+      missing_receipt: choice(MISSING_RECEIPT_POLICIES, 'wait', {
+        about:
+          'What follows where no final receipt has come when nearly all of the carrier have: wait ' +
+          'until the deadline, or send once more through another carrier (the recipient may get it ' +
+          'twice).',
+      }),
+      missing_receipt_seconds: integer(1, DAY_SECONDS, 30, {
+        about:
+          'Least wait before that; it counts alone while too few receipts of the carrier are known.',
+        unit: 'seconds',
+      }),
+      missing_receipt_percentile: integer(50, 99, 99, {
+        about: "The part of the carrier's receipts after which one that has not come is late.",
+        unit: 'percent',
+      }),
+      missing_receipt_margin_percent: integer(100, 1_000, 150, {
+        about: 'The wait, in percent of the time that those have taken.',
+        unit: 'percent',
+      }),
       quiet_hours: choice(QUIET_HOURS_RULES, defaults.quietHours, {
         about: "Hold messages in the hours in which the recipient's country allows no marketing.",
       }),
@@ -182,6 +202,10 @@ function toClassPolicy(policy: FileClassPolicy): ClassPolicy {
     uncertainSeconds: policy.uncertain_seconds,
     validitySeconds: policy.validity_seconds,
     receiptDeadlineSeconds: policy.receipt_deadline_seconds,
+    missingReceipt: policy.missing_receipt,
+    missingReceiptSeconds: policy.missing_receipt_seconds,
+    missingReceiptQuantile: policy.missing_receipt_percentile / 100,
+    missingReceiptFactor: policy.missing_receipt_margin_percent / 100,
     quietHours: policy.quiet_hours,
     retry: {
       nextCarrier: retry.next_carrier,

@@ -15,6 +15,7 @@ import {
   text,
 } from './field.ts'
 import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from './forms.ts'
+import { type HealthConfig, healthSchema, type QualityConfig, qualitySchema } from './health.ts'
 import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
   type EncryptionConfig,
@@ -45,6 +46,8 @@ export interface Config {
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
   readonly routing: RoutingConfig
   readonly webhooks: WebhooksConfig
+  readonly health: HealthConfig
+  readonly quality: QualityConfig
   readonly inbound: InboundConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
@@ -624,6 +627,8 @@ export const fileSchema = mapping({
     }).prefault({}),
     { about: 'Where webhooks may go.', allowed: 'a mapping', defaultText: '{}' },
   ),
+  health: healthSchema,
+  quality: qualitySchema,
   inbound: inboundSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,

@@ -76,6 +76,12 @@ export type QuietHoursRule = (typeof QUIET_HOURS_RULES)[number]
 /** Rules for quiet hours. */
 export const QUIET_HOURS_RULES = ['off', 'country'] as const
 
+/** `resend`: where no final receipt has come in time, once more through another carrier. */
+export type MissingReceiptPolicy = (typeof MISSING_RECEIPT_POLICIES)[number]
+
+/** Policies for a receipt that does not come. */
+export const MISSING_RECEIPT_POLICIES = ['wait', 'resend'] as const
+
 /** What holds for the messages of one traffic class. */
 export interface ClassPolicy {
   readonly uncertain: UncertainPolicy
@@ -89,5 +95,11 @@ export interface ClassPolicy {
    * as the carrier may still try, and three days at least.
    */
   readonly receiptDeadlineSeconds: number | undefined
+  readonly missingReceipt: MissingReceiptPolicy
+  /** With `resend`: a receipt is missing after no less than this. */
+  readonly missingReceiptSeconds: number
+  /** Or after this share, 0 to 1, of the carrier's receipts have come, times {@link missingReceiptFactor}. */
+  readonly missingReceiptQuantile: number
+  readonly missingReceiptFactor: number
   readonly quietHours: QuietHoursRule
 }

@@ -10,6 +10,7 @@ import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
+import { type CarrierParts, carrierRoutes } from './routes/carriers.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
@@ -30,6 +31,7 @@ export interface AppParts
     RouteTestParts,
     SystemParts,
     BindParts,
+    CarrierParts,
     TraceParts,
     WebhookParts {
   readonly access: Access
@@ -40,8 +42,8 @@ export interface AppParts
 /** Room for 1,000 recipients and the longest text there is. */
 const MAX_BODY_OCTETS = 1024 * 1024
 
-/** What shows the traffic of every tenant. */
-const OPERATOR_PATHS = /^\/v1\/(?:binds|route)(?:\/|$)/
+/** What shows the traffic of every tenant, or changes its way. */
+const OPERATOR_PATHS = /^\/v1\/(?:binds|carriers|route)(?:\/|$)/
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -117,6 +119,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
 
   app.route('/', systemRoutes(parts))
   app.route('/', bindRoutes(parts))
+  app.route('/', carrierRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))

@@ -3,14 +3,24 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
+import type { CarrierHealth } from './carrier-health.ts'
 import { endEntry, unchanged } from './endings.ts'
+
 import type { MovedEntry } from './journal.ts'
 import { Lane, type Overflow } from './lane.ts'
 import { type LateAnswer, lateEntry, refusedOutcomes } from './late.ts'
 import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
+import { holdersOf } from './missing-receipts.ts'
 import type { Routes } from './routes.ts'
-import { type Held, newlyHeld, nextStep, type PolicyFor, receiptUntil } from './settle.ts'
+import {
+  type Held,
+  type LateAt,
+  newlyHeld,
+  nextStep,
+  type PolicyFor,
+  receiptUntil,
+} from './settle.ts'
 import type { Spool } from './spool.ts'
 import { Submitter } from './submitter.ts'
 import type { TableWriter } from './table-writer.ts'
@@ -26,6 +36,8 @@ import {
 export interface DispatcherOptions {
   readonly carriers: ReadonlyMap<string, Carrier>
   readonly routes: Routes
+  /** Every carrier that is bound can be used, unless given. */
+  readonly health?: Pick<CarrierHealth, 'gateOf' | 'noteSubmit'> | undefined
   readonly spool: Spool
   readonly live: LiveMessages
   readonly store: Store
@@ -33,6 +45,7 @@ export interface DispatcherOptions {
   /** The name under which it claims messages. */
   readonly node: string
   readonly policyFor: PolicyFor
+  readonly lateAt?: LateAt | undefined
   readonly logger: Logger
   readonly clock: Clock
   readonly random?: () => number
@@ -95,11 +108,13 @@ export class Dispatcher {
     this.#submitter = new Submitter({
       ...options,
       onLate: (message, answer) => this.#track(this.#takeLate(message, answer)),
+      onThrottled: (message, carrier) => this.#routes.noteThrottled(message, carrier),
     })
     for (const carrier of options.carriers.values()) {
       const { laneCapacity: capacity, memoryCapacity = MEMORY_CAPACITY } = options
       const isMemoryFull = () => this.#held.size >= memoryCapacity
-      this.#lanes.set(carrier.name, new Lane(carrier, { capacity, isMemoryFull }))
+      const gate = options.health?.gateOf(carrier.name)
+      this.#lanes.set(carrier.name, new Lane(carrier, { capacity, isMemoryFull, gate }))
     }
   }
 
@@ -148,7 +163,7 @@ export class Dispatcher {
     const live = this.#live.get(message.id)
     if (!live || live.isHeld) return
     this.#live.hold(live)
-    const held = newlyHeld(message)
+    const held = newlyHeld(message, message.attempt > 0 ? holdersOf(live) : undefined)
     this.#held.set(message.id, held)
     this.#join(held)
   }
@@ -173,16 +188,16 @@ export class Dispatcher {
     }
   }
 
-  /** A bind of the carrier came or went. */
+  /** A bind of the carrier came or went, or its health has changed. */
   onCapacityChange(carrierName: string): void {
     if (this.#isStopped) return
     const lane = this.#lanes.get(carrierName)
-    if (lane?.carrier.isUp) {
+    if (lane?.isOpen) {
       lane.wake()
       this.#pump(lane)
     }
     for (const stuck of this.#lanes.values()) {
-      if (!stuck.carrier.isUp && stuck.waiting > 0) this.#rerouteAll(stuck)
+      if (!stuck.isOpen && stuck.waiting > 0) this.#rerouteAll(stuck)
     }
   }
 
@@ -215,7 +230,10 @@ export class Dispatcher {
       if (!this.#reroute(held)) this.#waitForCarrier(held)
       return
     }
-    if (!lane.carrier.isUp && this.#reroute(held)) return
+    const nowMs = this.#clock().getTime()
+    const mayJoin = lane.mayJoin(nowMs)
+    if (!mayJoin && this.#reroute(held)) return
+    if (mayJoin) lane.noteJoined(nowMs)
     if (isClaimed ? lane.pushClaimed(held) : lane.push(held)) {
       this.#pump(lane)
       return
@@ -300,7 +318,7 @@ export class Dispatcher {
       const live = this.#live.adopt(stored.message, stored.attempts)
       if (live.isHeld || live.message.status !== 'queued') continue
       this.#live.hold(live)
-      const held = newlyHeld(live.message)
+      const held = newlyHeld(live.message, holdersOf(live))
       this.#held.set(held.message.id, held)
       this.#join(held, true)
     }
@@ -347,10 +365,12 @@ export class Dispatcher {
 
   async #submit(lane: Lane, held: Held): Promise<void> {
     held.isSubmitting = true
+    held.isProbe = lane.noteGiven()
     try {
       await this.#settle(held, await this.#submitter.submit(lane, held.message))
     } catch (error) {
       this.#letGo(held)
+      this.#options.health?.noteSubmit(lane.carrier.name, [], held.isProbe)
       // Its places are free, and nothing else may tell the lane so.
       this.#pump(lane)
       throw error
@@ -361,9 +381,11 @@ export class Dispatcher {
     const { message } = held
     const carrier = message.carrier
     const { policyFor, random = Math.random } = this.#options
-    this.#routes.note(carrier, outcomes)
+    this.#routes.note(message, outcomes)
+    this.#options.health?.noteSubmit(carrier, outcomes, held.isProbe)
     const policy = policyFor(message.trafficClass)
-    const rules = { policy, chooseNext: this.#routes.choose, random }
+    const { lateAt } = this.#options
+    const rules = { policy, chooseNext: this.#routes.choose, random, lateAt }
     const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
     const written = this.#spool.write(entry)
     // Its places are free; what comes next is journalled with this answer, not after it.
@@ -378,7 +400,7 @@ export class Dispatcher {
 
   /** A carrier has answered after the outcome counted as unknown. */
   async #takeLate(message: Message, answer: LateAnswer): Promise<void> {
-    const { store, policyFor, random = Math.random } = this.#options
+    const { store, policyFor, lateAt, random = Math.random } = this.#options
     const policy = policyFor(message.trafficClass)
     const at = this.#clock()
     if (!this.#live.get(message.id)) {
@@ -386,7 +408,9 @@ export class Dispatcher {
         this.#live.adopt(stored.message, stored.attempts)
       }
     }
-    await this.#spool.write(lateEntry(message, answer, at, receiptUntil(policy, message, at)))
+    await this.#spool.write(
+      lateEntry(message, answer, at, receiptUntil(policy, message, at, lateAt)),
+    )
     const live = this.#live.get(message.id)
     const outcomes = live && refusedOutcomes(live, answer)
     if (!live || !outcomes) return

@@ -1,3 +1,4 @@
+import { RECEIPT_MISSING } from './carrier-outcome.ts'
 import type { MovedEntry } from './journal.ts'
 import type { Message } from './message.ts'
 
@@ -38,7 +39,7 @@ const REASONS: Readonly<Record<OwnEnding, Reason>> = {
     isDeadLetter: true,
   },
   unconfirmed: {
-    code: 'receipt_missing',
+    code: RECEIPT_MISSING,
     detail: ({ carrier }) => `no final receipt from ${carrier} in time`,
     isDeadLetter: false,
   },

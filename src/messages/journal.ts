@@ -1,4 +1,5 @@
 import type { CarrierReceipt, Replacement } from '../carriers/carrier.ts'
+import type { CarrierOutcome } from './carrier-outcome.ts'
 import type { Message } from './message.ts'
 import type { MessageStatus, SegmentState } from './states.ts'
 import type { Telling, TellingOutcome } from './telling.ts'
@@ -199,6 +200,8 @@ export interface Ending {
 /** What entries have brought about beyond what they say. */
 export interface Effects {
   readonly endings: readonly Ending[]
+  /** What is now known of how carriers did. */
+  readonly outcomes: readonly CarrierOutcome[]
   readonly tellings: readonly Telling[]
   /** Receipts whose submit is not in memory: it may be in the tables. */
   readonly unmatched: readonly ReceiptEntry[]

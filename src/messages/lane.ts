@@ -17,12 +17,26 @@ const CAPACITY = 5_000
 /** The same while memory is full: nobody's queue has to stand still because of others'. */
 const RESERVED = 250
 
+/** Says what the health of a carrier allows. */
+export interface LaneGate {
+  /** Whether a message may be given out now. */
+  readonly isOpen: boolean
+  /** Whether a message may join the queue, others being there for it. */
+  mayJoin(nowMs: number): boolean
+  /** A message has joined the queue. */
+  expect(nowMs: number): void
+  /** A message is given out; true when what becomes of it decides about others. */
+  take(): boolean
+}
+
 /** How a {@link Lane} is built. */
 export interface LaneOptions {
   /** Messages of one tenant and class that wait in memory. Default 5,000. */
   readonly capacity?: number | undefined
   /** True while all lanes together hold as much as they may. */
   readonly isMemoryFull?: () => boolean
+  /** Always open, unless given. */
+  readonly gate?: LaneGate | undefined
 }
 
 /** Part of a lane that waits in the database. */
@@ -54,6 +68,7 @@ export class Lane {
   readonly #overflows = new Map<string, Overflow>()
   readonly #capacity: number
   readonly #isMemoryFull: () => boolean
+  readonly #gate: LaneGate | undefined
   readonly #wakers = new Set<() => void>()
 
   constructor(carrier: Carrier, options: LaneOptions = {}) {
@@ -61,12 +76,33 @@ export class Lane {
     this.carrier = carrier
     this.#capacity = capacity
     this.#isMemoryFull = isMemoryFull
+    this.#gate = options.gate
     this.#queue = new FairQueue<Held>({
       tenantOf: ({ message }) => message.tenantId,
       priorityOf: ({ message }) => TRAFFIC_CLASSES.indexOf(message.trafficClass),
       costOf: ({ message }) => message.segments,
       capacityPerTenant: capacity,
     })
+  }
+
+  /** Whether the carrier can be given a message now: it is bound, and its health allows it. */
+  get isOpen(): boolean {
+    return this.carrier.isUp && (this.#gate?.isOpen ?? true)
+  }
+
+  /** Whether a message should join, if another carrier would have it. */
+  mayJoin(nowMs: number): boolean {
+    return this.carrier.isUp && (this.#gate?.mayJoin(nowMs) ?? true)
+  }
+
+  /** A message has joined that {@link mayJoin}. */
+  noteJoined(nowMs: number): void {
+    this.#gate?.expect(nowMs)
+  }
+
+  /** A message from {@link next} is being submitted; true when it is a probe of the carrier's health. */
+  noteGiven(): boolean {
+    return this.#gate?.take() ?? false
   }
 
   /** Messages that wait for their turn, in memory and in the database. */
@@ -140,7 +176,7 @@ export class Lane {
    * handed back untouched when the gateway stops.
    */
   next(now: number): Turn {
-    if (!this.carrier.isUp || this.inFlight >= 2 * this.carrier.capacity) return NOTHING
+    if (!this.isOpen || this.inFlight >= 2 * this.carrier.capacity) return NOTHING
     let first = this.#queue.peek()
     while (first?.isWithdrawn) {
       this.#queue.shift()

@@ -7,7 +7,8 @@ import { EncodingError } from '../encoding/errors.ts'
 import type { RouteDecision } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
-import { Quality } from '../routing/quality.ts'
+import { makeReading, Quality, type QualityReading } from '../routing/quality.ts'
+import type { QualityOutcome } from '../routing/quality-cell.ts'
 import { type CarrierRate, RateIndexBuilder } from '../routing/rate-index.ts'
 import {
   CAPABILITIES,
@@ -17,8 +18,10 @@ import {
   type RouterCarrier,
   STANDING,
 } from '../routing/router.ts'
+import type { CarrierHealth } from './carrier-health.ts'
+import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
 import { unchanged } from './endings.ts'
-import type { Ending, MovedEntry, TimelineEvent } from './journal.ts'
+import type { MovedEntry, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
 import type { Held, NextCarrier } from './settle.ts'
 
@@ -69,28 +72,37 @@ const CLASS_BITS = 0x13
 const FLASH = 0x10
 const NO_TAGS: readonly string[] = []
 
+/** What is learnt of carriers while messages go through them. */
+export interface CarrierKnowledge {
+  readonly quality?: Quality
+  /** Every carrier that is bound can be used, unless given. */
+  readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf' | 'noteProbe'>
+  /** Numbers in [0, 1), for lots. */
+  readonly random?: () => number
+}
+
 /** Asks the router with the carriers as they are now, and keeps count of how well they do. */
 export class Routes {
-  readonly quality = new Quality()
+  readonly quality: Quality
+  readonly #health: CarrierKnowledge['health']
   readonly #clock: Clock
   readonly #random: () => number
-  #carriers: ReadonlyMap<string, Carrier>
-  #profiles: readonly Carrier[]
-  #router: Router
-  #reading: LiveReading
+  #built: Built
   /** Of each route, how many messages it has had. */
   readonly #turns = new Map<string | null, number>()
 
-  constructor(setup: RouteSetup, clock: Clock, random: () => number = Math.random) {
+  constructor(
+    setup: RouteSetup,
+    clock: Clock,
+    { quality = new Quality(), health, random = Math.random }: CarrierKnowledge = {},
+  ) {
+    this.quality = quality
+    this.#health = health
     this.#clock = clock
     this.#random = random
     const parts = new Parts(setup, clock().getTime())
     while (parts.addSome()) {}
-    const { carriers, profiles, router } = parts.finish()
-    this.#carriers = carriers
-    this.#profiles = profiles
-    this.#router = router
-    this.#reading = readingFor(router)
+    this.#built = this.#with(parts)
   }
 
   /** Decides by other carriers, rates and routes from now on; messages go on while they are prepared. */
@@ -98,16 +110,14 @@ export class Routes {
     const turns = new Turns()
     const parts = new Parts(setup, this.#clock().getTime())
     while (parts.addSome()) await turns.next()
-    const { carriers, profiles, router } = parts.finish()
-    this.#carriers = carriers
-    this.#profiles = profiles
-    this.#router = router
-    this.#reading = readingFor(router)
+    this.#built = this.#with(parts)
   }
 
   /** Ranks the carriers for a message that is about to be sent; best first. */
   decide(question: RouteQuestion): RouteDecision {
     const decision = this.rehearse(question)
+    const [first] = decision.candidates
+    if (first?.standing === 'probe') this.#health?.noteProbe(first.carrier)
     this.#turns.set(decision.route, (decision.turn + 1) % UINT32)
     return decision
   }
@@ -115,8 +125,7 @@ export class Routes {
   /** The same for one that is not sent: it takes nobody's turn. */
   rehearse(question: RouteQuestion): RouteDecision {
     const { number, content, draw = Math.floor(this.#random() * UINT32) } = question
-    this.#read()
-    return this.#router.rank(
+    return this.#built.router.rank(
       {
         tenant: question.tenantId,
         from: question.from,
@@ -136,14 +145,14 @@ export class Routes {
         draw,
         turn: (route) => this.#turns.get(route) ?? 0,
       },
-      this.#reading,
+      this.#read(question),
       question.most,
     )
   }
 
   /** What the content takes at a carrier; undefined when it cannot be sent there. */
   layOut(carrierName: string, content: Content): ContentLayout | undefined {
-    const carrier = this.#carriers.get(carrierName)
+    const carrier = this.#built.carriers.get(carrierName)
     return carrier && layoutAt(carrier, content)
   }
 
@@ -164,20 +173,42 @@ export class Routes {
     const { message } = held
     const next = this.choose(message, held.tried, at)
     if (!next || next.carrier === message.carrier) return undefined
-    if (!this.#carriers.get(next.carrier)?.isUp) return undefined
+    if (!this.#isUsable(next.carrier)) return undefined
     return moveTo(message, next, at)
   }
 
+  /** Whether receipts are to be expected of a carrier. */
+  givesReceipts(name: string): boolean {
+    return this.#built.carriers.get(name)?.givesReceipts ?? true
+  }
+
   /** Counts refusals of a carrier against it; what it accepts is judged by the receipt. */
-  note(carrier: string, outcomes: readonly SegmentOutcome[]): void {
+  note(message: Message, outcomes: readonly SegmentOutcome[]): void {
     if (outcomes.some((outcome) => outcome.kind === 'refused' && outcome.class === 'passing')) {
-      this.quality.record(carrier, false, this.#clock())
+      this.#record(message, message.carrier, 'failed')
     }
   }
 
-  /** Counts the end of a message for or against its carrier. */
-  noteEnd({ carrier, status }: Ending): void {
-    this.quality.record(carrier, status === 'delivered', this.#clock())
+  /** Counts that a carrier has put a segment off. */
+  noteThrottled(message: Message, carrier: string): void {
+    this.#record(message, carrier, 'throttled')
+  }
+
+  /** Counts what a receipt, or its absence, tells of a carrier. */
+  noteOutcome({ message, carrier, outcome, latencyMs }: CarrierOutcome): void {
+    // From one that is asked for none, none comes.
+    if (this.givesReceipts(carrier) || outcome !== 'unanswered')
+      this.#record(message, carrier, outcome, latencyMs)
+  }
+
+  #record(
+    message: Message,
+    carrier: string,
+    outcome: QualityOutcome,
+    latencyMs?: number | undefined,
+  ): void {
+    const nowMs = this.#clock().getTime()
+    this.quality.record({ carrier, cell: qualityCellOf(message), outcome, latencyMs, nowMs })
   }
 
   #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
@@ -194,6 +225,13 @@ export class Routes {
     })
   }
 
+  #with(parts: Parts): Built {
+    const { carriers, profiles, router } = parts.finish()
+    const indexes = Int32Array.from(router.carriers, ({ name }) => this.quality.carrierIndex(name))
+    const learned = makeReading(Math.max(0, ...indexes) + 1)
+    return { carriers, profiles, router, reading: readingFor(router), learned, indexes }
+  }
+
   /** Each way of laying texts out is asked once, however many carriers have it. */
   #layouts(content: Content, registeredDelivery: number) {
     const known: (ProfileLayout | undefined)[] = []
@@ -201,7 +239,7 @@ export class Routes {
     const needs = wants | (isFlash(content) ? CAPABILITIES.flash : 0)
     return (profile: number): ProfileLayout | undefined => {
       if (profile in known) return known[profile]
-      const carrier = this.#profiles[profile]
+      const carrier = this.#built.profiles[profile]
       const layout = carrier && layoutAt(carrier, content)
       known[profile] = layout && {
         segments: layout.segments,
@@ -211,18 +249,58 @@ export class Routes {
     }
   }
 
-  #read(): void {
-    const now = this.#clock()
-    const { standing, success, lower, upper, messages } = this.#reading
-    for (const [index, { name }] of this.#router.carriers.entries()) {
-      const estimate = this.quality.estimate(name, now)
-      standing[index] = this.#carriers.get(name)?.isUp ? STANDING.up : STANDING.down
-      success[index] = estimate.success
-      lower[index] = estimate.success
-      upper[index] = estimate.success
-      messages[index] = estimate.messages
-    }
+  #isUsable(name: string): boolean {
+    if (this.#health) return this.#health.takes(name, this.#clock().getTime()) > 0
+    return this.#built.carriers.get(name)?.isUp ?? false
   }
+
+  /** Whether the operator wants nothing new to go there. */
+  #isTakenOut(name: string): boolean {
+    const mode = this.#health?.modeOf(name)
+    return mode === 'drained' || mode === 'disabled'
+  }
+
+  /** How all carriers are now, for messages of one kind. */
+  #read(question: RouteQuestion): LiveReading {
+    const { number, trafficClass } = question
+    const { reading, learned, indexes } = this.#built
+    const { carriers } = this.#built.router
+    const nowMs = this.#clock().getTime()
+    const cell = { country: number.country, network: null, trafficClass }
+    this.quality.read(cell, nowMs, learned)
+    for (let place = 0; place < carriers.length; place++) {
+      const index = indexes[place] as number
+      reading.standing[place] = this.#standingOf((carriers[place] as RouterCarrier).name, nowMs)
+      reading.success[place] = learned.success[index] as number
+      reading.lower[place] = learned.lower[index] as number
+      reading.upper[place] = learned.upper[index] as number
+      reading.latencyMs[place] = learned.latencyMs[index] as number
+      reading.messages[place] = learned.messages[index] as number
+    }
+    return reading
+  }
+
+  #standingOf(name: string, nowMs: number): number {
+    if (this.#health === undefined) {
+      return this.#built.carriers.get(name)?.isUp ? STANDING.up : STANDING.down
+    }
+    const takes = this.#health.takes(name, nowMs)
+    if (takes === 0) return this.#isTakenOut(name) ? STANDING.closed : STANDING.down
+    return takes === 2 ? STANDING.probe : STANDING.up
+  }
+}
+
+/** All that a decision needs, changed at once. */
+interface Built {
+  readonly carriers: ReadonlyMap<string, Carrier>
+  /** A carrier for each way of laying texts out. */
+  readonly profiles: readonly Carrier[]
+  readonly router: Router
+  /** By the router's numbers. */
+  readonly reading: LiveReading
+  /** By the numbers of {@link Quality}, which {@link indexes} has by the router's. */
+  readonly learned: QualityReading
+  readonly indexes: Int32Array
 }
 
 /** A router in the making. */
@@ -258,7 +336,7 @@ class Parts {
     return true
   }
 
-  finish() {
+  finish(): Pick<Built, 'carriers' | 'profiles' | 'router'> {
     const profiles: Carrier[] = []
     const numbers = new Map<string, number>()
     const carriers = this.#carriers.map((routed): RouterCarrier => {

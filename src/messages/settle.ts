@@ -10,8 +10,10 @@ import { receiptDeadline } from './timing.ts'
 /** A message the dispatcher works on. */
 export interface Held {
   readonly message: Message
-  /** Carriers that refused it since it last waited. */
+  /** Carriers that refused it since it last waited, and its {@link holders}. */
   readonly tried: Set<string>
+  /** Carriers that have it already, and have not told what became of it. */
+  readonly holders: readonly string[]
   /** How often every carrier has been asked. */
   rounds: number
   /** How often a connection closed under it. */
@@ -20,17 +22,23 @@ export interface Held {
   isWithdrawn: boolean
   /** True from its turn until the answer is journalled. */
   isSubmitting: boolean
+  /** True while it is a probe of its carrier's health. */
+  isProbe: boolean
 }
 
+const NOBODY: readonly string[] = []
+
 /** A message that has just come to the dispatcher. */
-export function newlyHeld(message: Message): Held {
+export function newlyHeld(message: Message, holders = NOBODY): Held {
   return {
     message,
-    tried: new Set(),
+    tried: new Set(holders),
+    holders,
     rounds: 0,
     lostConnections: 0,
     isWithdrawn: false,
     isSubmitting: false,
+    isProbe: false,
   }
 }
 
@@ -63,7 +71,11 @@ export interface StepRules {
   readonly chooseNext: ChooseNext
   /** Gives numbers in [0, 1), for the jitter of waits. */
   readonly random: () => number
+  readonly lateAt?: LateAt | undefined
 }
+
+/** When the receipt of a message is late that a carrier takes now; undefined: at its deadline. */
+export type LateAt = (message: Message, submittedAt: Date) => Date | undefined
 
 /**
  * Decides what follows the answers to one submit: sent, the next carrier, a wait, or the end.
@@ -104,7 +116,7 @@ export function nextStep(
     const to = kinds.has('accepted') ? 'sent' : 'sending'
     return steps.wait(to, unknownUntil(rules.policy, message, at))
   }
-  return steps.sent(receiptUntil(rules.policy, message, at))
+  return steps.sent(receiptUntil(rules.policy, message, at, rules.lateAt))
 }
 
 /** Its intent was journalled, and nothing of it written: it goes into the queue again. */
@@ -147,8 +159,9 @@ function afterRefusal(
   if (next.carrier === 'next' && other) return steps.queue({ next: other, failures, code, detail })
   // Everybody has refused for the moment: after the wait all are asked again, best first.
   held.tried.clear()
+  for (const holder of held.holders) held.tried.add(holder)
   held.rounds++
-  const best = next.carrier === 'any' ? chooseNext(message, new Set(), at) : undefined
+  const best = next.carrier === 'any' ? chooseNext(message, held.tried, at) : undefined
   return steps.queue({ ...(best ? { next: best } : {}), dueAt: next.at, failures, code, detail })
 }
 
@@ -183,10 +196,17 @@ export function unknownUntil(policy: ClassPolicy, message: Message, at: Date): D
 }
 
 /** When a message that its carrier has taken is looked at again if no receipt has ended it. */
-export function receiptUntil(policy: ClassPolicy, message: Message, at: Date): Date {
+export function receiptUntil(
+  policy: ClassPolicy,
+  message: Message,
+  at: Date,
+  lateAt?: LateAt,
+): Date {
   const deadline = receiptDeadline(policy, message, at)
-  if (policy.uncertain !== 'query') return deadline
-  return new Date(Math.min(at.getTime() + policy.uncertainSeconds * 1_000, deadline.getTime()))
+  const late = lateAt?.(message, at)
+  const first = late && late < deadline ? late : deadline
+  if (policy.uncertain !== 'query') return first
+  return new Date(Math.min(at.getTime() + policy.uncertainSeconds * 1_000, first.getTime()))
 }
 
 /** The steps that may follow, each with its entry for the journal. */

@@ -7,7 +7,7 @@ import { parseSender } from '../routing/sender.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
-import type { PolicyFor } from './settle.ts'
+import type { LateAt, PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
 import { overdueEntry } from './sweeper.ts'
@@ -22,6 +22,7 @@ export interface StateQueriesOptions {
   readonly live: LiveMessages
   readonly spool: Spool
   readonly policyFor: PolicyFor
+  readonly lateAt?: LateAt | undefined
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -108,7 +109,7 @@ export class StateQueries {
   }
 
   async #askOne(live: LiveMessage): Promise<void> {
-    const { carriers, spool, clock, policyFor } = this.#options
+    const { carriers, spool, clock } = this.#options
     const { message, attempts } = live
     const carrier = carriers.get(message.carrier)
     const parsed = parseSender(message.from)
@@ -127,7 +128,7 @@ export class StateQueries {
     }
     if (isFinal(message.status)) return
     const at = clock()
-    await spool.write(nextQuestion(live, outcomes, policyFor, at))
+    await spool.write(nextQuestion(live, outcomes, this.#options, at))
   }
 }
 
@@ -161,7 +162,7 @@ function receiptOf(
 function nextQuestion(
   live: LiveMessage,
   outcomes: readonly QueryOutcome[],
-  policyFor: PolicyFor,
+  { policyFor, lateAt }: Pick<StateQueriesOptions, 'policyFor' | 'lateAt'>,
   at: Date,
 ): MovedEntry {
   const { message, attempts } = live
@@ -185,10 +186,13 @@ function nextQuestion(
   const kinds = new Set(outcomes.map(({ kind }) => kind))
   const isRefused = kinds.size === 1 && kinds.has('refused')
   const age = kinds.has('state') ? at.getTime() - submittedAt.getTime() : 0
+  const late = lateAt?.(message, submittedAt)
+  // Where nobody else can take it now, that has passed.
+  const until = late && late > at ? Math.min(deadline, late.getTime()) : deadline
   const next = at.getTime() + Math.max(age, policy.uncertainSeconds * 1_000)
   return {
     ...unchanged(message, at),
-    deadlineAt: new Date(isRefused ? deadline : Math.min(next, deadline)),
+    deadlineAt: new Date(isRefused ? until : Math.min(next, until)),
     // Nothing was learnt: no news.
     events: kinds.has('state') || isRefused ? [line] : [],
   }

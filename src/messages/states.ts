@@ -45,7 +45,17 @@ export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[
     'canceled',
     'unconfirmed',
   ],
-  sent: ['sent', 'delivered', 'undelivered', 'failed', 'expired', 'canceled', 'unconfirmed'],
+  // Sent again through another carrier, where a class wants that of a missing receipt.
+  sent: [
+    'queued',
+    'sent',
+    'delivered',
+    'undelivered',
+    'failed',
+    'expired',
+    'canceled',
+    'unconfirmed',
+  ],
   delivered: [],
   undelivered: [],
   failed: [],

@@ -20,6 +20,8 @@ export interface SubmitterOptions {
   readonly policyFor: PolicyFor
   /** A carrier has answered after the outcome counted as unknown. */
   readonly onLate: (message: Message, answer: LateAnswer) => void
+  /** A carrier has asked for a slower pace. */
+  readonly onThrottled: (message: Message, carrier: string) => void
   readonly clock: Clock
 }
 
@@ -131,7 +133,7 @@ export class Submitter {
 
   /** Sends one segment, as often as the carrier asks for patience and the message is valid. */
   async #send(
-    { message, submission, attempt, onLate }: Sending,
+    { lane, message, submission, attempt, onLate }: Sending,
     segment: number,
     startedAt: Date,
     isWhole: boolean,
@@ -145,6 +147,7 @@ export class Submitter {
       if (message.expiresAt <= now) return { kind: 'not_sent', reason: 'its validity has ended' }
       const outcome = await submission.send(segment, now, options)
       if (outcome.kind !== 'throttled') return outcome
+      this.#options.onThrottled(message, lane.carrier.name)
       if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
       // The carrier's pace holds it back; its place is before what waits.
       options = { ...options, isWhole: false, again: true }

@@ -7,6 +7,7 @@ import { endEntry, resendEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
+import type { MissingReceipts } from './missing-receipts.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import type { StateQueries } from './state-queries.ts'
@@ -29,6 +30,8 @@ export interface SweeperOptions {
   readonly policyFor: PolicyFor
   /** Asks carriers about what is overdue; absent: nobody is asked. */
   readonly queries?: StateQueries
+  /** Sends again what got no receipt; absent: nothing is. */
+  readonly missingReceipts?: MissingReceipts
   readonly node: string
   readonly logger: Logger
   readonly clock: Clock
@@ -123,15 +126,16 @@ export class Sweeper {
   }
 
   async #endOverdue(live: LiveMessage, now: Date): Promise<void> {
-    const { spool, live: messages, dispatcher, policyFor, queries } = this.#options
+    const { spool, live: messages, dispatcher, policyFor, queries, missingReceipts } = this.#options
     const { message } = live
     const isOverdue = message.deadlineAt !== null && message.deadlineAt <= now
-    if (isOverdue && queries?.mayAsk(live)) {
+    const again = isOverdue ? missingReceipts?.resend(live, now) : undefined
+    if (isOverdue && !again && queries?.mayAsk(live)) {
       // The answer takes a while: nobody else waits for it.
       queries.ask(live)
       return
     }
-    if (isOverdue) await spool.write(overdueEntry(live, policyFor, now))
+    if (isOverdue) await spool.write(again ?? overdueEntry(live, policyFor, now))
     messages.letGo(live)
     if (message.status === 'queued') dispatcher.enqueue(message)
   }

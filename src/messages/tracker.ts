@@ -1,3 +1,4 @@
+import { type CarrierOutcome, RECEIPT_MISSING } from './carrier-outcome.ts'
 import { receiptFailureCode } from './failure.ts'
 import type {
   AcceptedEntry,
@@ -51,6 +52,7 @@ export class Tracker {
   readonly #recipientsFor: RecipientsFor
   readonly #intermediateFor: IntermediateFor
   #endings: Ending[] = []
+  #outcomes: CarrierOutcome[] = []
   #tellings: Telling[] = []
   #unmatched: ReceiptEntry[] = []
 
@@ -65,10 +67,12 @@ export class Tracker {
     for (const entry of entries) this.#applyOne(entry)
     const effects = {
       endings: this.#endings,
+      outcomes: this.#outcomes,
       tellings: this.#tellings,
       unmatched: this.#unmatched,
     }
     this.#endings = []
+    this.#outcomes = []
     this.#tellings = []
     this.#unmatched = []
     return effects
@@ -129,7 +133,8 @@ export class Tracker {
     if (!live) return
     const arrived = this.#answer(live, entry)
     const { message } = live
-    const isMove = this.#advance(message, entry.to, entry.at)
+    const { carrier } = message
+    const isMove = mayLeave(message.status, entry) && this.#advance(message, entry.to, entry.at)
     // A message that a receipt has ended before its response stays ended; the line is kept.
     if (isMove || (entry.answers.length > 0 && entry.events.length > 0)) {
       const events = isMove
@@ -138,6 +143,9 @@ export class Tracker {
       this.#live.touch(live).events.push(...events)
     }
     if (isMove) {
+      if (entry.errorCode === RECEIPT_MISSING) {
+        this.#outcomes.push({ message, carrier, outcome: 'unanswered', latencyMs: undefined })
+      }
       message.carrier = entry.carrier
       message.errorCode = entry.errorCode
       message.errorDetail = entry.errorDetail
@@ -289,9 +297,11 @@ export class Tracker {
     const isDuplicate = isSettled(attempt.state)
     const unsaved = this.#live.touch(live)
     if (receipt.settles !== null && !isDuplicate) {
+      const before = statusOf(live, attempt)
       attempt.state = receipt.settles
       attempt.receiptAt = receipt.receivedAt
       unsaved.attempts.add(attempt)
+      if (before === undefined) this.#noteOutcome(live, attempt, receipt)
     }
     const end = this.#endByReceipts(live, attempt)
     const isEnd = end !== undefined && this.#advance(message, end, receipt.receivedAt)
@@ -317,15 +327,30 @@ export class Tracker {
     this.#announce(live, end, receipt.receivedAt, receipt.rawError)
   }
 
+  /** What a receipt has made of a submit counts for its carrier, whatever the message has become. */
+  #noteOutcome(live: LiveMessage, attempt: Attempt, receipt: ReceiptEntry): void {
+    const status = statusOf(live, attempt)
+    if (status === undefined) return
+    this.#outcomes.push({
+      message: live.message,
+      carrier: attempt.carrier,
+      outcome: status === 'delivered' ? 'delivered' : 'failed',
+      // An answer to a question comes when we ask.
+      latencyMs: receipt.isQuery
+        ? undefined
+        : receipt.receivedAt.getTime() - attempt.submittedAt.getTime(),
+    })
+  }
+
   /** The end that the segments of the receipt's attempt now give the message, if any. */
   #endByReceipts(
-    { message, attempts }: LiveMessage,
-    { attempt: number }: Attempt,
+    live: LiveMessage,
+    attempt: Attempt,
   ): 'delivered' | 'undelivered' | 'expired' | undefined {
-    const states = attempts.filter(({ attempt }) => attempt === number).map(({ state }) => state)
-    const status = statusOfSegments(states)
+    const status = statusOf(live, attempt)
     // An earlier attempt can still turn out delivered; its failure is no news once another one runs.
-    return number === message.attempt || status === 'delivered' ? status : undefined
+    const isPresent = attempt.attempt === live.message.attempt
+    return isPresent || status === 'delivered' ? status : undefined
   }
 
   #advance(message: Message, to: MessageStatus, at: Date): boolean {
@@ -429,6 +454,20 @@ export class Tracker {
 /** True for the queue of a partner, which has no log to keep. */
 export function isForPartner(recipient: string): boolean {
   return recipient.startsWith('partner:')
+}
+
+/** What receipts say of one submit of a message. */
+function statusOf(
+  { attempts }: LiveMessage,
+  { attempt: number }: Attempt,
+): ReturnType<typeof statusOfSegments> {
+  const states = attempts.filter(({ attempt }) => attempt === number).map(({ state }) => state)
+  return statusOfSegments(states)
+}
+
+/** A carrier has what is `sent`: it goes elsewhere only where its policy says so. */
+function mayLeave(status: MessageStatus, { to, errorCode }: MovedEntry): boolean {
+  return status !== 'sent' || to !== 'queued' || errorCode === RECEIPT_MISSING
 }
 
 function payloadOf(message: Message, at: Date, rawError: string | null): TellingPayload {

@@ -5,6 +5,7 @@ export interface ReadOnScrape {
   queueLengths(): readonly { carrier: string; waiting: number; inFlight: number }[]
   binds(): readonly { carrier: string; bind: string; isUp: boolean }[]
   journalPending(): number
+  carrierHealth(): readonly { carrier: string; takes: string; breaker: string; mode: string }[]
   partnerBinds(): readonly { systemId: string; bound: number }[]
 }
 
@@ -123,6 +124,38 @@ export class Metrics {
       collect() {
         for (const { carrier, bind, isUp } of read.binds())
           this.set({ carrier, bind }, isUp ? 1 : 0)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_carrier_takes',
+      help: 'What may be routed to a carrier: 0 nothing, 1 everything, 2 probes.',
+      labelNames: ['carrier'],
+      registers,
+      collect() {
+        for (const { carrier, takes } of read.carrierHealth()) {
+          this.set({ carrier }, ['nothing', 'everything', 'probes'].indexOf(takes))
+        }
+      },
+    })
+    new Gauge({
+      name: 'linehaul_carrier_breaker',
+      help: 'Circuit breaker of a carrier: 0 closed, 1 half-open, 2 open.',
+      labelNames: ['carrier'],
+      registers,
+      collect() {
+        for (const { carrier, breaker } of read.carrierHealth()) {
+          this.set({ carrier }, ['closed', 'half_open', 'open'].indexOf(breaker))
+        }
+      },
+    })
+    new Gauge({
+      name: 'linehaul_carrier_mode',
+      help: '1 for what the operator has said about a carrier.',
+      labelNames: ['carrier', 'mode'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { carrier, mode } of read.carrierHealth()) this.set({ carrier, mode }, 1)
       },
     })
     new Gauge({

@@ -8,6 +8,7 @@ import { completeCarrier, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
 import { GatewayError } from '../../src/core/errors.ts'
+import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
 
 const CONTRACT = `
 tenants:
@@ -80,6 +81,13 @@ describe('a good configuration', () => {
       partners: [],
       policies: DEFAULT_POLICIES,
       routing: { baseCurrency: undefined, conversion: {}, routes: [] },
+      health: { breaker: DEFAULT_BREAKER, historyLines: 1_000 },
+      quality: {
+        halfLifeMs: 1_800_000,
+        memoryMessages: 100,
+        priorSuccess: 0.9,
+        priorMessages: 20,
+      },
       inbound: { reassemblySeconds: 300, routes: [] },
       webhooks: { allowPrivateAddresses: false },
       retention: { days: undefined, bodyDays: undefined },

@@ -57,6 +57,10 @@ policies:
     validity_seconds: 300
     receipt_deadline_seconds: 3600
     quiet_hours: country
+    missing_receipt: resend
+    missing_receipt_seconds: 20
+    missing_receipt_percentile: 95
+    missing_receipt_margin_percent: 200
     retry:
       next_carrier: never
       max_age_seconds: 120
@@ -67,6 +71,10 @@ policies:
       uncertainSeconds: 5,
       validitySeconds: 300,
       receiptDeadlineSeconds: 3600,
+      missingReceipt: 'resend',
+      missingReceiptSeconds: 20,
+      missingReceiptQuantile: 0.95,
+      missingReceiptFactor: 2,
       quietHours: 'country',
       retry: {
         nextCarrier: 'never',

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
 import { openAccess } from '../../src/accounts/access.ts'
 import { Binds } from '../../src/binds.ts'
+import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
@@ -13,6 +14,7 @@ import type { AppEnv } from '../../src/http/env.ts'
 import { InboundArchive } from '../../src/inbound/inbound-archive.ts'
 import { Archive } from '../../src/messages/archive.ts'
 import { Cancellation } from '../../src/messages/cancellation.ts'
+import { CarrierHealth } from '../../src/messages/carrier-health.ts'
 import { DeadLetters } from '../../src/messages/dead-letters.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { endEntry } from '../../src/messages/endings.ts'
@@ -28,6 +30,8 @@ import { TableWriter } from '../../src/messages/table-writer.ts'
 import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
+import { Quality } from '../../src/routing/quality.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
@@ -50,6 +54,7 @@ export interface TestApp {
   readonly intake: Intake
   readonly spool: Spool
   readonly keys: IdempotencyKeys
+  readonly quality: Quality
   /** Codes of the refusals that were counted. */
   readonly refused: string[]
   /** A request of the tenant `demo`, unless the headers say otherwise. */
@@ -71,10 +76,14 @@ const CARRIERS = [
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const store = await openTestPglite()
-  const access = await openAccess(store, [
-    { name: 'demo', apiKeys: ['demo-key'] },
-    { name: 'other', apiKeys: ['other-key'] },
-  ])
+  const access = await openAccess(
+    store,
+    [
+      { name: 'demo', apiKeys: ['demo-key'] },
+      { name: 'other', apiKeys: ['other-key'] },
+    ],
+    ['operator-key'],
+  )
   const carriers = CARRIERS.map(({ name, rates }) => {
     const carrier = new SmppCarrier({
       config: completeCarrier({
@@ -104,7 +113,18 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   })
   const logger = silentLogger
   const clock = systemClock
-  const routes = new Routes({ carriers }, clock)
+  const byName = new Map(carriers.map(({ carrier }) => [carrier.name, carrier]))
+  const quality = new Quality()
+  const health = new CarrierHealth({
+    carriers: byName,
+    indexOf: (name) => quality.carrierIndex(name),
+    breaker: DEFAULT_BREAKER,
+    historyLines: 1_000,
+    store,
+    logger,
+    clock,
+  })
+  const routes = new Routes({ carriers }, clock, { quality, health })
   const { maxPending, maxQueued } = options
   const node = 'test'
   await store.query(sql`insert into nodes (id, started_at) values (${node}, now())`)
@@ -133,8 +153,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const work = { store, spool, live, tables, node, policyFor: testPolicies(), logger, clock }
   const dispatcher = new Dispatcher({
     ...work,
-    carriers: new Map(carriers.map(({ carrier }) => [carrier.name, carrier])),
+    carriers: byName,
     routes,
+    health,
     ...(maxQueued === undefined ? {} : { maxQueued }),
   })
   const guard = new AddressGuard({ allowPrivateAddresses: false })
@@ -192,7 +213,19 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     version: '0.0.0',
     onRefused: (code) => refused.push(code),
     isReady: async () => !spool.isFull && (await isReachable(store)),
-    carriers: () => [],
+    carriers: () =>
+      carriers.map(({ carrier: { name, type, isUp, binds: shown } }) => {
+        return {
+          name,
+          type,
+          is_up: isUp,
+          waiting: 0,
+          segments_per_second: 0,
+          binds: shown.map(shownBind),
+        }
+      }),
+    health,
+    quality,
     partners: () => [],
     renderMetrics: () => Promise.resolve({ text: '', contentType: 'text/plain' }),
   })
@@ -204,6 +237,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     intake,
     spool,
     keys,
+    quality,
     refused,
     request,
     post: (body, headers = {}) =>
@@ -237,9 +271,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await spool.close()
       await tables.close()
       await webhooks.close()
+      await health.close()
       await store.close()
     },
   }
+}
+
+function shownBind({ bind, host, state, lastError }: BindStatus) {
+  return { bind, host, state, last_error: lastError }
 }
 
 /** An error as the API shows it. */

@@ -3,7 +3,6 @@ import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Archive } from '../../src/messages/archive.ts'
 import type { Message } from '../../src/messages/message.ts'
-import { loadQuality, registerCarriers, saveQuality } from '../../src/messages/quality-store.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases } from '../support/database.ts'
 import { accepted, ids, Journal, moved, submitting, TENANT, testMessage } from './builders.ts'
@@ -159,34 +158,6 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
     it("does not find another tenant's message", async () => {
       expect(await archive.find(OTHER_TENANT, messages[0]?.id ?? '')).toBeUndefined()
       expect(await archive.find(TENANT, uuidv7())).toBeUndefined()
-    })
-  })
-
-  describe('the quality of carriers', () => {
-    const at = new Date('2026-01-02T03:04:05.678Z')
-
-    it('comes back as it was saved, for carriers that are known', async () => {
-      await registerCarriers(store, [], at)
-      await saveQuality(store, [])
-      expect(await loadQuality(store)).toEqual([])
-      await registerCarriers(
-        store,
-        ['alpha', 'b"e\\ta', 'unused'].map((name) => ({ name, type: 'smpp' })),
-        at,
-      )
-      const states = [
-        { carrier: 'alpha', delivered: 0.1 + 0.2, total: 1 / 3, atMs: at.getTime() },
-        { carrier: 'b"e\\ta', delivered: 1e-12, total: 123_456.789, atMs: at.getTime() + 1 },
-      ]
-      await saveQuality(store, [...states, { carrier: 'gone', delivered: 1, total: 1, atMs: 0 }])
-      const loaded = await loadQuality(store)
-      expect(loaded.toSorted((a, b) => a.carrier.localeCompare(b.carrier))).toEqual(states)
-    })
-
-    it('is kept when the carrier is registered again', async () => {
-      const before = await loadQuality(store)
-      await registerCarriers(store, [{ name: 'alpha', type: 'http' }], new Date())
-      expect(await loadQuality(store)).toEqual(expect.arrayContaining(before))
     })
   })
 })

@@ -1,4 +1,5 @@
 import type {
+  BindStatus,
   CancelOutcome,
   Carrier,
   Content,
@@ -28,7 +29,8 @@ export class FakeCarrier implements Carrier {
   readonly name: string
   readonly type = 'fake'
   readonly layoutKey: string
-  readonly binds = []
+  binds: readonly BindStatus[] = []
+  givesReceipts = true
   readonly sent: SentSegment[] = []
   isUp = true
   windowSize = 10

@@ -54,18 +54,19 @@ describe('decide', () => {
     const routes = routesOf(new FakeCarrier('alpha'), new FakeCarrier('beta'))
     const message = testMessage()
     for (let n = 0; n < 50; n++) {
-      routes.noteEnd({ message, carrier: 'alpha', status: 'undelivered', byReceipt: true })
-      routes.noteEnd({ message, carrier: 'beta', status: 'delivered', byReceipt: true })
+      const latencyMs = 5_000
+      routes.noteOutcome({ message, carrier: 'alpha', outcome: 'failed', latencyMs })
+      routes.noteOutcome({ message, carrier: 'beta', outcome: 'delivered', latencyMs })
     }
     expect(names(routes)).toEqual(['beta', 'alpha'])
     const busy = routesOf(new FakeCarrier('alpha'), new FakeCarrier('beta'))
-    for (let n = 0; n < 50; n++) busy.note('alpha', [{ ...REFUSED, class: 'passing' }])
+    for (let n = 0; n < 50; n++) busy.note(message, [{ ...REFUSED, class: 'passing' }])
     expect(names(busy)).toEqual(['beta', 'alpha'])
   })
 
   it("does not blame a carrier for the message's own faults", () => {
     const routes = routesOf(new FakeCarrier('alpha'))
-    routes.note('alpha', [REFUSED, { kind: 'uncertain', reason: '' }])
+    routes.note(testMessage(), [REFUSED, { kind: 'uncertain', reason: '' }])
     expect(routes.quality.snapshot()).toEqual([])
   })
 
@@ -135,7 +136,8 @@ describe('replace', () => {
   it('decides by the new carriers, rates and routes, and keeps what was learned', async () => {
     const [alpha, beta] = [new FakeCarrier('alpha'), new FakeCarrier('beta')]
     const routes = routesOf(alpha, beta)
-    for (let n = 0; n < 50; n++) routes.note('alpha', [{ ...REFUSED, class: 'passing' }])
+    const message = testMessage({ carrier: 'alpha' })
+    for (let n = 0; n < 50; n++) routes.note(message, [{ ...REFUSED, class: 'passing' }])
     const rule = {
       name: 'only alpha',
       match: { tenants: ['tenant'] },

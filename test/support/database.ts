@@ -69,6 +69,7 @@ async function administer(serverUrl: string, statement: string): Promise<void> {
 export async function truncate(store: Store): Promise<void> {
   await store.query(
     sql`truncate messages, partner_ids, attempts, receipts, events, outbox, journal, journal_refused, nodes, carriers,
+      carrier_quality, carrier_health, carrier_history,
       idempotency_keys, encryption_keys,
       webhook_endpoints, api_keys, tenants`,
   )
