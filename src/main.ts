@@ -11,6 +11,7 @@ import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
+import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { createApp } from './http/app.ts'
 import type { PartnerStanding } from './http/routes/partners.ts'
@@ -57,6 +58,7 @@ import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
+import { RateDecks } from './rates/rate-decks.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
@@ -254,11 +256,13 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const dispatcher = new Dispatcher({ ...work, carriers, routes })
+  const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
   const intake = new Intake({
     routes,
     spool,
     dispatcher,
     policyFor,
+    termsFor: tenantTerms(config, access, rateDecks),
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
@@ -381,6 +385,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
+    rateDecks,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: config.recorder.showTexts,
     access,

@@ -43,14 +43,19 @@ export class Slices {
     for (;;) {
       const step = work.next()
       if (step.done) return step.value
-      if (performance.now() - this.#begunAt >= SLICE_MS) await this.breathe()
+      if (this.#isOver) await this.pause()
     }
   }
 
-  /** Lets others work now. */
-  async breathe(): Promise<void> {
+  /** Lets others work, once the slice is over. */
+  async pause(): Promise<void> {
+    if (!this.#isOver) return
     await this.#turns.next()
     this.#begunAt = performance.now()
+  }
+
+  get #isOver(): boolean {
+    return performance.now() - this.#begunAt >= SLICE_MS
   }
 }
 

@@ -14,6 +14,7 @@ import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
+import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
@@ -25,6 +26,7 @@ export interface AppParts
     DeadLetterParts,
     InboundParts,
     PartnerParts,
+    RateDeckParts,
     ResolveParts,
     SystemParts,
     BindParts,
@@ -39,7 +41,10 @@ export interface AppParts
 const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant. */
-const OPERATOR_PATHS = /^\/v1\/binds(?:\/|$)/
+const OPERATOR_PATHS = /^\/v1\/(?:binds|rate-decks)(?:\/|$)/
+
+/** Where a body is a rate deck: the route counts its octets as they come. */
+const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -69,6 +74,7 @@ function refuseBody(): never {
 const countOctets = bodyLimit({ maxSize: MAX_BODY_OCTETS, onError: refuseBody })
 
 const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
+  if (DECK_PATHS.test(c.req.path)) return next()
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
     return countOctets(c, next)
@@ -109,12 +115,13 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.use('/v1/*', (c, next) => {
     if (OPERATOR_PATHS.test(c.req.path)) requireOperator(c, parts.access)
     else c.set('tenant', tenantOf(c, parts.access))
-    requireJson(c)
+    if (!DECK_PATHS.test(c.req.path)) requireJson(c)
     return next()
   })
 
   app.route('/', systemRoutes(parts))
   app.route('/', bindRoutes(parts))
+  app.route('/', rateDeckRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))

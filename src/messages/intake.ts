@@ -9,12 +9,15 @@ import { Turns } from '../core/turns.ts'
 import { elapsed } from '../core/waits.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
+import { withoutLosses } from '../routing/losses.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/router.ts'
 import { parseSender } from '../routing/sender.ts'
+import { type TenantPrice, type TenantTerms, tenantPriceOf } from '../routing/tenant-price.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
 import type { Message, RawContent, RequestedEncoding } from './message.ts'
+import { withMoney } from './money-detail.ts'
 import { type Routes, routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -52,6 +55,10 @@ export interface Quote {
   readonly segments: number
   readonly best: RouteCandidate
   readonly decision: RouteDecision
+  /** What the tenant pays; what it costs stands in {@link best}. */
+  readonly price: TenantPrice
+  /** The rate deck of the carrier that the cost is from. */
+  readonly carrierDeckVersion: number
 }
 
 /** What became of one request among many: a message, or the reason why not. */
@@ -65,6 +72,8 @@ export interface IntakeOptions {
   readonly spool: Spool
   readonly dispatcher: Dispatcher
   readonly policyFor: PolicyFor
+  /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
+  readonly termsFor?: (tenantId: string) => TenantTerms | undefined
   /** True while the tables are too far behind to take more. */
   readonly isBehind: () => boolean
   /** True while they are so far behind that calls with many messages had better wait. */
@@ -111,23 +120,30 @@ export class Intake {
    *   `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`, `send_at_invalid`,
    *   `webhook_url_invalid`, `webhook_address_refused`
    */
-  quote(request: MessageRequest): Quote {
+  quote(tenantId: string, request: MessageRequest): Quote {
     readSendAt(request.sendAt, this.#clock())
     if (request.callbackUrl !== null) this.#options.checkCallbackUrl(request.callbackUrl)
     const number = readNumber(request.to)
     const from = readSender(request.from)
     const content = readContent(request)
     const siblings = siblingKey(request, from, number.e164)
-    const decision = this.#routes.decide({
+    const ranked = this.#routes.decide({
       number,
       content,
       trafficClass: request.trafficClass,
       siblingCarrier: siblings && this.#siblingCarriers.get(siblings, this.#clock().getTime()),
     })
+    const terms = this.#options.termsFor?.(tenantId)
+    const tariff = terms?.tariff
+    const at = this.#clock().getTime()
+    const decision =
+      terms?.lossMaking === 'refuse' ? withoutLosses(ranked, tariff, number.e164, null, at) : ranked
     const [best] = decision.candidates
     const layout = best && this.#routes.layOut(best.carrier, content)
     if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
-    return { number, from, ...layout, best, decision }
+    const cost = { micros: best.priceMicros, currency: best.currency }
+    const price = tenantPriceOf(tariff, number.e164, null, layout.segments, at, cost)
+    return { number, from, ...layout, best, decision, price, carrierDeckVersion: 0 }
   }
 
   /**
@@ -204,7 +220,7 @@ export class Intake {
     at: Date,
     replayOf: Message | null,
   ): AcceptedEntry {
-    const quote = this.quote(request)
+    const quote = this.quote(tenantId, request)
     const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null)
     const siblings = siblingKey(message, message.from, message.to)
     if (siblings !== undefined) {
@@ -263,8 +279,12 @@ export class Intake {
       clientReference: request.clientReference,
       callbackUrl: request.callbackUrl,
       country: quote.number.country,
-      priceMicros: quote.best.priceMicros,
-      priceCurrency: quote.best.currency,
+      priceMicros: quote.price.micros,
+      priceCurrency: quote.price.currency,
+      costMicros: quote.best.priceMicros,
+      costCurrency: quote.best.currency,
+      carrierDeckVersion: quote.carrierDeckVersion,
+      tenantDeckVersion: quote.price.deckVersion,
       createdAt: at,
       sendAt: timing.sendAt,
       expiresAt: timing.expiresAt,
@@ -300,7 +320,7 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
       status: 'accepted',
       detail: { source, encoding, segments },
     },
-    routedEvent(messageId, quote.decision, at, status),
+    withMoney(routedEvent(messageId, quote.decision, at, status), message),
   ]
   if (dueAt) events.push(scheduledEvent(messageId, message, dueAt, at))
   return events

@@ -5,8 +5,18 @@ import type { RateTable } from './rate-table.ts'
 /** What a tenant pays by: the deck that holds for it now. */
 export interface TenantTariff {
   readonly version: number
-  readonly rates: RateTable
+  readonly deck: RateTable
 }
+
+/** What is agreed with a tenant about prices. */
+export interface TenantTerms {
+  /** Undefined: it pays what carriers charge. */
+  readonly tariff: TenantTariff | undefined
+  readonly lossMaking: LossMaking
+}
+
+/** Whether a carrier may have a message that costs more than the tenant pays. */
+export type LossMaking = 'allow' | 'refuse'
 
 /** What a tenant pays for a message. */
 export interface TenantPrice extends Money {
@@ -41,7 +51,7 @@ export function tenantPriceOf(
   atMs: number,
   cost: Money,
 ): TenantPrice {
-  const rate = tariff?.rates.rateFor(digits, network, atMs)
+  const rate = tariff?.deck.rateFor(digits, network, atMs)
   if (!tariff || !rate) {
     return { micros: cost.micros, currency: cost.currency, deckVersion: null, rate: null }
   }

@@ -136,7 +136,7 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
   test('the replay is priced anew', async () => {
     const letter = await dead()
     const [cheap] = harness.routes.decide({
-      number: harness.intake.quote(request()).number,
+      number: harness.intake.quote(TENANT, request()).number,
       content: letter,
       trafficClass: 'transactional',
     }).candidates

@@ -26,7 +26,7 @@ afterAll(() => store.close())
 describe('quote', () => {
   it('gives number, sender, encoding, segments, carrier and price', () => {
     expect(
-      harness.intake.quote(request({ to: '0044 7700-900123', text: 'x'.repeat(161) })),
+      harness.intake.quote(TENANT, request({ to: '0044 7700-900123', text: 'x'.repeat(161) })),
     ).toMatchObject({
       number: { e164: '+447700900123', country: 'GB' },
       from: 'ACME',
@@ -43,14 +43,14 @@ describe('quote', () => {
     ['12345', '12345'],
     [' ACME ', 'ACME'],
   ])('shows the sender %s as %s', (from, shown) => {
-    expect(harness.intake.quote(request({ from })).from).toBe(shown)
+    expect(harness.intake.quote(TENANT, request({ from })).from).toBe(shown)
   })
 
   it('leaves it to the carrier whether it can carry a text', () => {
     const curly = request({ text: '“quoted”', encoding: 'gsm7', maxSegments: 1 })
-    expect(() => harness.intake.quote(curly)).toThrow(/“/)
+    expect(() => harness.intake.quote(TENANT, curly)).toThrow(/“/)
     alpha.layOut = () => ({ encoding: 'gsm7', segments: 1 })
-    expect(harness.intake.quote(curly)).toMatchObject({ encoding: 'gsm7', segments: 1 })
+    expect(harness.intake.quote(TENANT, curly)).toMatchObject({ encoding: 'gsm7', segments: 1 })
   })
 
   it.each<[string, string, Partial<MessageRequest>]>([
@@ -66,21 +66,21 @@ describe('quote', () => {
     ['text_too_long', '/text', { text: 'a'.repeat(161), maxSegments: 1 }],
     ['text_too_long', '/text', { text: 'a'.repeat(153 * 255 + 1) }],
   ])('refuses with %s at %s', (code, pointer, more) => {
-    expect(() => harness.intake.quote(request(more))).toThrow(
+    expect(() => harness.intake.quote(TENANT, request(more))).toThrow(
       expect.objectContaining({ name: 'GatewayError', code, pointer, retryable: false }),
     )
   })
 
   it('never shows the text in an error', () => {
     const text = `secret code 4711 ${'a'.repeat(200)}`
-    expect(() => harness.intake.quote(request({ text, maxSegments: 1 }))).toThrow(
+    expect(() => harness.intake.quote(TENANT, request({ text, maxSegments: 1 }))).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('4711') }),
     )
   })
 
   it('says why no carrier takes it', () => {
     alpha.layOut = () => ({ encoding: 'gsm7', segments: 0 })
-    expect(() => harness.intake.quote(request())).toThrow(
+    expect(() => harness.intake.quote(TENANT, request())).toThrow(
       expect.objectContaining({
         code: 'no_route',
         pointer: '/to',
@@ -88,13 +88,13 @@ describe('quote', () => {
       }),
     )
     const empty = new Harness(harness.journal, [])
-    expect(() => empty.intake.quote(request())).toThrow('No carrier is configured')
+    expect(() => empty.intake.quote(TENANT, request())).toThrow('No carrier is configured')
   })
 
   it('asks nothing of octets that pass through', () => {
     alpha.layOut = () => ({ encoding: 'binary', segments: 1 })
     const raw = { octets: Buffer.from([0, 1]), esmClass: 0x40, dataCoding: 4 }
-    expect(harness.intake.quote(request({ text: '', raw }))).toMatchObject({
+    expect(harness.intake.quote(TENANT, request({ text: '', raw }))).toMatchObject({
       encoding: 'binary',
       segments: 1,
     })

@@ -15,7 +15,7 @@ const DECEMBER = Date.UTC(2026, 11, 1)
 function tariff(...rows: readonly string[]): TenantTariff {
   const reading = readDeckCsv(['prefix,mccmnc,price,currency,effective_from', ...rows].join('\n'))
   expect(reading.mistakes).toEqual([])
-  return { version: 7, rates: atOnce(RateTable.build(reading.deck)) }
+  return { version: 7, deck: atOnce(RateTable.build(reading.deck)) }
 }
 
 const cost = { micros: 70_000n, currency: 'EUR' }
