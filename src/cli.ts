@@ -363,6 +363,7 @@ function ratesAction(
   if (what === undefined) return undefined
   if (action === 'preview') return () => previewRateDeck(command, target, what)
   if (action === 'import') return () => importRateDeck(command, target, what, note)
+  if (action !== 'rollback') return undefined
   const earlier = readVersion(what)
   return () => rollBackRateDeck(command, target, earlier, note)
 }
