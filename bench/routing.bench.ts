@@ -3,7 +3,8 @@ import { DEFAULT_STRATEGY, type RouteRule, STRATEGIES } from '../src/core/route-
 import { Turns } from '../src/core/turns.ts'
 import { type PhoneNumber, parseNumber } from '../src/routing/number.ts'
 import { PrefixTable } from '../src/routing/prefix-table.ts'
-import { type CarrierRate, RateIndexBuilder } from '../src/routing/rate-index.ts'
+import type { DeckRate } from '../src/routing/rate-deck.ts'
+import { RateIndexBuilder } from '../src/routing/rate-index.ts'
 import { type LiveReading, type RouteRequest, Router, STANDING } from '../src/routing/router.ts'
 import { type BenchOptions, type BenchRow, compare, rowFrom } from './harness.ts'
 
@@ -38,7 +39,7 @@ function randomFrom(seed: number): () => number {
 interface Deck {
   readonly name: string
   readonly success: number
-  readonly rates: readonly CarrierRate[]
+  readonly rates: readonly DeckRate[]
 }
 
 function makeDecks(): Deck[] {
@@ -128,8 +129,8 @@ function makeNumbers(): string[] {
   })
 }
 
-function naiveMatch(rates: readonly CarrierRate[], digits: string): CarrierRate | undefined {
-  let best: CarrierRate | undefined
+function naiveMatch(rates: readonly DeckRate[], digits: string): DeckRate | undefined {
+  let best: DeckRate | undefined
   for (const rate of rates) {
     const prefix = rate.prefix ?? ''
     if (digits.startsWith(prefix) && prefix.length >= (best?.prefix?.length ?? 0)) best = rate
@@ -164,7 +165,8 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     layOut: () => ({ segments: 1, needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
-    sellMicros: Number.NaN,
+    sellMicros: null,
+    sellCurrency: 'EUR',
     refusesLosses: false,
     draw: Math.imul(index + 1, 0x9e3779b9) >>> 0,
     turn: () => index,
@@ -194,7 +196,7 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
   const digits = texts.map((text) => text.slice(1))
   const [first] = decks
   if (first === undefined) throw new Error('there are no carriers')
-  const table = new PrefixTable<CarrierRate>()
+  const table = new PrefixTable<DeckRate>()
   for (const rate of first.rates) table.set(rate.prefix ?? '', rate)
   const rates = decks.reduce((sum, deck) => sum + deck.rates.length, 0)
   return [

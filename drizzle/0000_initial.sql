@@ -155,6 +155,10 @@ CREATE TABLE "messages" (
 	"failures" smallint DEFAULT 0 NOT NULL,
 	"price_micros" bigint NOT NULL,
 	"price_currency" text NOT NULL,
+	"cost_micros" bigint NOT NULL,
+	"cost_currency" text NOT NULL,
+	"carrier_deck_version" integer NOT NULL,
+	"tenant_deck_version" integer,
 	"error_code" text,
 	"error_detail" text,
 	"created_at" timestamp with time zone NOT NULL,
@@ -194,6 +198,25 @@ CREATE TABLE "outbox" (
 CREATE TABLE "partner_ids" (
 	"system_id" text PRIMARY KEY NOT NULL,
 	"reserved" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "rate_deck_parts" (
+	"owner_kind" text NOT NULL,
+	"owner" text NOT NULL,
+	"version" integer NOT NULL,
+	"part" integer NOT NULL,
+	"content" "bytea" NOT NULL,
+	CONSTRAINT "rate_deck_parts_owner_kind_owner_version_part_pk" PRIMARY KEY("owner_kind","owner","version","part")
+);
+--> statement-breakpoint
+CREATE TABLE "rate_decks" (
+	"owner_kind" text NOT NULL,
+	"owner" text NOT NULL,
+	"version" integer NOT NULL,
+	"imported_at" timestamp with time zone NOT NULL,
+	"note" text NOT NULL,
+	"rows" integer NOT NULL,
+	CONSTRAINT "rate_decks_owner_kind_owner_version_pk" PRIMARY KEY("owner_kind","owner","version")
 );
 --> statement-breakpoint
 CREATE TABLE "receipts" (

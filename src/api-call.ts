@@ -32,6 +32,25 @@ export async function callApi<Answer extends object>(
   }
 }
 
+/** Sends a file to the HTTP API of a running gateway; a problem is an answer too, and never thrown. */
+export async function uploadToApi<Answer extends object>(
+  { url, key }: ApiAccess,
+  path: string,
+  file: Blob,
+  type: string,
+): Promise<Answer & ApiProblem> {
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': type },
+      body: file,
+    })
+    return (await response.json()) as Answer & ApiProblem
+  } catch (error) {
+    return unreachable(url, error) as Answer & ApiProblem
+  }
+}
+
 /** Gets a file from the HTTP API of a running gateway, or the problem that stands in its place. */
 export async function downloadFromApi(
   { url, key }: ApiAccess,

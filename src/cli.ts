@@ -23,6 +23,15 @@ import {
 import { hashPasswordOfInput } from './hash-password.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
+import {
+  type DeckTarget,
+  exportRateDeck,
+  importRateDeck,
+  listRateDecks,
+  previewRateDeck,
+  type RateCommand,
+  rollBackRateDeck,
+} from './rate-commands.ts'
 import { SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
 import { sendAndFollow } from './send.ts'
 import { SmppError } from './smpp/errors.ts'
@@ -52,6 +61,15 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul carriers drain NAME | disable NAME | enable NAME | force NAME --reason TEXT
                                     nothing new | nothing at all | as usual | whatever its circuit breaker says
                                     all take an operator's key: [--json] [--key KEY] [--url URL]
+  linehaul rates list [DECK]        the rate decks that count, or every version of one
+  linehaul rates preview DECK FILE  what a deck in CSV would change, and every row that is wrong
+  linehaul rates import DECK FILE [--note TEXT]
+                                    let it count; with a mistake in any row, the old one stays
+  linehaul rates export DECK [--version N] > FILE
+  linehaul rates rollback DECK N [--note TEXT]
+                                    let version N count again
+                                    DECK: carrier NAME, or tenant NAME; with each: [--json], and an
+                                    operator's key: [--key KEY] [--url URL]
   linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul binds                    every connection of carriers and partners with its id
   linehaul pcap BIND-ID [--texts] > FILE.pcap
@@ -363,6 +381,66 @@ async function pcap(args: string[]): Promise<void> {
   }
 }
 
+const RATE_OPTIONS = {
+  ...DLQ_OPTIONS,
+  note: { type: 'string' },
+  version: { type: 'string' },
+} as const
+
+const RATES_USAGE =
+  'rates needs one of: list [DECK], preview DECK FILE, import DECK FILE, export DECK, rollback DECK N'
+
+async function rates([action = '', ...args]: string[]): Promise<void> {
+  if (!['list', 'preview', 'import', 'export', 'rollback'].includes(action)) {
+    throw new UsageError(RATES_USAGE)
+  }
+  const { values, positionals } = parseArgs({ args, options: RATE_OPTIONS, allowPositionals: true })
+  const command: RateCommand = {
+    ...operatorAccess('rates', values),
+    isJson: values.json ?? false,
+    say,
+    complain,
+  }
+  const [kind, owner, what, ...others] = positionals
+  const target = deckTarget(kind, owner)
+  const run = ratesAction(action, command, target, what, values)
+  if (!run || others.length > 0) throw new UsageError(RATES_USAGE)
+  if (!(await run())) process.exitCode = 1
+}
+
+function ratesAction(
+  action: string,
+  command: RateCommand,
+  target: DeckTarget | undefined,
+  what: string | undefined,
+  { note, version }: { readonly note?: string | undefined; readonly version?: string | undefined },
+): (() => Promise<boolean>) | undefined {
+  if (action === 'list' && what === undefined) return () => listRateDecks(command, target)
+  if (!target) return undefined
+  if (action === 'export' && what === undefined) {
+    const write = (octets: Buffer) => void process.stdout.write(octets)
+    const wanted = version === undefined ? undefined : readVersion(version)
+    return () => exportRateDeck({ ...command, write }, target, wanted)
+  }
+  if (what === undefined) return undefined
+  if (action === 'preview') return () => previewRateDeck(command, target, what)
+  if (action === 'import') return () => importRateDeck(command, target, what, note)
+  if (action !== 'rollback') return undefined
+  const earlier = readVersion(what)
+  return () => rollBackRateDeck(command, target, earlier, note)
+}
+
+function deckTarget(kind: string | undefined, owner: string | undefined): DeckTarget | undefined {
+  if (kind === undefined) return undefined
+  if ((kind === 'carrier' || kind === 'tenant') && owner !== undefined) return { kind, owner }
+  throw new UsageError(`"${kind}" is no DECK: write carrier NAME or tenant NAME`)
+}
+
+function readVersion(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new UsageError(`"${text}" is not the number of a version`)
+}
+
 async function sandbox(args: string[]): Promise<void> {
   parseArgs({ args, options: {} })
   const running = await startSandbox({ ports: SANDBOX_PORTS })
@@ -399,6 +477,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   carriers,
   binds,
   pcap,
+  rates,
   sandbox,
 }
 

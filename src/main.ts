@@ -10,7 +10,7 @@ import { completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
 import type { Logger } from './core/logger.ts'
-import type { RouteRule } from './core/route-rule.ts'
+import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { createApp } from './http/app.ts'
 import type { PartnerStanding } from './http/routes/partners.ts'
@@ -39,7 +39,7 @@ import { type Recovered, recover } from './messages/recovery.ts'
 import { Replacement } from './messages/replacement.ts'
 import { Resolution } from './messages/resolution.ts'
 import { Retention } from './messages/retention.ts'
-import { type RoutedCarrier, Routes } from './messages/routes.ts'
+import { Routes } from './messages/routes.ts'
 import type { PolicyFor } from './messages/settle.ts'
 import { Spool } from './messages/spool.ts'
 import { StateQueries } from './messages/state-queries.ts'
@@ -59,8 +59,9 @@ import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
+import { RateDecks } from './rates/rate-decks.ts'
+import { RouteUpkeep, routeSetup } from './route-upkeep.ts'
 import { Quality } from './routing/quality.ts'
-import { CAPABILITIES } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { Recorder } from './smpp/recorder.ts'
 import { createCipher } from './store/cipher.ts'
@@ -260,18 +261,11 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   health.onChange(({ kind, carrier }) => {
     if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
   })
-  const routes = new Routes(
-    {
-      carriers: carrierConfigs.flatMap((carrierConfig) => {
-        const carrier = carriers.get(carrierConfig.name)
-        return carrier ? [routedCarrier(carrier, carrierConfig)] : []
-      }),
-      rules: config.routing.routes.map((rule) => withTenantIds(rule, access)),
-      conversion: config.routing.conversion,
-    },
-    clock,
-    { quality, health },
-  )
+  const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
+  const termsFor = tenantTerms(config, access, rateDecks)
+  const routeSources = { config, carrierConfigs, carriers, decks: rateDecks, access }
+  const routes = new Routes(routeSetup(routeSources), clock, { quality, health, termsFor })
+  const routeUpkeep = new RouteUpkeep(routes, routeSources, logger)
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
   const { lateAt } = missingReceipts
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
@@ -282,6 +276,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     spool,
     dispatcher,
     policyFor,
+    termsFor,
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
@@ -407,6 +402,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     health,
     quality,
     binds,
+    rateDecks,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: config.recorder.showTexts,
     access,
@@ -449,6 +445,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await dispatcher.drained()
     await sweeper.close()
     await queries.close()
+    await routeUpkeep.close()
     await retention.close()
     await upkeep?.close()
     await teller.close()
@@ -493,30 +490,6 @@ function inboundRoutes({ routes }: InboundConfig, access: Access): InboundRoute[
 function marksFor(carriers: readonly CarrierConfig[]): number {
   const windows = carriers.reduce((sum, { sessions, window }) => sum + sessions * window, 0)
   return Math.max(MIN_MARKS, 8 * windows)
-}
-
-function routedCarrier(carrier: Carrier, config: CarrierConfig): RoutedCarrier {
-  const { rates, tags, trafficClasses, cannot, maxSegments } = config
-  return {
-    carrier,
-    rates: rates.map(({ prefix, priceMicros, currency }) => ({
-      prefix,
-      network: null,
-      priceMicros,
-      currency,
-      effectiveFromMs: 0,
-    })),
-    tags,
-    trafficClasses,
-    lacks: cannot.reduce((bits, what) => bits | CAPABILITIES[what], 0),
-    maxSegments,
-  }
-}
-
-/** The check of the file has seen that the tenants exist. */
-function withTenantIds(rule: RouteRule, access: Access): RouteRule {
-  const tenants = rule.match.tenants?.flatMap((name) => access.tenantNamed(name)?.id ?? [])
-  return { ...rule, match: { ...rule.match, tenants } }
 }
 
 function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatcher: Dispatcher) {

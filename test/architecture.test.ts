@@ -18,10 +18,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // would only have to be copied field by field.
   carriers: ['config', 'core', 'encoding', 'smpp'],
   messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'store'],
+  rates: ['core', 'routing', 'store'],
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
-  http: ['core', 'accounts', 'inbound', 'routing', 'messages', 'webhooks', 'telemetry'],
+  http: ['core', 'accounts', 'inbound', 'rates', 'routing', 'messages', 'webhooks', 'telemetry'],
   sandbox: ['encoding', 'smpp'],
 }
 

@@ -17,8 +17,10 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...duplicates(places(partners, 'system_id'), 'system_id'),
     ...duplicates([...tenants.flatMap(apiKeyPlaces), ...keyPlaces(root, 'admin_keys')], 'key'),
   ]
-  for (const { path, value } of carriers) {
+  for (const { path, value } of [...carriers, ...tenants]) {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
+  }
+  for (const { path, value } of carriers) {
     mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))

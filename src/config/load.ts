@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
-import { parseMicros } from '../core/money.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
@@ -14,6 +13,7 @@ import { accessMistakes, toPartnerAccess } from './partner-access.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
 import { applyPresets } from './presets.ts'
+import { toPricing, toRates } from './rates.ts'
 import { toRouting } from './routing.ts'
 import {
   type CarrierConfig,
@@ -235,10 +235,11 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     dataDir: resolve(cwd, content.data_dir),
     databaseUrl: content.database_url,
     logLevel: content.log_level,
-    tenants: content.tenants.map(({ name, api_keys, retention }) => ({
-      name,
-      apiKeys: api_keys,
-      retention: toRetention(content.retention, retention),
+    tenants: content.tenants.map((tenant) => ({
+      name: tenant.name,
+      apiKeys: tenant.api_keys,
+      retention: toRetention(content.retention, tenant.retention),
+      pricing: toPricing(tenant),
     })),
     carriers,
     partners,
@@ -327,11 +328,7 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     trafficClasses: carrier.traffic_classes,
     cannot: carrier.cannot,
     maxSegments: carrier.max_segments,
-    rates: carrier.rates.map(({ prefix, price, currency }) => ({
-      prefix,
-      priceMicros: parseMicros(price),
-      currency,
-    })),
+    rates: toRates(carrier.rates),
   }
 }
 

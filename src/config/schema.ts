@@ -27,6 +27,7 @@ import {
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
+import { type PricingConfig, pricingShape, type RateConfig, ratesOf } from './rates.ts'
 import { type RoutingConfig, routingSchema } from './routing.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
 
@@ -76,6 +77,7 @@ export interface TenantConfig {
   readonly apiKeys: readonly string[]
   /** How long its messages are kept: what it says itself over what the file says. */
   readonly retention: RetentionConfig
+  readonly pricing: PricingConfig
 }
 
 /** Where webhooks may go. */
@@ -180,16 +182,6 @@ export interface OutbindConfig extends ListenerConfig {
   readonly bind: (typeof OUTBIND_BINDS)[number]
 }
 
-/** What one segment to a prefix costs. */
-export interface RateConfig {
-  /** Leading digits of the E.164 number without `+`; empty: everywhere. */
-  readonly prefix: string
-  /** Millionths of {@link currency}. */
-  readonly priceMicros: bigint
-  /** ISO 4217, three capitals. */
-  readonly currency: string
-}
-
 /** TLS towards a carrier. Certificates and keys are PEM texts, already read from their files. */
 export interface TlsConfig {
   readonly ca: string | undefined
@@ -272,20 +264,6 @@ function listener(what: string, port: number, variable: string) {
     { about: `Where the ${what} listens.`, allowed: 'a mapping', defaultText: '{}' },
   )
 }
-
-const rate = mapping({
-  prefix: requiredText(/^\d{0,15}$/, 'up to 15 digits, without "+"; "" means everywhere', {
-    about: 'Leading digits of the destination in international form; the longest match counts.',
-  }),
-  price: requiredText(
-    /^\d{1,12}(\.\d{1,6})?$/,
-    'a decimal number with at most 6 decimals, for example "0.0350"',
-    { about: 'Price of one segment, kept exactly as written.', unit: 'currency per segment' },
-  ),
-  currency: requiredText(/^[A-Z]{3}$/, 'three capital letters, for example EUR', {
-    about: 'Currency of the price (ISO 4217).',
-  }),
-})
 
 const tls = mapping({
   ca: optionalText(FILE, FILE_ALLOWED, {
@@ -509,11 +487,10 @@ export const carrierSchema = mapping({
     about: 'The longest message that the carrier takes; longer ones go to others.',
     unit: 'segments',
   }),
-  rates: setting(list(rate, 'a list of rates').default([]), {
-    about: 'Where the carrier delivers and for how much; without a rate it gets no message.',
-    allowed: 'a list of { prefix, price, currency }',
-    defaultText: '[]',
-  }),
+  rates: ratesOf(
+    'Where the carrier delivers and for how much, until a rate deck is imported; without a rate it ' +
+      'gets no message.',
+  ),
 })
 
 function apiKeys(about: string) {
@@ -536,6 +513,7 @@ const tenant = mapping({
   name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the tenant, unique in the file.' }),
   api_keys: apiKeys('Keys of the HTTP interface; each belongs to one tenant.'),
   retention: tenantRetentionSchema,
+  ...pricingShape,
 })
 
 /** One partner as it is written in the file. */
@@ -634,7 +612,7 @@ export const fileSchema = mapping({
   encryption: encryptionSchema,
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open `/v1/binds`, which shows ' +
-      'the traffic of every tenant, and nothing that belongs to one tenant.',
+      'the traffic of every tenant, `/v1/rate-decks`, and nothing that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

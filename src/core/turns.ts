@@ -21,3 +21,48 @@ export class Turns {
     })
   }
 }
+
+/** How long bulk work goes on before others get their turn, in milliseconds. */
+const SLICE_MS = 4
+
+/**
+ * Does long work in slices of a few milliseconds with {@link Turns} between them.
+ *
+ * The work is an iterator that pauses often, after a tenth of a slice at most.
+ */
+export class Slices {
+  readonly #turns: Turns
+  #begunAt = performance.now()
+
+  constructor(turns: Turns) {
+    this.#turns = turns
+  }
+
+  /** Runs the work to its end and gives its result. */
+  async run<Result>(work: Iterator<void, Result>): Promise<Result> {
+    for (;;) {
+      const step = work.next()
+      if (step.done) return step.value
+      if (this.#isOver) await this.pause()
+    }
+  }
+
+  /** Lets others work, once the slice is over. */
+  async pause(): Promise<void> {
+    if (!this.#isOver) return
+    await this.#turns.next()
+    this.#begunAt = performance.now()
+  }
+
+  get #isOver(): boolean {
+    return performance.now() - this.#begunAt >= SLICE_MS
+  }
+}
+
+/** Runs the work of {@link Slices} at once. */
+export function atOnce<Result>(work: Iterator<void, Result>): Result {
+  for (;;) {
+    const step = work.next()
+    if (step.done) return step.value
+  }
+}

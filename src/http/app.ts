@@ -15,6 +15,7 @@ import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
+import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
@@ -27,6 +28,7 @@ export interface AppParts
     DeadLetterParts,
     InboundParts,
     PartnerParts,
+    RateDeckParts,
     ResolveParts,
     RouteTestParts,
     SystemParts,
@@ -43,7 +45,10 @@ export interface AppParts
 const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant, or changes its way. */
-const OPERATOR_PATHS = /^\/v1\/(?:binds|carriers|route)(?:\/|$)/
+const OPERATOR_PATHS = /^\/v1\/(?:binds|carriers|rate-decks|route)(?:\/|$)/
+
+/** Where a body is a rate deck: the route counts its octets as they come. */
+const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -73,6 +78,7 @@ function refuseBody(): never {
 const countOctets = bodyLimit({ maxSize: MAX_BODY_OCTETS, onError: refuseBody })
 
 const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
+  if (DECK_PATHS.test(c.req.path)) return next()
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
     return countOctets(c, next)
@@ -113,13 +119,14 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.use('/v1/*', (c, next) => {
     if (OPERATOR_PATHS.test(c.req.path)) requireOperator(c, parts.access)
     else c.set('tenant', tenantOf(c, parts.access))
-    requireJson(c)
+    if (!DECK_PATHS.test(c.req.path)) requireJson(c)
     return next()
   })
 
   app.route('/', systemRoutes(parts))
   app.route('/', bindRoutes(parts))
   app.route('/', carrierRoutes(parts))
+  app.route('/', rateDeckRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))

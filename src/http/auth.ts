@@ -39,6 +39,11 @@ export function requireOperator(c: Context<AppEnv>, access: Access): void {
   )
 }
 
+/** Whether the key of a request is one of whoever runs the gateway; that of a demo is a tenant's, too. */
+export function isOperator(c: Context<AppEnv>, access: Access): boolean {
+  return access.isOperatorKey(keyOf(c))
+}
+
 function keyOf(c: Context<AppEnv>): string {
   const header = c.req.header('authorization')
   const key = header && BEARER.exec(header)?.[1]

@@ -13,9 +13,11 @@ import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
 import { explainDecision } from '../routing/explain.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import { parseSender } from '../routing/sender.ts'
+import { type TenantPrice, type TenantTerms, tenantPriceOf } from '../routing/tenant-price.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
 import type { Message, RawContent, RequestedEncoding } from './message.ts'
+import { withMoney } from './money-detail.ts'
 import { type RouteQuestion, type Routes, routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -53,6 +55,10 @@ export interface Quote {
   readonly segments: number
   readonly best: RouteCandidate
   readonly decision: RouteDecision
+  /** What the tenant pays; what it costs stands in {@link best}. */
+  readonly price: TenantPrice
+  /** The rate deck of the carrier that the cost is from. */
+  readonly carrierDeckVersion: number
 }
 
 /** What became of one request among many: a message, or the reason why not. */
@@ -66,6 +72,8 @@ export interface IntakeOptions {
   readonly spool: Spool
   readonly dispatcher: Dispatcher
   readonly policyFor: PolicyFor
+  /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
+  readonly termsFor?: (tenantId: string) => TenantTerms | undefined
   /** True while the tables are too far behind to take more. */
   readonly isBehind: () => boolean
   /** True while they are so far behind that calls with many messages had better wait. */
@@ -139,7 +147,12 @@ export class Intake {
     const [best] = decision.candidates
     const layout = best && this.#routes.layOut(best.carrier, content)
     if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
-    return { number, from, ...layout, best, decision }
+    const at = this.#clock().getTime()
+    const tariff = this.#options.termsFor?.(tenantId)?.tariff
+    const cost = { micros: best.priceMicros, currency: best.currency }
+    const price = tenantPriceOf(tariff, number.e164, null, layout.segments, at, cost)
+    const carrierDeckVersion = this.#routes.deckVersionOf(best.carrier)
+    return { number, from, ...layout, best, decision, price, carrierDeckVersion }
   }
 
   #judge(tenantId: string, request: MessageRequest, decide: Decide) {
@@ -294,8 +307,12 @@ export class Intake {
       clientReference: request.clientReference,
       callbackUrl: request.callbackUrl,
       country: quote.number.country,
-      priceMicros: quote.best.priceMicros,
-      priceCurrency: quote.best.currency,
+      priceMicros: quote.price.micros,
+      priceCurrency: quote.price.currency,
+      costMicros: quote.best.priceMicros,
+      costCurrency: quote.best.currency,
+      carrierDeckVersion: quote.carrierDeckVersion,
+      tenantDeckVersion: quote.price.deckVersion,
       createdAt: at,
       sendAt: timing.sendAt,
       expiresAt: timing.expiresAt,
@@ -331,7 +348,7 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
       status: 'accepted',
       detail: { source, encoding, segments },
     },
-    routedEvent(messageId, quote.decision, at, status),
+    withMoney(routedEvent(messageId, quote.decision, at, status), message),
   ]
   if (dueAt) events.push(scheduledEvent(messageId, message, dueAt, at))
   return events

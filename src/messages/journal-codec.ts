@@ -152,6 +152,10 @@ function fieldsOf(entry: JournalEntry): Fields {
         entry.events.map(eventFields),
         entry.octets?.toString('base64') ?? null,
         entry.registeredDelivery,
+        entry.costMicros.toString(),
+        entry.costCurrency,
+        entry.carrierDeckVersion,
+        entry.tenantDeckVersion,
       ]
     case 'kept':
       return [
@@ -325,7 +329,7 @@ function toldOf(fields: Fields): ToldEntry {
 
 function replacedOf(fields: Fields, message: Message): ReplacedEntry {
   const [, , at, to, text, encoding, segments, priceMicros, priceCurrency, ...rest] = fields
-  const [carrier, sendAt, expiresAt, dueAt, events, octets, registeredDelivery] = rest
+  const [carrier, sendAt, expiresAt, dueAt, events, octets, registeredDelivery, ...money] = rest
   return {
     kind: 'replaced',
     message,
@@ -344,6 +348,7 @@ function replacedOf(fields: Fields, message: Message): ReplacedEntry {
     // Absent where an older version has journalled it.
     octets: typeof octets === 'string' ? Buffer.from(octets, 'base64') : null,
     registeredDelivery: (registeredDelivery as number | undefined) ?? message.registeredDelivery,
+    ...costOf(money, priceMicros, priceCurrency),
   }
 }
 
@@ -446,7 +451,22 @@ function messageFields(message: Message): Fields {
     millis(message.deadlineAt),
     message.passThrough && storedPassThrough(message.passThrough),
     message.partnerMessageId,
+    message.costMicros.toString(),
+    message.costCurrency,
+    message.carrierDeckVersion,
+    message.tenantDeckVersion,
   ]
+}
+
+/** Absent where an older version has journalled it: then the price was the cost. */
+function costOf(money: Fields, priceMicros: unknown, priceCurrency: unknown) {
+  const [costMicros = priceMicros, costCurrency = priceCurrency, carrierDeck, tenantDeck] = money
+  return {
+    costMicros: BigInt(costMicros as string),
+    costCurrency: costCurrency as string,
+    carrierDeckVersion: (carrierDeck as number | undefined) ?? 0,
+    tenantDeckVersion: (tenantDeck as number | null | undefined) ?? null,
+  }
 }
 
 function messageOf(fields: Fields): Message {
@@ -454,7 +474,8 @@ function messageOf(fields: Fields): Message {
   const [encoding, requestedEncoding, segments, maxSegments, trafficClass, ...more] = rest
   const [clientReference, callbackUrl, country, priceMicros, priceCurrency, ...times] = more
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
-  const [deadlineAt, passThrough, partnerMessageId] = last
+  const [deadlineAt, passThrough, partnerMessageId, ...money] = last
+  const cost = costOf(money, priceMicros, priceCurrency)
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -478,6 +499,10 @@ function messageOf(fields: Fields): Message {
     country: country as string,
     priceMicros: BigInt(priceMicros as string),
     priceCurrency: priceCurrency as string,
+    costMicros: cost.costMicros,
+    costCurrency: cost.costCurrency,
+    carrierDeckVersion: cost.carrierDeckVersion,
+    tenantDeckVersion: cost.tenantDeckVersion,
     createdAt: instant(createdAt),
     sendAt: instantOrNull(sendAt),
     expiresAt: instant(expiresAt),

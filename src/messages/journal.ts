@@ -155,6 +155,10 @@ export interface ReplacedEntry {
   /** Octets that pass through instead of those before; null: they stay. */
   readonly octets: Buffer | null
   readonly registeredDelivery: number
+  readonly costMicros: bigint
+  readonly costCurrency: string
+  readonly carrierDeckVersion: number
+  readonly tenantDeckVersion: number | null
 }
 
 /** What a call with a key was answered: who repeats the call gets the same. */

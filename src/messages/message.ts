@@ -45,9 +45,16 @@ export interface Message {
   readonly callbackUrl: string | null
   /** ISO 3166 code of the destination. */
   readonly country: string
-  /** The price of those segments, quoted at the same time. */
+  /** What the tenant pays for those segments, quoted at the same time. */
   priceMicros: bigint
   priceCurrency: string
+  /** What the carrier charges for them. */
+  costMicros: bigint
+  costCurrency: string
+  /** The rate deck of the carrier that the cost is from; 0: that of the configuration. */
+  carrierDeckVersion: number
+  /** The one of the tenant that the price is from; null: it had no rate, and the price is the cost. */
+  tenantDeckVersion: number | null
   readonly createdAt: Date
   /** Not before this instant, as the sender asked. */
   sendAt: Date | null

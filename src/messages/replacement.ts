@@ -5,6 +5,7 @@ import type { Intake, MessageRequest } from './intake.ts'
 import type { ReplacedEntry, TimelineEvent } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
+import { type MessageMoney, withMoney } from './money-detail.ts'
 import { routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -88,6 +89,14 @@ export class Replacement {
         ? presentTiming(message, wish, at)
         : timingOf(message.country, policyFor(message.trafficClass), request, at)
     const to = timing.dueAt ? 'scheduled' : 'queued'
+    const money: MessageMoney = {
+      priceMicros: quote.price.micros,
+      priceCurrency: quote.price.currency,
+      costMicros: quote.best.priceMicros,
+      costCurrency: quote.best.currency,
+      carrierDeckVersion: quote.carrierDeckVersion,
+      tenantDeckVersion: quote.price.deckVersion,
+    }
     return {
       kind: 'replaced',
       message,
@@ -96,15 +105,14 @@ export class Replacement {
       text: request.text,
       encoding: quote.encoding,
       segments: quote.segments,
-      priceMicros: quote.best.priceMicros,
-      priceCurrency: quote.best.currency,
+      ...money,
       carrier: quote.best.carrier,
       sendAt: timing.sendAt,
       expiresAt: timing.expiresAt,
       dueAt: timing.dueAt,
       events: [
         replacedEvent(message, { ...wish, ...quote }, to, at),
-        routedEvent(message.id, quote.decision, at, to),
+        withMoney(routedEvent(message.id, quote.decision, at, to), money),
         ...waitOf(message, timing, wish, at),
       ],
       octets: (message.raw && wish.octets) ?? null,

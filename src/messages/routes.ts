@@ -9,7 +9,8 @@ import { recordOf } from '../routing/decision-record.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import { makeReading, Quality, type QualityReading } from '../routing/quality.ts'
 import type { QualityOutcome } from '../routing/quality-cell.ts'
-import { type CarrierRate, RateIndexBuilder } from '../routing/rate-index.ts'
+import type { DeckRate, DeckRates } from '../routing/rate-deck.ts'
+import { RateIndexBuilder } from '../routing/rate-index.ts'
 import {
   CAPABILITIES,
   type LiveReading,
@@ -18,6 +19,7 @@ import {
   type RouterCarrier,
   STANDING,
 } from '../routing/router.ts'
+import type { TenantTerms } from '../routing/tenant-price.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
 import { unchanged } from './endings.ts'
@@ -28,7 +30,9 @@ import type { Held, NextCarrier } from './settle.ts'
 /** A carrier with what the choice needs to know of it. */
 export interface RoutedCarrier {
   readonly carrier: Carrier
-  readonly rates: readonly CarrierRate[]
+  readonly rates: DeckRates
+  /** Of the deck that the rates are from. */
+  readonly deckVersion?: number
   readonly tags?: readonly string[]
   /** Classes it takes; undefined: all. */
   readonly trafficClasses?: readonly TrafficClass[] | undefined
@@ -77,6 +81,8 @@ export interface CarrierKnowledge {
   readonly quality?: Quality
   /** Every carrier that is bound can be used, unless given. */
   readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf' | 'noteProbe'>
+  /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
+  readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
   /** Numbers in [0, 1), for lots. */
   readonly random?: () => number
 }
@@ -85,6 +91,7 @@ export interface CarrierKnowledge {
 export class Routes {
   readonly quality: Quality
   readonly #health: CarrierKnowledge['health']
+  readonly #termsFor: CarrierKnowledge['termsFor']
   readonly #clock: Clock
   readonly #random: () => number
   #built: Built
@@ -94,10 +101,11 @@ export class Routes {
   constructor(
     setup: RouteSetup,
     clock: Clock,
-    { quality = new Quality(), health, random = Math.random }: CarrierKnowledge = {},
+    { quality = new Quality(), health, termsFor, random = Math.random }: CarrierKnowledge = {},
   ) {
     this.quality = quality
     this.#health = health
+    this.#termsFor = termsFor
     this.#clock = clock
     this.#random = random
     const parts = new Parts(setup, clock().getTime())
@@ -125,6 +133,8 @@ export class Routes {
   /** The same for one that is not sent: it takes nobody's turn. */
   rehearse(question: RouteQuestion): RouteDecision {
     const { number, content, draw = Math.floor(this.#random() * UINT32) } = question
+    const terms = this.#termsFor?.(question.tenantId)
+    const sold = terms?.tariff?.deck.rateFor(number.e164, null, this.#clock().getTime())
     return this.#built.router.rank(
       {
         tenant: question.tenantId,
@@ -140,8 +150,9 @@ export class Routes {
         layOut: this.#layouts(content, question.registeredDelivery),
         siblingCarrier: question.siblingCarrier,
         excluded: question.excluded,
-        sellMicros: Number.NaN,
-        refusesLosses: false,
+        sellMicros: sold ? Number(sold.priceMicros) : null,
+        sellCurrency: sold?.currency ?? '',
+        refusesLosses: terms?.lossMaking === 'refuse',
         draw,
         turn: (route) => this.#turns.get(route) ?? 0,
       },
@@ -154,6 +165,16 @@ export class Routes {
   layOut(carrierName: string, content: Content): ContentLayout | undefined {
     const carrier = this.#built.carriers.get(carrierName)
     return carrier && layoutAt(carrier, content)
+  }
+
+  /** The rate deck that a carrier's prices are from; 0: the configuration. */
+  deckVersionOf(carrierName: string): number {
+    return this.#built.deckVersions.get(carrierName) ?? 0
+  }
+
+  /** When a rate begins to hold that is not in force yet: {@link replace} is due then. */
+  get nextChangeAtMs(): number {
+    return this.#built.nextChangeAtMs
   }
 
   /** The next carrier for a message that others have refused; undefined when none is left. */
@@ -226,10 +247,11 @@ export class Routes {
   }
 
   #with(parts: Parts): Built {
-    const { carriers, profiles, router } = parts.finish()
+    const built = parts.finish()
+    const { router } = built
     const indexes = Int32Array.from(router.carriers, ({ name }) => this.quality.carrierIndex(name))
     const learned = makeReading(Math.max(0, ...indexes) + 1)
-    return { carriers, profiles, router, reading: readingFor(router), learned, indexes }
+    return { ...built, reading: readingFor(router), learned, indexes }
   }
 
   /** Each way of laying texts out is asked once, however many carriers have it. */
@@ -296,6 +318,8 @@ interface Built {
   /** A carrier for each way of laying texts out. */
   readonly profiles: readonly Carrier[]
   readonly router: Router
+  readonly deckVersions: ReadonlyMap<string, number>
+  readonly nextChangeAtMs: number
   /** By the router's numbers. */
   readonly reading: LiveReading
   /** By the numbers of {@link Quality}, which {@link indexes} has by the router's. */
@@ -309,34 +333,26 @@ class Parts {
   readonly #carriers: readonly RoutedCarrier[]
   readonly #builder: RateIndexBuilder
   #carrier = 0
-  #rates: readonly CarrierRate[] = []
-  #next = 0
+  #rates: Iterator<DeckRate> | undefined
 
   constructor(setup: RouteSetup, nowMs: number) {
     this.#setup = setup
     this.#carriers = [...setup.carriers].sort((a, b) => (a.carrier.name < b.carrier.name ? -1 : 1))
     this.#builder = new RateIndexBuilder(nowMs)
-    this.#rates = inOrder(this.#carriers[0]?.rates)
+    this.#rates = this.#carriers[0]?.rates[Symbol.iterator]()
   }
 
   /** Adds some rates to the index; false when all are in it. */
   addSome(): boolean {
-    for (let left = SLICE; left > 0; left--) {
-      const rate = this.#rates[this.#next++]
-      if (rate !== undefined) {
-        this.#builder.add(this.#carrier, rate)
-        continue
-      }
-      this.#carrier++
-      this.#next = 0
-      const following = this.#carriers[this.#carrier]
-      if (following === undefined) return false
-      this.#rates = inOrder(following.rates)
+    for (let left = SLICE; left > 0 && this.#rates; left--) {
+      const { done, value } = this.#rates.next()
+      if (done) this.#rates = this.#carriers[++this.#carrier]?.rates[Symbol.iterator]()
+      else this.#builder.add(this.#carrier, value)
     }
-    return true
+    return this.#rates !== undefined
   }
 
-  finish(): Pick<Built, 'carriers' | 'profiles' | 'router'> {
+  finish(): Omit<Built, 'reading' | 'learned' | 'indexes'> {
     const profiles: Carrier[] = []
     const numbers = new Map<string, number>()
     const carriers = this.#carriers.map((routed): RouterCarrier => {
@@ -349,18 +365,17 @@ class Parts {
       return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
     })
     const { rules = [], conversion = {} } = this.#setup
+    const rates = this.#builder.build()
     return {
+      deckVersions: new Map(
+        this.#carriers.map(({ carrier, deckVersion = 0 }) => [carrier.name, deckVersion]),
+      ),
+      nextChangeAtMs: rates.nextChangeAtMs,
       carriers: new Map(this.#carriers.map(({ carrier }) => [carrier.name, carrier])),
       profiles,
-      router: new Router({ carriers, rates: this.#builder.build(), routes: rules, conversion }),
+      router: new Router({ carriers, rates, routes: rules, conversion }),
     }
   }
-}
-
-/** Rates in the order in which they begin to hold. */
-function inOrder(rates: readonly CarrierRate[] = []): readonly CarrierRate[] {
-  const isPlain = rates.every(({ effectiveFromMs }) => effectiveFromMs === 0)
-  return isPlain ? rates : [...rates].sort((a, b) => a.effectiveFromMs - b.effectiveFromMs)
 }
 
 function readingFor({ carriers: { length } }: Router): LiveReading {

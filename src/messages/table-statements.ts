@@ -110,6 +110,10 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       failures: ['int2', ({ row }) => row.failures],
       price_micros: ['int8', ({ row }) => row.priceMicros],
       price_currency: ['text', ({ row }) => row.priceCurrency],
+      cost_micros: ['int8', ({ row }) => row.costMicros],
+      cost_currency: ['text', ({ row }) => row.costCurrency],
+      carrier_deck_version: ['int4', ({ row }) => row.carrierDeckVersion],
+      tenant_deck_version: ['int4', ({ row }) => row.tenantDeckVersion],
       error_code: ['text', ({ row }) => row.errorCode],
       error_detail: ['text', ({ row }) => row.errorDetail],
       created_at: ['timestamptz', ({ row }) => row.createdAt],
@@ -131,7 +135,8 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       to_fingerprint, from_sender, body, octets, pass_through, esm_class, data_coding,
       registered_delivery, encoding, requested_encoding, segments,
       max_segments, traffic_class, client_reference, callback_url, country, status, carrier,
-      attempt, failures, price_micros, price_currency, error_code, error_detail, created_at,
+      attempt, failures, price_micros, price_currency, cost_micros, cost_currency,
+      carrier_deck_version, tenant_deck_version, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
       replayed_as, replay_of)
     select v.* from ${rows} cross join guard
@@ -177,6 +182,12 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       segments = coalesce((v.replaced->>'segments')::int2, m.segments),
       price_micros = coalesce((v.replaced->>'price_micros')::int8, m.price_micros),
       price_currency = coalesce(v.replaced->>'price_currency', m.price_currency),
+      cost_micros = coalesce((v.replaced->>'cost_micros')::int8, m.cost_micros),
+      cost_currency = coalesce(v.replaced->>'cost_currency', m.cost_currency),
+      carrier_deck_version =
+        coalesce((v.replaced->>'carrier_deck_version')::int4, m.carrier_deck_version),
+      tenant_deck_version = case when v.replaced is null then m.tenant_deck_version
+        else (v.replaced->>'tenant_deck_version')::int4 end,
       expires_at = coalesce((v.replaced->>'expires_at')::timestamptz, m.expires_at),
       send_at = case when v.replaced is null then m.send_at
         else (v.replaced->>'send_at')::timestamptz end
@@ -196,6 +207,10 @@ function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
     segments: row.segments,
     price_micros: row.priceMicros.toString(),
     price_currency: row.priceCurrency,
+    cost_micros: row.costMicros.toString(),
+    cost_currency: row.costCurrency,
+    carrier_deck_version: row.carrierDeckVersion,
+    tenant_deck_version: row.tenantDeckVersion,
     expires_at: row.expiresAt.toISOString(),
     send_at: row.sendAt?.toISOString() ?? null,
   }

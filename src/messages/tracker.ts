@@ -426,6 +426,10 @@ export class Tracker {
     message.segments = entry.segments
     message.priceMicros = entry.priceMicros
     message.priceCurrency = entry.priceCurrency
+    message.costMicros = entry.costMicros
+    message.costCurrency = entry.costCurrency
+    message.carrierDeckVersion = entry.carrierDeckVersion
+    message.tenantDeckVersion = entry.tenantDeckVersion
     message.carrier = entry.carrier
     message.sendAt = entry.sendAt
     message.expiresAt = entry.expiresAt

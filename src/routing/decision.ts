@@ -1,5 +1,5 @@
 import type { StrategyName } from '../core/route-rule.ts'
-import type { CarrierRate } from './rate-index.ts'
+import type { DeckRate } from './rate-deck.ts'
 
 /** Why a carrier stands before those with a better score. */
 export type Preference = 'siblings' | 'probe' | 'canary' | 'sticky' | 'explore'
@@ -8,7 +8,7 @@ export type Preference = 'siblings' | 'probe' | 'canary' | 'sticky' | 'explore'
 export interface RouteCandidate {
   readonly carrier: string
   /** Of one segment. */
-  readonly rate: CarrierRate
+  readonly rate: DeckRate
   readonly segments: number
   /** What the carrier charges for all segments, in millionths of {@link currency}. */
   readonly priceMicros: bigint

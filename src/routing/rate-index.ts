@@ -1,3 +1,5 @@
+import type { DeckRate } from './rate-deck.ts'
+
 const DIGITS = 10
 const ZERO = 48
 const FIRST_NODES = 1_024
@@ -5,20 +7,6 @@ const FIRST_ENTRIES = 1_024
 const NO_RATE = -1
 /** Digits of an MCC, by which a whole country is meant. */
 const MCC_DIGITS = 3
-
-/** What one segment costs, for numbers of a prefix or of a network. */
-export interface CarrierRate {
-  /** Leading digits in international form; empty: everywhere; null for the rate of a network. */
-  readonly prefix: string | null
-  /** MCC and MNC, or the MCC alone for a whole country; null for the rate of a prefix. */
-  readonly network: string | null
-  /** Millionths of {@link currency}. */
-  readonly priceMicros: bigint
-  /** ISO 4217. */
-  readonly currency: string
-  /** Since when it holds, in milliseconds since 1970; 0: always. */
-  readonly effectiveFromMs: number
-}
 
 /**
  * The rates of many carriers in one digit trie: one walk along a number finds the rate of every
@@ -28,7 +16,7 @@ export interface CarrierRate {
  */
 export class RateIndex {
   /** Every rate, by the numbers that {@link find} gives. */
-  readonly rates: readonly CarrierRate[]
+  readonly rates: readonly DeckRate[]
   /** When a rate begins to hold that is left out so far; infinity: never. */
   readonly nextChangeAtMs: number
   readonly #children: Int32Array
@@ -91,7 +79,7 @@ export class RateIndex {
 }
 
 interface RateIndexParts {
-  readonly rates: readonly CarrierRate[]
+  readonly rates: readonly DeckRate[]
   readonly nextChangeAtMs: number
   readonly children: Int32Array
   readonly starts: Int32Array
@@ -103,12 +91,11 @@ interface RateIndexParts {
 /**
  * Makes a {@link RateIndex}, rate by rate, so that whoever has many can let others run in between.
  *
- * Of two rates of one carrier for the same prefix the one added later counts: add them in the order in
- * which they begin to hold.
+ * Of two rates of one carrier for the same destination the one counts that began to hold later.
  */
 export class RateIndexBuilder {
   readonly #nowMs: number
-  readonly #rates: CarrierRate[] = []
+  readonly #rates: DeckRate[] = []
   readonly #byNetwork = new Map<string, number[]>()
   #nextChangeAtMs = Number.POSITIVE_INFINITY
   // Ten children per node, 0 where there is none; node 0 is the root and nobody's child.
@@ -117,6 +104,8 @@ export class RateIndexBuilder {
   /** Node, carrier and rate of each entry, in the order of adding. */
   #entries = new Int32Array(FIRST_ENTRIES * 3)
   #entryCount = 0
+  /** True while no rate has a date: then no destination has two of one carrier. */
+  #isDateless = true
 
   /** @param nowMs - rates that hold only later are left out */
   constructor(nowMs: number) {
@@ -124,11 +113,12 @@ export class RateIndexBuilder {
   }
 
   /** @param carrier - the number by which {@link RateIndex.find} knows it */
-  add(carrier: number, rate: CarrierRate): void {
+  add(carrier: number, rate: DeckRate): void {
     if (rate.effectiveFromMs > this.#nowMs) {
       this.#nextChangeAtMs = Math.min(this.#nextChangeAtMs, rate.effectiveFromMs)
       return
     }
+    if (rate.effectiveFromMs !== 0) this.#isDateless = false
     const id = this.#rates.push(rate) - 1
     if (rate.network !== null) {
       const pairs = this.#byNetwork.get(rate.network)
@@ -146,6 +136,7 @@ export class RateIndexBuilder {
 
   build(): RateIndex {
     const count = this.#entryCount
+    if (!this.#isDateless) this.#putInOrder()
     const starts = new Int32Array(this.#nodeCount + 1)
     for (let entry = 0; entry < count; entry++) {
       const node = this.#entries[entry * 3] as number
@@ -173,6 +164,25 @@ export class RateIndexBuilder {
       rateIds,
       byNetwork: this.#byNetwork,
     })
+  }
+
+  /** A look-up takes the last of a carrier: the one that began to hold last. */
+  #putInOrder(): void {
+    const sinceOf = (id: number) => (this.#rates[id] as DeckRate).effectiveFromMs
+    const entries = this.#entries.subarray(0, this.#entryCount * 3)
+    const order = Array.from({ length: this.#entryCount }, (_, entry) => entry).sort(
+      (a, b) => sinceOf(entries[a * 3 + 2] as number) - sinceOf(entries[b * 3 + 2] as number),
+    )
+    this.#entries = Int32Array.from(
+      order.flatMap((at) => [...entries.subarray(at * 3, at * 3 + 3)]),
+    )
+    for (const [network, pairs] of this.#byNetwork) {
+      const sorted = Array.from({ length: pairs.length / 2 }, (_, at) =>
+        pairs.slice(at * 2, at * 2 + 2),
+      )
+      sorted.sort(([, a = 0], [, b = 0]) => sinceOf(a) - sinceOf(b))
+      this.#byNetwork.set(network, sorted.flat())
+    }
   }
 
   #nodeOf(prefix: string): number {

@@ -8,7 +8,8 @@ import type {
   RouteRefusal,
 } from './decision.ts'
 import { lotOf, stickyScore, textHash } from './lots.ts'
-import type { CarrierRate, RateIndex } from './rate-index.ts'
+import type { DeckRate } from './rate-deck.ts'
+import type { RateIndex } from './rate-index.ts'
 import type { RouteSubject } from './route-match.ts'
 import { type CompiledRoute, type NamedCarrier, RouteTable } from './route-table.ts'
 import { expectedCost, weightedScore } from './strategy.ts'
@@ -43,8 +44,9 @@ export interface RouteRequest extends RouteSubject {
   readonly siblingCarrier: string | undefined
   /** Carriers that have been tried. */
   readonly excluded: ReadonlySet<string> | undefined
-  /** What the tenant pays for a segment, in millionths of the base currency; NaN: not known. */
-  readonly sellMicros: number
+  /** What the tenant pays for a segment, in millionths of {@link sellCurrency}; null: what it costs. */
+  readonly sellMicros: number | null
+  readonly sellCurrency: string
   /** Carriers that cost more than that are refused. */
   readonly refusesLosses: boolean
   /** 32 random bits. */
@@ -270,10 +272,20 @@ export class Router {
     if (((this.#lacks[carrier] as number) & needs) !== 0) return CODE.capability
     if (segments > (this.#maxSegments[carrier] as number)) return CODE.capability
     const price = this.#prices[rateId] as number
-    if (request.refusesLosses && price > request.sellMicros) return CODE.loss
+    if (request.refusesLosses && this.#isLoss(rateId, request)) return CODE.loss
     this.#segments[carrier] = segments
     this.#costs[carrier] = price * segments
     return 0
+  }
+
+  #isLoss(rateId: number, { sellMicros, sellCurrency }: RouteRequest): boolean {
+    if (sellMicros === null) return false
+    const { priceMicros, currency } = this.#rates.rates[rateId] as DeckRate
+    if (currency === sellCurrency) return Number(priceMicros) > sellMicros
+    const [bought, sold] = [this.#conversion[currency], this.#conversion[sellCurrency]]
+    // Amounts that cannot be compared are no loss that is known.
+    if (bought === undefined || sold === undefined) return false
+    return Number(priceMicros) * bought > sellMicros * sold
   }
 
   /** Gives every open carrier its tier and its score; returns what a segment is worth delivered. */
@@ -325,9 +337,9 @@ export class Router {
     }
   }
 
-  #valueOf({ sellMicros }: RouteRequest, { deliveredValueMicros }: Strategy): number {
+  #valueOf({ sellMicros, sellCurrency }: RouteRequest, { deliveredValueMicros }: Strategy): number {
     if (deliveredValueMicros !== undefined) return deliveredValueMicros
-    if (!Number.isNaN(sellMicros)) return sellMicros
+    if (sellMicros !== null) return sellMicros * (this.#conversion[sellCurrency] ?? 1)
     let cheapest = Number.POSITIVE_INFINITY
     for (let index = 0; index < this.#count; index++) {
       const carrier = this.#open[index] as number
@@ -504,7 +516,7 @@ export class Router {
     reading: LiveReading,
     value: number,
   ): RouteCandidate {
-    const rate = this.#rates.rates[this.#rateIds[carrier] as number] as CarrierRate
+    const rate = this.#rates.rates[this.#rateIds[carrier] as number] as DeckRate
     const segments = this.#segments[carrier] as number
     const standing = reading.standing[carrier]
     const upper = this.#upper[carrier] as number

@@ -6,6 +6,7 @@ export type ColumnType =
   | 'text'
   | 'text[]'
   | 'int2'
+  | 'int4'
   | 'int8'
   | 'timestamptz'
   | 'json'
@@ -96,6 +97,7 @@ type LiteralType = Exclude<ColumnType, 'json' | 'jsonb'>
 const ELEMENT: Readonly<Record<LiteralType, (value: Value) => string>> = {
   uuid: String,
   int2: String,
+  int4: String,
   int8: String,
   text: (value) => quote(String(value)),
   'text[]': (value) => quote(textArray(value as string[])),

@@ -102,7 +102,14 @@ describe('a good configuration', () => {
     expect(config.sandbox).toBe(false)
     expect(config.file).toBe(join(cwd, 'linehaul.yaml'))
     const retention = { days: undefined, bodyDays: undefined }
-    expect(config.tenants).toEqual([{ name: 'demo', apiKeys: ['test-key-1'], retention }])
+    expect(config.tenants).toEqual([
+      {
+        name: 'demo',
+        apiKeys: ['test-key-1'],
+        retention,
+        pricing: { rates: [], lossMaking: 'allow' },
+      },
+    ])
     expect(config.partners).toEqual([
       {
         systemId: 'partner1',
@@ -176,6 +183,15 @@ describe('a good configuration', () => {
         ],
       },
     ])
+  })
+
+  it('reads what a tenant pays, and whether at a loss', () => {
+    const rates = '[{ prefix: "44", price: 0.0450, currency: EUR }]'
+    const { tenants } = load(`tenants: [{ name: a, rates: ${rates}, loss_making: refuse }]`)
+    expect(tenants[0]?.pricing).toEqual({
+      rates: [{ prefix: '44', priceMicros: 45_000n, currency: 'EUR' }],
+      lossMaking: 'refuse',
+    })
   })
 
   it('reads several hosts of a carrier, the preferred first', () => {
@@ -410,7 +426,7 @@ inbound:
     const rates = [1, 2].map((price) => `{ prefix: "44", price: ${price}, currency: EUR }`)
     const carrier = `{ ${CARRIER}, password: p, rates: [${rates.join(', ')}] }`
     const partner = '{ system_id: p, password: p, tenant: t }'
-    const tenant = '{ name: t, api_keys: [hidden-key] }'
+    const tenant = `{ name: t, api_keys: [hidden-key], rates: [${rates.join(', ')}] }`
     const mistakes = mistakesOf(`
 carriers: [${carrier}, ${carrier.replace('system_id: s', 'system_id: z')}]
 tenants: [${tenant}, ${tenant}]
@@ -422,8 +438,10 @@ partners: [${partner}, ${partner}]`)
       'carriers[1].name',
       'carriers[1].rates[1].prefix',
       'partners[1].system_id',
+      'tenants[0].rates[1].prefix',
       'tenants[1].api_keys[0]',
       'tenants[1].name',
+      'tenants[1].rates[1].prefix',
     ])
     expect(mistakes.map(({ message }) => message).join()).not.toContain('hidden-key')
   })

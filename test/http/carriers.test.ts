@@ -123,9 +123,7 @@ describe('POST /v1/carriers/{name}/…', () => {
     }
     expect(shown.carrier).toBe('beta')
     expect(shown.timeline.find(({ type }) => type === 'routed')?.detail).toMatchObject({
-      refused: [
-        { carrier: 'alpha', reason: 'taken out of service by the operator' },
-      ],
+      refused: [{ carrier: 'alpha', reason: 'taken out of service by the operator' }],
     })
     await order('beta', 'disable', { reason: 'all of it' })
     const refused = await api.post(message)

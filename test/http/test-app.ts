@@ -30,8 +30,10 @@ import { TableWriter } from '../../src/messages/table-writer.ts'
 import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { RateDecks } from '../../src/rates/rate-decks.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
 import { Quality } from '../../src/routing/quality.ts'
+import type { LossMaking } from '../../src/routing/tenant-price.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
@@ -45,6 +47,7 @@ import { openTestPglite } from '../support/database.ts'
 export interface TestAppOptions {
   readonly maxPending?: number
   readonly maxQueued?: number
+  readonly lossMaking?: LossMaking
 }
 
 /** The HTTP API over a database, with two carriers that are down: what is accepted waits. */
@@ -76,14 +79,11 @@ const CARRIERS = [
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const store = await openTestPglite()
-  const access = await openAccess(
-    store,
-    [
-      { name: 'demo', apiKeys: ['demo-key'] },
-      { name: 'other', apiKeys: ['other-key'] },
-    ],
-    ['operator-key'],
-  )
+  const tenants = [
+    { name: 'demo', apiKeys: ['demo-key'] },
+    { name: 'other', apiKeys: ['other-key'] },
+  ]
+  const access = await openAccess(store, tenants, ['admin-key', 'operator-key'])
   const carriers = CARRIERS.map(({ name, rates }) => {
     const carrier = new SmppCarrier({
       config: completeCarrier({
@@ -158,6 +158,18 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     health,
     ...(maxQueued === undefined ? {} : { maxQueued }),
   })
+  const rateDecks = await RateDecks.open(store, clock, [
+    ...CARRIERS.map(({ name, rates }) => ({
+      kind: 'carrier' as const,
+      name,
+      rates: Object.entries(rates).map(([prefix, price]) => ({
+        prefix,
+        priceMicros: parseMicros(price),
+        currency: 'EUR',
+      })),
+    })),
+    ...tenants.map(({ name }) => ({ kind: 'tenant' as const, name, rates: [] })),
+  ])
   const guard = new AddressGuard({ allowPrivateAddresses: false })
   const endpoints = await Endpoints.open(store, guard, clock)
   const webhooks = new WebhookSender({
@@ -180,6 +192,13 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     spool,
     dispatcher,
     policyFor: work.policyFor,
+    termsFor: (tenantId) => {
+      const tenant = tenants.find(({ name }) => access.tenantNamed(name)?.id === tenantId)
+      return {
+        tariff: tenant && rateDecks.current('tenant', tenant.name),
+        lossMaking: options.lossMaking ?? 'allow',
+      }
+    },
     isBehind: () => false,
     isCrowded: () => false,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
@@ -206,6 +225,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
+    rateDecks,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: false,
     access,

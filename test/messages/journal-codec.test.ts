@@ -63,6 +63,10 @@ const message: fc.Arbitrary<Message> = fc
     country: text,
     priceMicros: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
     priceCurrency: text,
+    costMicros: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+    costCurrency: text,
+    carrierDeckVersion: small,
+    tenantDeckVersion: fc.option(small),
     createdAt: instant,
     sendAt: instantOrNull,
     expiresAt: instant,
@@ -225,6 +229,10 @@ const ENTRIES: {
       events: fc.array(eventOf(message), { maxLength: 3 }),
       octets: fc.option(fc.uint8Array().map((octets) => Buffer.from(octets))),
       registeredDelivery: small,
+      costMicros: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+      costCurrency: text,
+      carrierDeckVersion: small,
+      tenantDeckVersion: fc.option(small),
     }),
   kept: () =>
     fc.record({
@@ -281,6 +289,23 @@ describe('encodeEntries and decodeEntries', () => {
       [null, needed.id],
       [null, brought.id],
       [null, null],
+    ])
+  })
+
+  it('read what an older version has written, before messages had a cost', () => {
+    const old = testMessage({ priceMicros: 42n, priceCurrency: 'USD' })
+    const newer = { costMicros: 1n, costCurrency: 'GBP', carrierDeckVersion: 3 }
+    const row = JSON.parse(encodeEntries([accepted({ ...old, ...newer, tenantDeckVersion: 4 })]))
+    row[0][1].splice(-4)
+    expect(decodedWith(JSON.stringify(row), new Map())).toMatchObject([
+      {
+        message: {
+          costMicros: 42n,
+          costCurrency: 'USD',
+          carrierDeckVersion: 0,
+          tenantDeckVersion: null,
+        },
+      },
     ])
   })
 

@@ -140,6 +140,10 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
       clientReference: 'ref',
       callbackUrl: 'https://example.com/hook',
       priceMicros: 2n ** 60n,
+      costMicros: 2n ** 59n,
+      costCurrency: 'USD',
+      carrierDeckVersion: 70_000,
+      tenantDeckVersion: 3,
       trafficClass: 'otp',
       sendAt: new Date(Date.now() + 60_000),
     })

@@ -1,7 +1,8 @@
 import type { TrafficClass } from '../../src/core/policy.ts'
 import { DEFAULT_STRATEGY, type RouteRule, type Strategy } from '../../src/core/route-rule.ts'
 import { type PhoneNumber, parseNumber } from '../../src/routing/number.ts'
-import { type CarrierRate, RateIndexBuilder } from '../../src/routing/rate-index.ts'
+import type { DeckRate } from '../../src/routing/rate-deck.ts'
+import { RateIndexBuilder } from '../../src/routing/rate-index.ts'
 import { type LiveReading, type RouteRequest, Router, STANDING } from '../../src/routing/router.ts'
 
 /** A carrier of a test, with what it asks by prefix or, with `mcc:`, by network. */
@@ -68,7 +69,7 @@ export function routerOf(
   return { router, reading }
 }
 
-export function rateOf(by: string, priceMicros: bigint, currency = 'EUR'): CarrierRate {
+export function rateOf(by: string, priceMicros: bigint, currency = 'EUR'): DeckRate {
   const network = by.startsWith('mcc:') ? by.slice(4) : null
   const prefix = network === null ? by : null
   return { prefix, network, priceMicros, currency, effectiveFromMs: 0 }
@@ -94,7 +95,8 @@ export function requestOf(
     layOut: () => ({ segments: 1, needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
-    sellMicros: Number.NaN,
+    sellMicros: null,
+    sellCurrency: 'EUR',
     refusesLosses: false,
     draw: 0,
     turn: () => 0,

@@ -1,7 +1,9 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Archive } from '../../messages/archive.ts'
 import type { DeadLetterFilter, DeadLetters } from '../../messages/dead-letters.ts'
+import { isOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -15,7 +17,7 @@ import {
   isId,
   messageBody,
   normalNumber,
-  timelineBody,
+  timelineBodies,
 } from './message-body.ts'
 import { messageWithTimeline, problem } from './message-schema.ts'
 
@@ -23,6 +25,7 @@ import { messageWithTimeline, problem } from './message-schema.ts'
 export interface DeadLetterParts {
   readonly archive: Archive
   readonly deadLetters: DeadLetters
+  readonly access: Access
 }
 
 const problems = {
@@ -86,7 +89,7 @@ const replayManyRoute = createRoute({
 })
 
 /** Routes under `/v1/dead-letters`. */
-export function deadLetterRoutes({ archive, deadLetters }: DeadLetterParts) {
+export function deadLetterRoutes({ archive, deadLetters, access }: DeadLetterParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   app.openapi(listRoute, async (c) => {
@@ -114,7 +117,10 @@ export function deadLetterRoutes({ archive, deadLetters }: DeadLetterParts) {
       )
     }
     return c.json(
-      { ...messageBody(found.message), timeline: found.timeline.map(timelineBody) },
+      {
+        ...messageBody(found.message),
+        timeline: timelineBodies(found.message, found.timeline, isOperator(c, access)),
+      },
       200,
     )
   })

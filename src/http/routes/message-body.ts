@@ -32,7 +32,7 @@ export function quotedBody(quote: Quote) {
     from: quote.from,
     segments: quote.segments,
     encoding: quote.encoding,
-    price: priceBody(quote.best.priceMicros, quote.best.currency),
+    price: priceBody(quote.price.micros, quote.price.currency),
     carrier: quote.best.carrier,
   }
 }
@@ -69,8 +69,31 @@ export function messageBody(row: MessageRow) {
   }
 }
 
-/** One line of a timeline. */
-export function timelineBody(event: TimelineLine) {
+/**
+ * The timeline of a message. Where the tenant pays by a deck of its own, what the carriers charge is
+ * between them and the operator: only the operator sees why a carrier was chosen.
+ */
+export function timelineBodies(
+  row: MessageRow,
+  timeline: readonly TimelineLine[],
+  isOperator: boolean,
+) {
+  const hidesCosts = row.tenant_deck_version !== null && !isOperator
+  return timeline.map((event) => {
+    const body = timelineBody(event)
+    return hidesCosts && event.type === 'routed'
+      ? { ...body, detail: withoutCosts(body.detail) }
+      : body
+  })
+}
+
+function withoutCosts(detail: Record<string, unknown> | null) {
+  const names = (list: unknown) =>
+    Array.isArray(list) ? list.map(({ carrier }: { carrier: unknown }) => ({ carrier })) : []
+  return { candidates: names(detail?.candidates), refused: names(detail?.refused) }
+}
+
+function timelineBody(event: TimelineLine) {
   return {
     at: event.at.toISOString(),
     type: event.type,

@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Archive } from '../../messages/archive.ts'
 import type { Cancellation } from '../../messages/cancellation.ts'
@@ -13,6 +14,7 @@ import {
 } from '../../messages/idempotency.ts'
 import type { Intake, MessageRequest, Verdict } from '../../messages/intake.ts'
 import type { Replacement } from '../../messages/replacement.ts'
+import { isOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -26,7 +28,7 @@ import {
   messageBody,
   normalNumber,
   quotedBody,
-  timelineBody,
+  timelineBodies,
 } from './message-body.ts'
 import * as schema from './message-schema.ts'
 
@@ -37,6 +39,7 @@ export interface MessageParts {
   readonly keys: IdempotencyKeys
   readonly cancellation: Cancellation
   readonly replacement: Replacement
+  readonly access: Access
   /** Told of every refusal, for the metrics. */
   readonly onRefused: (code: string) => void
 }
@@ -159,6 +162,7 @@ export function messageRoutes({
   keys,
   cancellation,
   replacement,
+  access,
   onRefused,
 }: MessageParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
@@ -309,7 +313,10 @@ export function messageRoutes({
     const found = isId(id) ? await archive.find(c.get('tenant').id, id) : undefined
     if (!found) throw unknownMessage(id)
     return c.json(
-      { ...messageBody(found.message), timeline: found.timeline.map(timelineBody) },
+      {
+        ...messageBody(found.message),
+        timeline: timelineBodies(found.message, found.timeline, isOperator(c, access)),
+      },
       200,
     )
   })

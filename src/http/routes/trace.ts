@@ -1,12 +1,14 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Archive, Submit } from '../../messages/archive.ts'
+import { isOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid } from '../validation.ts'
 import * as schema from './bind-schema.ts'
 import { readTexts } from './binds.ts'
 import { json } from './json-response.ts'
-import { isId, timelineBody } from './message-body.ts'
+import { isId, timelineBodies } from './message-body.ts'
 import { problem, timelineEvent } from './message-schema.ts'
 
 /** A message whose PDUs are looked for. */
@@ -28,6 +30,7 @@ export interface TraceParts {
   /** The PDUs about a message that are still recorded, oldest first. */
   readonly trace: (message: TracedMessage, showTexts: boolean) => TraceReport[]
   readonly mayShowTexts: boolean
+  readonly access: Access
 }
 
 const traceRoute = createRoute({
@@ -59,7 +62,7 @@ const traceRoute = createRoute({
 })
 
 /** The route `/v1/messages/{id}/trace`. */
-export function traceRoutes({ archive, trace, mayShowTexts }: TraceParts) {
+export function traceRoutes({ archive, trace, mayShowTexts, access }: TraceParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   app.openapi(traceRoute, async (c) => {
@@ -69,7 +72,8 @@ export function traceRoutes({ archive, trace, mayShowTexts }: TraceParts) {
     if (!found) throw new GatewayError('not_found', `there is no message with the id "${id}"`)
     const { to_number: to, partner } = found.message
     const pdus = trace({ id, to, partner, submits: await archive.submits(id) }, showTexts)
-    return c.json({ id, timeline: found.timeline.map(timelineBody), pdus }, 200)
+    const timeline = timelineBodies(found.message, found.timeline, isOperator(c, access))
+    return c.json({ id, timeline, pdus }, 200)
   })
 
   return app

@@ -3,6 +3,7 @@ import {
   bigint,
   customType,
   index,
+  integer,
   pgTable,
   smallint,
   text,
@@ -61,8 +62,16 @@ export const messages = pgTable(
     attempt: smallint().notNull().default(0),
     /** Failed tries since the message was accepted; retries are budgeted by it. */
     failures: smallint().notNull().default(0),
+    /** What the tenant pays. */
     price_micros: bigint({ mode: 'bigint' }).notNull(),
     price_currency: text().notNull(),
+    /** What the carrier charges. */
+    cost_micros: bigint({ mode: 'bigint' }).notNull(),
+    cost_currency: text().notNull(),
+    /** The rate decks that say so, see `rate_decks`; 0: that of the configuration. */
+    carrier_deck_version: integer().notNull(),
+    /** Null: no deck of the tenant had a rate, and the price is the cost. */
+    tenant_deck_version: integer(),
     error_code: text(),
     error_detail: text(),
     created_at: timestamp({ withTimezone: true }).notNull(),

@@ -1,0 +1,102 @@
+import type { Money } from '../core/money.ts'
+import type { DeckRate } from './rate-deck.ts'
+import type { RateTable } from './rate-table.ts'
+
+/** What a tenant pays by: the deck that holds for it now. */
+export interface TenantTariff {
+  readonly version: number
+  readonly deck: RateTable
+}
+
+/** What is agreed with a tenant about prices. */
+export interface TenantTerms {
+  /** Undefined: it pays what carriers charge. */
+  readonly tariff: TenantTariff | undefined
+  readonly lossMaking: LossMaking
+}
+
+/** Whether a carrier may have a message that costs more than the tenant pays. */
+export type LossMaking = 'allow' | 'refuse'
+
+/** What a tenant pays for a message. */
+export interface TenantPrice extends Money {
+  /** The deck that says so; null: none has a rate for the number, and the price is the cost. */
+  readonly deckVersion: number | null
+  readonly rate: DeckRate | null
+}
+
+/** What is left of a price after the cost. */
+export interface Margin extends Money {
+  /** Below 0: a loss. In millionths of the price's currency. */
+  readonly micros: bigint
+  /** Of the price; null: it is 0. */
+  readonly percent: number | null
+}
+
+/** Units of the base currency that one unit of a currency is worth; the base itself is 1. */
+export type Conversion = Readonly<Record<string, number>>
+
+/**
+ * What the tenant pays for a message: the rate of its deck for the number, or the cost.
+ *
+ * @param digits - the E.164 number, with or without `+`
+ * @param network - MCC and MNC of the number; null where nobody knows
+ * @param cost - what the carrier charges for all segments
+ */
+export function tenantPriceOf(
+  tariff: TenantTariff | undefined,
+  digits: string,
+  network: string | null,
+  segments: number,
+  atMs: number,
+  cost: Money,
+): TenantPrice {
+  const rate = tariff?.deck.rateFor(digits, network, atMs)
+  if (!tariff || !rate) {
+    return { micros: cost.micros, currency: cost.currency, deckVersion: null, rate: null }
+  }
+  return {
+    micros: rate.priceMicros * BigInt(segments),
+    currency: rate.currency,
+    deckVersion: tariff.version,
+    rate,
+  }
+}
+
+/**
+ * The margin of a price over a cost, in the price's currency; undefined where the currencies differ
+ * and the conversion lacks one of them.
+ */
+export function marginOf(cost: Money, price: Money, conversion?: Conversion): Margin | undefined {
+  const converted = convertedMicros(cost, price.currency, conversion)
+  if (converted === undefined) return undefined
+  const micros = price.micros - converted
+  return {
+    micros,
+    currency: price.currency,
+    percent: price.micros === 0n ? null : (Number(micros) / Number(price.micros)) * 100,
+  }
+}
+
+/** Whether a price is known to be below its cost. */
+export function isLoss(margin: Margin | undefined): boolean {
+  return margin !== undefined && margin.micros < 0n
+}
+
+function convertedMicros(
+  { micros, currency }: Money,
+  to: string,
+  conversion: Conversion | undefined,
+): bigint | undefined {
+  if (currency === to) return micros
+  const from = worthOf(currency, conversion)
+  const target = worthOf(to, conversion)
+  if (from === undefined || target === undefined) return undefined
+  return BigInt(Math.round((Number(micros) * from) / target))
+}
+
+function worthOf(currency: string, conversion: Conversion | undefined): number | undefined {
+  if (conversion === undefined || !Object.hasOwn(conversion, currency)) return undefined
+  const worth = conversion[currency]
+  return worth !== undefined && Number.isFinite(worth) && worth > 0 ? worth : undefined
+}

@@ -1,0 +1,169 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { atOnce } from '../../src/core/turns.ts'
+import { Intake } from '../../src/messages/intake.ts'
+import type { MessageMoney } from '../../src/messages/money-detail.ts'
+import { Replacement } from '../../src/messages/replacement.ts'
+import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { readDeckCsv } from '../../src/routing/deck-csv.ts'
+import { RateTable } from '../../src/routing/rate-table.ts'
+import type { LossMaking, TenantTerms } from '../../src/routing/tenant-price.ts'
+import type { Store } from '../../src/store/open.ts'
+import { testDatabases, truncate } from '../support/database.ts'
+import { eventRows, messageRow, TENANT } from './builders.ts'
+import { FakeCarrier } from './fake-carrier.ts'
+import { Harness, request, testPolicies } from './harness.ts'
+
+function terms(version: number, lossMaking: LossMaking, ...rows: readonly string[]): TenantTerms {
+  const { deck } = readDeckCsv(['prefix,price,currency', ...rows].join('\n'))
+  return { tariff: { version, deck: atOnce(RateTable.build(deck)) }, lossMaking }
+}
+
+describe.each(testDatabases())('the money of a message on $name', ({ open }) => {
+  let store: Store
+  let harness: Harness
+  let intake: Intake
+  let agreed: TenantTerms | undefined
+
+  beforeAll(async () => {
+    store = await open()
+  })
+  beforeEach(async () => {
+    await truncate(store)
+    // `alpha` charges 0.01, `beta` 0.02; both are down: what is accepted waits.
+    const carriers = ['alpha', 'beta'].map((name) => new FakeCarrier(name))
+    for (const carrier of carriers) carrier.isUp = false
+    harness = await Harness.open(store, carriers)
+    const { routes, spool, dispatcher, clock } = harness
+    intake = new Intake({
+      routes,
+      spool,
+      dispatcher,
+      policyFor: testPolicies(),
+      termsFor: (tenantId) => (tenantId === TENANT ? agreed : undefined),
+      isBehind: () => false,
+      isCrowded: () => false,
+      checkCallbackUrl: () => {},
+      clock,
+    })
+    agreed = undefined
+  })
+  afterEach(() => harness.close())
+  afterAll(() => store.close())
+
+  async function stored(id: string): Promise<MessageMoney> {
+    await harness.journal.settled()
+    const row = await messageRow(store, { id })
+    return {
+      priceMicros: BigInt(row.price_micros),
+      priceCurrency: row.price_currency,
+      costMicros: BigInt(row.cost_micros),
+      costCurrency: row.cost_currency,
+      carrierDeckVersion: row.carrier_deck_version,
+      tenantDeckVersion: row.tenant_deck_version,
+    }
+  }
+
+  async function routedDetails(id: string) {
+    const lines = await eventRows(store, { id })
+    return lines.filter(({ type }) => type === 'routed').map(({ detail }) => detail)
+  }
+
+  it('is price and cost, with the decks that say so', async () => {
+    agreed = terms(3, 'allow', '44,0.03,GBP')
+    const { id } = await intake.accept(TENANT, request({ text: 'x'.repeat(161) }))
+    const money = {
+      priceMicros: 60_000n,
+      priceCurrency: 'GBP',
+      costMicros: 20_000n,
+      costCurrency: 'EUR',
+      carrierDeckVersion: 0,
+      tenantDeckVersion: 3,
+    }
+    expect(await stored(id)).toEqual(money)
+    expect(await routedDetails(id)).toEqual([
+      expect.objectContaining({
+        money: {
+          cost: { amount: '0.0200', currency: 'EUR' },
+          price: { amount: '0.0600', currency: 'GBP' },
+          margin: null,
+          loss_making: false,
+          carrier_deck_version: 0,
+          tenant_deck_version: 3,
+        },
+      }),
+    ])
+  })
+
+  it('is the same twice without a deck of the tenant, and the timeline says nothing of it', async () => {
+    const { id } = await intake.accept(TENANT, request())
+    expect(await stored(id)).toEqual({
+      priceMicros: 10_000n,
+      priceCurrency: 'EUR',
+      costMicros: 10_000n,
+      costCurrency: 'EUR',
+      carrierDeckVersion: 0,
+      tenantDeckVersion: null,
+    })
+    expect(await routedDetails(id)).toEqual([expect.not.objectContaining({ money: {} })])
+    expect(JSON.stringify(await routedDetails(id))).not.toContain('money')
+  })
+
+  it('with a loss is flagged, where losses are allowed', async () => {
+    agreed = terms(1, 'allow', '44,0.008,EUR')
+    const { id } = await intake.accept(TENANT, request())
+    await harness.journal.settled()
+    expect(await routedDetails(id)).toMatchObject([
+      {
+        money: {
+          margin: { amount: '-0.0020', currency: 'EUR', percent: -25 },
+          loss_making: true,
+        },
+      },
+    ])
+  })
+
+  it('with a loss is none, where losses are refused: another carrier, or no route', async () => {
+    agreed = terms(1, 'refuse', '44,0.01,EUR', '33,0.009,EUR')
+    const { id } = await intake.accept(TENANT, request())
+    await harness.journal.settled()
+    expect(await messageRow(store, { id })).toMatchObject({ carrier: 'alpha' })
+    expect(await routedDetails(id)).toMatchObject([
+      {
+        candidates: [{ carrier: 'alpha' }],
+        refused: [{ carrier: 'beta', reason: 'costs more than this tenant pays' }],
+      },
+    ])
+    await expect(intake.accept(TENANT, request({ to: '+33612345678' }))).rejects.toMatchObject({
+      code: 'no_route',
+    })
+  })
+
+  it('is fixed anew when the message is replaced', async () => {
+    agreed = terms(1, 'allow', '44,0.03,EUR')
+    const { id } = await intake.accept(TENANT, request())
+    const { journal, dispatcher, clock } = harness
+    const { live, spool, tables } = journal
+    const work = { store, spool, live, tables, node: journal.node, dispatcher, clock }
+    const policyFor = testPolicies()
+    const withdrawal = new Withdrawal(work)
+    const replacement = new Replacement({ ...work, withdrawal, intake, policyFor })
+    agreed = terms(2, 'allow', '44,0.04,EUR')
+    await replacement.replace(TENANT, id, { text: 'x'.repeat(161) })
+    expect(await stored(id)).toMatchObject({
+      priceMicros: 80_000n,
+      costMicros: 20_000n,
+      tenantDeckVersion: 2,
+    })
+    expect(await routedDetails(id)).toMatchObject([
+      { money: { tenant_deck_version: 1 } },
+      { money: { tenant_deck_version: 2, cost: { amount: '0.0200' } } },
+    ])
+    agreed = undefined
+    await replacement.replace(TENANT, id, { text: 'short' })
+    expect(await stored(id)).toMatchObject({
+      priceMicros: 10_000n,
+      costMicros: 10_000n,
+      tenantDeckVersion: null,
+    })
+  })
+})
