@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { ApiAccess } from './api-call.ts'
 import { listBinds, writeCapture } from './capture.ts'
@@ -15,7 +16,8 @@ import {
 import { hashPasswordOfInput } from './hash-password.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
-import { SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
+import { SANDBOX_CARRIERS, SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
+import { readFaults } from './sandbox/fault-file.ts'
 import { sendAndFollow } from './send.ts'
 import { SmppError } from './smpp/errors.ts'
 import { createCipher } from './store/cipher.ts'
@@ -43,7 +45,8 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul pcap BIND-ID [--texts] > FILE.pcap
                                     the latest PDUs of a connection, for Wireshark; with --texts unmasked
                                     both take an operator's key: [--key KEY] [--url URL]
-  linehaul sandbox                  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')}
+  linehaul sandbox [--faults FILE]  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')};
+                                    FILE says what goes wrong there (docs/sandbox.md)
 
 Exit codes: 0 done; 1 refused, not reached, or not done for all; 2 the command is wrong.
 
@@ -302,8 +305,11 @@ async function pcap(args: string[]): Promise<void> {
 }
 
 async function sandbox(args: string[]): Promise<void> {
-  parseArgs({ args, options: {} })
-  const running = await startSandbox({ ports: SANDBOX_PORTS })
+  const { values } = parseArgs({ args, options: { faults: { type: 'string' } } })
+  const running = await startSandbox({
+    ports: SANDBOX_PORTS,
+    ...(values.faults !== undefined && { faults: scriptsIn(values.faults) }),
+  })
   say('Simulated carriers, for the "carriers" of a configuration file:')
   for (const carrier of running.carriers) {
     const { name, host, port, systemId, password, rates } = carrier
@@ -314,6 +320,14 @@ async function sandbox(args: string[]): Promise<void> {
   }
   await firstSignal()
   await running.close()
+}
+
+function scriptsIn(file: string): ReturnType<typeof readFaults> {
+  try {
+    return readFaults(readFileSync(file, 'utf8'), SANDBOX_CARRIERS)
+  } catch (error) {
+    throw new UsageError(`${file}: ${messageOf(error)}`)
+  }
 }
 
 /** The first signal that asks the process to end. */
