@@ -2,6 +2,7 @@ import type { Carrier, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { ClassPolicy } from '../core/policy.ts'
 import type { Store } from '../store/open.ts'
 import { endEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
@@ -10,7 +11,15 @@ import { type LateAnswer, lateEntry, refusedOutcomes } from './late.ts'
 import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
 import type { Routes } from './routes.ts'
-import { type Held, newlyHeld, nextStep, type PolicyFor, receiptUntil } from './settle.ts'
+import {
+  type ChooseNext,
+  type Held,
+  newlyHeld,
+  nextStep,
+  type PolicyFor,
+  receiptUntil,
+  type StepRules,
+} from './settle.ts'
 import type { Spool } from './spool.ts'
 import { Submitter } from './submitter.ts'
 import type { TableWriter } from './table-writer.ts'
@@ -59,8 +68,14 @@ const REFILL_RETRY_MS = 1_000
 /** Messages of a carrier that is no longer configured, taken at once. */
 const ADOPT_PAGE = 1_000
 
+/** How long what waits for a carrier that is down stays, for what has not left it yet to go first. */
+const LEAVE_PATIENCE_MS = 1_000
+
 /** How long a message waits before a carrier is looked for again. */
 const NO_CARRIER_WAIT_MS = 60_000
+
+/** How a message comes to a lane: from intake, from the database, or from a carrier. */
+type Coming = 'new' | 'claimed' | 'moved'
 
 /**
  * Takes accepted messages to their carriers: a queue for each carrier, no faster than its binds and
@@ -182,7 +197,7 @@ export class Dispatcher {
       this.#pump(lane)
     }
     for (const stuck of this.#lanes.values()) {
-      if (!stuck.carrier.isUp && stuck.waiting > 0) this.#rerouteAll(stuck)
+      if (!stuck.carrier.isUp && stuck.waiting > 0) this.#leave(stuck)
     }
   }
 
@@ -204,7 +219,7 @@ export class Dispatcher {
     while (this.#working.size > 0) await Promise.all(this.#working)
   }
 
-  #join(held: Held, isClaimed = false): void {
+  #join(held: Held, coming: Coming = 'new'): void {
     if (held.isWithdrawn) return
     if (held.message.status !== 'queued') {
       this.#letGo(held)
@@ -216,7 +231,7 @@ export class Dispatcher {
       return
     }
     if (!lane.carrier.isUp && this.#reroute(held)) return
-    if (isClaimed ? lane.pushClaimed(held) : lane.push(held)) {
+    if (pushInto(lane, held, coming)) {
       this.#pump(lane)
       return
     }
@@ -302,7 +317,7 @@ export class Dispatcher {
       this.#live.hold(live)
       const held = newlyHeld(live.message)
       this.#held.set(held.message.id, held)
-      this.#join(held, true)
+      this.#join(held, 'claimed')
     }
     return claimed.length
   }
@@ -360,15 +375,16 @@ export class Dispatcher {
   async #settle(held: Held, outcomes: readonly SegmentOutcome[]): Promise<void> {
     const { message } = held
     const carrier = message.carrier
-    const { policyFor, random = Math.random } = this.#options
+    const { policyFor } = this.#options
     this.#routes.note(carrier, outcomes)
     const policy = policyFor(message.trafficClass)
-    const rules = { policy, chooseNext: this.#routes.choose, random }
-    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    const { entry, rejoins } = nextStep(held, outcomes, this.#rules(policy), this.#clock())
     const written = this.#spool.write(entry)
     // Its places are free; what comes next is journalled with this answer, not after it.
     const lane = this.#lanes.get(carrier)
     if (lane) this.#pump(lane)
+    // The others that have not left are settled in this turn of the event loop, too.
+    if (lane?.isLeaving && lane.inFlight === 0) this.#after(0, () => this.#leaveNow(lane))
     await written
     held.isSubmitting = false
     // A receipt may have ended it before its response.
@@ -378,7 +394,7 @@ export class Dispatcher {
 
   /** A carrier has answered after the outcome counted as unknown. */
   async #takeLate(message: Message, answer: LateAnswer): Promise<void> {
-    const { store, policyFor, random = Math.random } = this.#options
+    const { store, policyFor } = this.#options
     const policy = policyFor(message.trafficClass)
     const at = this.#clock()
     if (!this.#live.get(message.id)) {
@@ -393,21 +409,51 @@ export class Dispatcher {
     this.#live.hold(live)
     const held = newlyHeld(live.message)
     this.#held.set(message.id, held)
-    const rules = { policy, chooseNext: this.#routes.choose, random }
-    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    const { entry, rejoins } = nextStep(held, outcomes, this.#rules(policy), this.#clock())
     // The answers are in the journal and in the timeline already.
     await this.#spool.write({ ...entry, answers: [], events: entry.events.slice(1) })
     if (rejoins && live.message.status === 'queued') this.#rejoin(held)
     else this.#letGo(held)
   }
 
-  /** Queues a message again, at its instant if it has one. */
+  /** Queues a message again in its old place, at its instant if it has one. */
   #rejoin(held: Held): void {
     const { dueAt } = held.message
     const waitMs = dueAt ? dueAt.getTime() - this.#clock().getTime() : 0
     if (waitMs > MEMORY_WAIT_MS) this.#letGo(held)
-    else if (waitMs > 0) this.#after(waitMs, () => this.#join(held))
-    else this.#join(held)
+    else if (waitMs > 0) this.#after(waitMs, () => this.#join(held, 'moved'))
+    else this.#join(held, 'moved')
+  }
+
+  /**
+   * Takes what waits to other carriers, after what was to leave next and has not: that is older, and
+   * a tenant's messages keep their order.
+   */
+  #leave(lane: Lane): void {
+    if (lane.isLeaving) return
+    lane.isLeaving = true
+    if (lane.inFlight === 0) this.#leaveNow(lane)
+    else this.#after(LEAVE_PATIENCE_MS, () => this.#leaveNow(lane))
+  }
+
+  #leaveNow(lane: Lane): void {
+    if (!lane.isLeaving) return
+    lane.isLeaving = false
+    if (!lane.carrier.isUp) this.#rerouteAll(lane)
+  }
+
+  #rules(policy: ClassPolicy): StepRules {
+    const { random = Math.random } = this.#options
+    const chooseNext = this.#routes.choose
+    return { policy, chooseNext, chooseOtherUp: this.#chooseOtherUp, random }
+  }
+
+  /** Another carrier for a message whose own is down; undefined when none is up. */
+  readonly #chooseOtherUp: ChooseNext = (message, excluded, at) => {
+    const { carriers } = this.#options
+    if (carriers.get(message.carrier)?.isUp) return undefined
+    const next = this.#routes.choose(message, excluded, at)
+    return next && carriers.get(next.carrier)?.isUp ? next : undefined
   }
 
   #rerouteAll(lane: Lane): void {
@@ -421,7 +467,7 @@ export class Dispatcher {
   #reroute(held: Held): boolean {
     const move = this.#routes.reroute(held, this.#clock())
     if (!move) return false
-    this.#track(this.#spool.write(move).then(() => this.#join(held)))
+    this.#track(this.#spool.write(move).then(() => this.#join(held, 'moved')))
     return true
   }
 
@@ -442,6 +488,11 @@ export class Dispatcher {
     }
     this.#track(this.#spool.write(entry).then(() => this.#letGo(held)))
   }
+}
+
+function pushInto(lane: Lane, held: Held, coming: Coming): boolean {
+  if (coming === 'claimed') return lane.pushClaimed(held)
+  return coming === 'moved' ? lane.pushMoved(held) : lane.push(held)
 }
 
 function elapsed(waitMs: number): Promise<void> {
