@@ -5,11 +5,13 @@ import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts
 import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
+import type { GuardsConfig } from './config/guards.ts'
 import type { InboundConfig } from './config/inbound.ts'
 import { completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
+import type { GuardPolicy } from './core/guards.ts'
 import type { Logger } from './core/logger.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { createApp } from './http/app.ts'
@@ -23,9 +25,11 @@ import { Archive } from './messages/archive.ts'
 import { Cancellation } from './messages/cancellation.ts'
 import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
+import { Feedback } from './messages/feedback.ts'
+import { loadGuards, saveGuards } from './messages/guard-store.ts'
 import { IdempotencyKeys } from './messages/idempotency.ts'
 import { Intake } from './messages/intake.ts'
-import type { Effects, JournalEntry } from './messages/journal.ts'
+import type { Effects, Ending, JournalEntry } from './messages/journal.ts'
 import { LiveMessages } from './messages/live.ts'
 import type { Message } from './messages/message.ts'
 import { OutboxLog } from './messages/outbox-log.ts'
@@ -57,6 +61,8 @@ import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
+import { Guards } from './routing/guards.ts'
+import { parseNumber } from './routing/number.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
@@ -237,7 +243,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     routes: new InboundRoutes(inboundRoutes(config.inbound, access)),
     recipientsFor: inboundRecipients,
     onReceived: (messages, tellings) => {
-      for (const { carrier, tenantId } of messages) metrics.inbound(carrier, tenantId !== null)
+      for (const { carrier, tenantId, from, to, text } of messages) {
+        metrics.inbound(carrier, tenantId !== null)
+        guards.noteInbound(from, to, text, clock())
+      }
       teller.offer(tellings)
     },
     reassemblySeconds: config.inbound.reassemblySeconds,
@@ -251,6 +260,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     }),
     clock,
   )
+  const guards = new Guards(guardPolicy(config.guards, access), ({ guard, action }) =>
+    metrics.guarded(guard, action),
+  )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const dispatcher = new Dispatcher({ ...work, carriers, routes })
@@ -262,6 +274,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    guards: guards.isOff ? undefined : guards,
     clock,
   })
   const queries = new StateQueries({ ...work, carriers })
@@ -329,10 +342,15 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   function onEffects(effects: Effects): void {
     for (const ending of effects.endings) {
       if (ending.byReceipt) routes.noteEnd(ending)
+      if (guards.watchesConversion) noteDelivered(guards, ending, clock())
       metrics.ended(ending.carrier, ending.status)
     }
     teller.offer(effects.tellings)
     matcher.offer(effects.unmatched)
+  }
+
+  async function keepGuards(): Promise<void> {
+    if (!guards.isOff) await saveGuards(store, guards.snapshot(clock()), clock())
   }
 
   function recipientsFor(message: Message, status: MessageStatus): readonly TellingRecipient[] {
@@ -361,12 +379,20 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         })),
       ),
     journalPending: () => spool.pending,
+    openGuards: () => guards.open(clock()),
+    codesUsed: () => guards.carriers(clock()),
     partnerBinds: () =>
       partners.reports.map(({ account: { systemId }, sessions }) => ({
         systemId,
         bound: sessions.length,
       })),
   })
+  const tenantNames = new Map(
+    config.tenants.flatMap(({ name }) => {
+      const tenant = access.tenantNamed(name)
+      return tenant ? [[tenant.id, name] as const] : []
+    }),
+  )
   const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
   const app = createApp({
     intake,
@@ -381,6 +407,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
+    guards,
+    tenantName: (id) => tenantNames.get(id) ?? id,
+    clock,
+    feedback: new Feedback({ store, archive, guards, clock }),
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: config.recorder.showTexts,
     access,
@@ -395,6 +425,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
 
   await registerCarriers(store, [...carriers.values()], clock())
   routes.quality.restore(await loadQuality(store))
+  if (!guards.isOff) guards.restore(await loadGuards(store))
   const recovered = await recover({ ...work, tracker, onEffects, marksFolder: config.dataDir })
   marks?.complete()
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
@@ -410,6 +441,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   upkeep?.start()
   await teller.start()
   const qualityTimer = setInterval(() => {
+    keepGuards().catch((error: unknown) =>
+      logger.error({ error: messageOf(error) }, 'cannot save what guards have learned'),
+    )
     saveQuality(store, routes.quality.snapshot()).catch((error: unknown) =>
       logger.error({ error: messageOf(error) }, 'cannot save the quality of the carriers'),
     )
@@ -434,6 +468,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await tables.close()
     marks?.close()
     await saveQuality(store, routes.quality.snapshot())
+    await keepGuards()
     await assembly.sandbox?.close()
     await store.close()
   }
@@ -456,6 +491,18 @@ function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {
     stateDir: join(config.dataDir, 'sandbox'),
     log: { info: logger.debug, warn: logger.warn },
   })
+}
+
+function guardPolicy({ except, ...policies }: GuardsConfig, access: Access): GuardPolicy {
+  const tenantIds = new Set(except.tenants.flatMap((name) => access.tenantNamed(name)?.id ?? []))
+  const { prefixes, classes } = except
+  return { ...policies, except: { tenantIds, prefixes, classes: new Set(classes) } }
+}
+
+function noteDelivered(guards: Guards, { message, carrier, status }: Ending, now: Date): void {
+  if (status !== 'delivered' || message.trafficClass !== 'otp') return
+  const number = parseNumber(message.to)
+  if (number.ok) guards.noteDelivered(message, carrier, number.number, now)
 }
 
 function inboundRoutes({ routes }: InboundConfig, access: Access): InboundRoute[] {

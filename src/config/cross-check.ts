@@ -22,7 +22,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
-  mistakes.push(...inboundMistakes(root), ...sharedPort(root))
+  mistakes.push(...inboundMistakes(root), ...guardExceptions(root, tenants), ...sharedPort(root))
   mistakes.push(...waitBounds(root), ...bodyAfterRecord(root, tenants), ...encryptionKeys(root))
   return mistakes
 }
@@ -131,6 +131,19 @@ function unknownTenants(partners: readonly Item[], tenants: readonly Item[]): Mi
       path: pathText(path),
       message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
     }))
+}
+
+function guardExceptions(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {
+  const named = mappingAt(root, ['guards', 'except']).tenants
+  if (!Array.isArray(named)) return []
+  const names = named.map((value, index) => ({
+    path: ['guards', 'except', 'tenants', index],
+    value: { tenant: value },
+  }))
+  return unknownTenants(names, tenants).map(({ path, message }) => ({
+    path: path.replace(/\.tenant$/, ''),
+    message,
+  }))
 }
 
 function inboundRoutes(root: Record<string, unknown>): Item[] {

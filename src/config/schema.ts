@@ -15,6 +15,7 @@ import {
   text,
 } from './field.ts'
 import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from './forms.ts'
+import { type GuardsConfig, guardsSchema } from './guards.ts'
 import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
   type EncryptionConfig,
@@ -44,6 +45,7 @@ export interface Config {
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
   readonly webhooks: WebhooksConfig
   readonly inbound: InboundConfig
+  readonly guards: GuardsConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
   readonly encryption: EncryptionConfig
@@ -581,11 +583,12 @@ export const fileSchema = mapping({
     { about: 'Where webhooks may go.', allowed: 'a mapping', defaultText: '{}' },
   ),
   inbound: inboundSchema,
+  guards: guardsSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,
   admin_keys: apiKeys(
-    'Keys of the HTTP interface for whoever runs the gateway: they open `/v1/binds`, which shows ' +
-      'the traffic of every tenant, and nothing that belongs to one tenant.',
+    'Keys of the HTTP interface for whoever runs the gateway: they open `/v1/binds` and ' +
+      '`/v1/guards`, which show the traffic of every tenant, and nothing that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

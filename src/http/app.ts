@@ -11,6 +11,8 @@ import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
+import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
+import { type GuardParts, guardRoutes } from './routes/guards.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
@@ -23,6 +25,8 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 export interface AppParts
   extends MessageParts,
     DeadLetterParts,
+    FeedbackParts,
+    GuardParts,
     InboundParts,
     PartnerParts,
     ResolveParts,
@@ -39,7 +43,7 @@ export interface AppParts
 const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant. */
-const OPERATOR_PATHS = /^\/v1\/binds(?:\/|$)/
+const OPERATOR_PATHS = /^\/v1\/(?:binds|guards)(?:\/|$)/
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -115,11 +119,13 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
 
   app.route('/', systemRoutes(parts))
   app.route('/', bindRoutes(parts))
+  app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))
   app.route('/', resolveRoutes(parts))
+  app.route('/', feedbackRoutes(parts))
   app.route('/', partnerRoutes(parts))
   app.route('/', webhookRoutes(parts))
 

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { openAccess } from '../../src/accounts/access.ts'
 import { Binds } from '../../src/binds.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
+import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
@@ -16,6 +17,7 @@ import { Cancellation } from '../../src/messages/cancellation.ts'
 import { DeadLetters } from '../../src/messages/dead-letters.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { endEntry } from '../../src/messages/endings.ts'
+import { Feedback } from '../../src/messages/feedback.ts'
 import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
@@ -28,6 +30,7 @@ import { TableWriter } from '../../src/messages/table-writer.ts'
 import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { Guards } from '../../src/routing/guards.ts'
 import { PrefixTable } from '../../src/routing/prefix-table.ts'
 import type { Rate } from '../../src/routing/router.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
@@ -65,6 +68,8 @@ export interface TestApp {
   rowCount(): Promise<number>
   close(): Promise<void>
 }
+
+const NO_EXCEPTIONS = { tenantIds: new Set<string>(), prefixes: [], classes: new Set<never>() }
 
 const CARRIERS = [
   { name: 'alpha', rates: { '44': '0.0350', '86': '0.0210' } },
@@ -153,6 +158,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     logger,
     clock,
   })
+  const guards = new Guards({ ...DEFAULT_GUARDS, except: NO_EXCEPTIONS })
   const intake = new Intake({
     routes,
     spool,
@@ -184,6 +190,10 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
+    guards,
+    tenantName: (id) => id,
+    clock,
+    feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: false,
     access,

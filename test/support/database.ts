@@ -70,6 +70,6 @@ export async function truncate(store: Store): Promise<void> {
   await store.query(
     sql`truncate messages, partner_ids, attempts, receipts, events, outbox, journal, journal_refused, nodes, carriers,
       idempotency_keys, encryption_keys,
-      webhook_endpoints, api_keys, tenants`,
+      webhook_endpoints, message_feedback, guard_states, api_keys, tenants`,
   )
 }
