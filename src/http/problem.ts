@@ -100,10 +100,20 @@ export function problemOf(
   }
 }
 
-/** Answers with a problem. */
-export function respondProblem(c: Context<AppEnv>, problem: Problem): Response {
+/**
+ * Answers with a problem.
+ *
+ * @param retryAfterSeconds - when the client may come back, where that is known
+ */
+export function respondProblem(
+  c: Context<AppEnv>,
+  problem: Problem,
+  retryAfterSeconds?: number,
+): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
-  if (problem.status === 503 || problem.code === 'idempotency_key_in_use') {
+  if (retryAfterSeconds !== undefined) {
+    headers['retry-after'] = String(retryAfterSeconds)
+  } else if (problem.status === 503 || problem.code === 'idempotency_key_in_use') {
     headers['retry-after'] = String(RETRY_AFTER_SECONDS)
   }
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer realm="linehaul"'
@@ -115,7 +125,7 @@ export function errorHandler(logger: Logger): (error: Error, c: Context<AppEnv>)
   return (error, c) => {
     const requestId = c.get('requestId')
     if (error instanceof GatewayError && error.code in KINDS) {
-      return respondProblem(c, problemOf(error, requestId))
+      return respondProblem(c, problemOf(error, requestId), error.retryAfterSeconds)
     }
     logger.error({ requestId, path: c.req.path, error: error.stack }, 'a request failed')
     const hidden = new GatewayError('internal', 'Something went wrong here; the log has more.')

@@ -238,6 +238,7 @@ export class Intake {
     throw new GatewayError(guardCode(breaker), `refused until ${until}: ${breaker.reason}`, {
       pointer: '/to',
       retryable: true,
+      retryAfterSeconds: Math.max(1, Math.ceil((breaker.untilMs - at.getTime()) / 1_000)),
     })
   }
 

@@ -65,6 +65,9 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
     const refused = await first.api.post(message(3))
     expect([refused.status, refused.body.code]).toEqual([429, 'pumping_suspected'])
     expect(refused.body.detail).toContain('+447700: more than 3 messages within 3600 s')
+    const retryAfter = Number(refused.headers.get('retry-after'))
+    expect(retryAfter).toBeGreaterThan(0)
+    expect(retryAfter).toBeLessThanOrEqual(600)
     // Another tenant's messages to this prefix, and none to another.
     expect((await first.other.post(message(4))).status).toBe(429)
     expect((await first.api.post(message(0, { to: '+447911123456' }))).status).toBe(202)
