@@ -69,6 +69,18 @@ CREATE TABLE "events" (
 	CONSTRAINT "events_message_id_id_pk" PRIMARY KEY("message_id","id")
 );
 --> statement-breakpoint
+CREATE TABLE "message_feedback" (
+	"message_id" uuid PRIMARY KEY NOT NULL,
+	"outcome" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "guard_states" (
+	"name" text PRIMARY KEY NOT NULL,
+	"state" text NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "idempotency_keys" (
 	"tenant_id" uuid NOT NULL,
 	"scope" text NOT NULL,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { ApiAccess } from './api-call.ts'
 import { listBinds, writeCapture } from './capture.ts'
@@ -32,7 +33,8 @@ import {
   type RateCommand,
   rollBackRateDeck,
 } from './rate-commands.ts'
-import { SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
+import { SANDBOX_CARRIERS, SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
+import { readFaults } from './sandbox/fault-file.ts'
 import { sendAndFollow } from './send.ts'
 import { SmppError } from './smpp/errors.ts'
 import { createCipher } from './store/cipher.ts'
@@ -75,7 +77,8 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul pcap BIND-ID [--texts] > FILE.pcap
                                     the latest PDUs of a connection, for Wireshark; with --texts unmasked
                                     both take an operator's key: [--key KEY] [--url URL]
-  linehaul sandbox                  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')}
+  linehaul sandbox [--faults FILE]  run the simulated carriers alone, on ports ${SANDBOX_PORTS.join(', ')};
+                                    FILE says what goes wrong there (docs/sandbox.md)
 
 Exit codes: 0 done; 1 refused, not reached, or not done for all; 2 the command is wrong.
 
@@ -442,8 +445,11 @@ function readVersion(text: string): number {
 }
 
 async function sandbox(args: string[]): Promise<void> {
-  parseArgs({ args, options: {} })
-  const running = await startSandbox({ ports: SANDBOX_PORTS })
+  const { values } = parseArgs({ args, options: { faults: { type: 'string' } } })
+  const running = await startSandbox({
+    ports: SANDBOX_PORTS,
+    ...(values.faults !== undefined && { faults: scriptsIn(values.faults) }),
+  })
   say('Simulated carriers, for the "carriers" of a configuration file:')
   for (const carrier of running.carriers) {
     const { name, host, port, systemId, password, rates } = carrier
@@ -454,6 +460,14 @@ async function sandbox(args: string[]): Promise<void> {
   }
   await firstSignal()
   await running.close()
+}
+
+function scriptsIn(file: string): ReturnType<typeof readFaults> {
+  try {
+    return readFaults(readFileSync(file, 'utf8'), SANDBOX_CARRIERS)
+  } catch (error) {
+    throw new UsageError(`${file}: ${messageOf(error)}`)
+  }
 }
 
 /** The first signal that asks the process to end. */

@@ -5,10 +5,13 @@ import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts
 import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
+import type { GuardsConfig } from './config/guards.ts'
 import type { InboundConfig } from './config/inbound.ts'
 import { completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
+import { messageOf } from './core/errors.ts'
+import type { GuardPolicy } from './core/guards.ts'
 import type { Logger } from './core/logger.ts'
 import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
@@ -24,9 +27,11 @@ import { Cancellation } from './messages/cancellation.ts'
 import { CarrierHealth } from './messages/carrier-health.ts'
 import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
+import { Feedback } from './messages/feedback.ts'
+import { loadGuards, saveGuards } from './messages/guard-store.ts'
 import { IdempotencyKeys } from './messages/idempotency.ts'
 import { Intake } from './messages/intake.ts'
-import type { Effects, JournalEntry } from './messages/journal.ts'
+import type { Effects, Ending, JournalEntry } from './messages/journal.ts'
 import { LiveMessages } from './messages/live.ts'
 import type { Message } from './messages/message.ts'
 import { MissingReceipts } from './messages/missing-receipts.ts'
@@ -61,6 +66,8 @@ import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
 import { RateDecks } from './rates/rate-decks.ts'
 import { RouteUpkeep, routeSetup } from './route-upkeep.ts'
+import { Guards } from './routing/guards.ts'
+import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { Recorder } from './smpp/recorder.ts'
@@ -94,6 +101,8 @@ const MAX_UNSAVED = 50_000
 
 /** 3 MB; see {@link WrittenMarks}. */
 const MIN_MARKS = 65_536
+
+const SAVE_GUARDS_EVERY_MS = 60_000
 
 /** A running gateway. */
 export interface Gateway {
@@ -241,7 +250,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     routes: new InboundRoutes(inboundRoutes(config.inbound, access)),
     recipientsFor: inboundRecipients,
     onReceived: (messages, tellings) => {
-      for (const { carrier, tenantId } of messages) metrics.inbound(carrier, tenantId !== null)
+      for (const { carrier, tenantId, from, to, text } of messages) {
+        metrics.inbound(carrier, tenantId !== null)
+        guards.noteInbound(from, to, text, clock())
+      }
       teller.offer(tellings)
     },
     reassemblySeconds: config.inbound.reassemblySeconds,
@@ -268,6 +280,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const routeUpkeep = new RouteUpkeep(routes, routeSources, logger)
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
   const { lateAt } = missingReceipts
+  const guards = new Guards(guardPolicy(config.guards, access), ({ guard, action }) =>
+    metrics.guarded(guard, action),
+  )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const dispatcher = new Dispatcher({ ...work, carriers, routes, health, lateAt })
@@ -280,6 +295,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    guards: guards.isOff ? undefined : guards,
     clock,
   })
   const queries = new StateQueries({ ...work, carriers, lateAt })
@@ -346,11 +362,16 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
 
   function onEffects(effects: Effects): void {
     for (const ending of effects.endings) {
+      if (guards.watchesConversion) noteDelivered(guards, ending, clock())
       metrics.ended(ending.carrier, ending.status)
     }
     for (const outcome of effects.outcomes) routes.noteOutcome(outcome)
     teller.offer(effects.tellings)
     matcher.offer(effects.unmatched)
+  }
+
+  async function keepGuards(): Promise<void> {
+    if (!guards.isOff) await saveGuards(store, guards.snapshot(clock()), clock())
   }
 
   function recipientsFor(message: Message, status: MessageStatus): readonly TellingRecipient[] {
@@ -380,12 +401,20 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       ),
     journalPending: () => spool.pending,
     carrierHealth: () => health.standings(),
+    openGuards: () => guards.open(clock()),
+    codesUsed: () => guards.carriers(clock()),
     partnerBinds: () =>
       partners.reports.map(({ account: { systemId }, sessions }) => ({
         systemId,
         bound: sessions.length,
       })),
   })
+  const tenantNames = new Map(
+    config.tenants.flatMap(({ name }) => {
+      const tenant = access.tenantNamed(name)
+      return tenant ? [[tenant.id, name] as const] : []
+    }),
+  )
   const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
   const app = createApp({
     intake,
@@ -403,6 +432,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     quality,
     binds,
     rateDecks,
+    guards,
+    tenantName: (id) => tenantNames.get(id) ?? id,
+    clock,
+    feedback: new Feedback({ store, archive, guards, clock }),
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: config.recorder.showTexts,
     access,
@@ -419,6 +452,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const qualityStore = new QualityStore({ store, quality, logger, clock })
   await qualityStore.load()
   await health.load()
+  if (!guards.isOff) guards.restore(await loadGuards(store))
   const recovered = await recover({ ...work, tracker, onEffects, marksFolder: config.dataDir })
   marks?.complete()
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
@@ -434,8 +468,14 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   upkeep?.start()
   await teller.start()
   qualityStore.start()
+  const guardTimer = setInterval(() => {
+    keepGuards().catch((error: unknown) =>
+      logger.error({ error: messageOf(error) }, 'cannot save what guards have learned'),
+    )
+  }, SAVE_GUARDS_EVERY_MS).unref()
 
   async function close(): Promise<void> {
+    clearInterval(guardTimer)
     intake.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
     await dispatcher.stop(DRAIN_MS)
@@ -455,6 +495,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await tables.close()
     marks?.close()
     await qualityStore.close()
+    await keepGuards()
     await assembly.sandbox?.close()
     await store.close()
   }
@@ -477,6 +518,18 @@ function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {
     stateDir: join(config.dataDir, 'sandbox'),
     log: { info: logger.debug, warn: logger.warn },
   })
+}
+
+function guardPolicy({ except, ...policies }: GuardsConfig, access: Access): GuardPolicy {
+  const tenantIds = new Set(except.tenants.flatMap((name) => access.tenantNamed(name)?.id ?? []))
+  const { prefixes, classes } = except
+  return { ...policies, except: { tenantIds, prefixes, classes: new Set(classes) } }
+}
+
+function noteDelivered(guards: Guards, { message, carrier, status }: Ending, now: Date): void {
+  if (status !== 'delivered' || message.trafficClass !== 'otp') return
+  const number = parseNumber(message.to)
+  if (number.ok) guards.noteDelivered(message, carrier, number.number, now)
 }
 
 function inboundRoutes({ routes }: InboundConfig, access: Access): InboundRoute[] {

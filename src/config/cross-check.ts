@@ -27,6 +27,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
   mistakes.push(
     ...routingMistakes(root, tenants, carriers),
     ...inboundMistakes(root),
+    ...guardExceptions(root, tenants),
     ...sharedPort(root),
   )
   mistakes.push(
@@ -142,6 +143,19 @@ function unknownTenants(partners: readonly Item[], tenants: readonly Item[]): Mi
       path: pathText(path),
       message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
     }))
+}
+
+function guardExceptions(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {
+  const named = mappingAt(root, ['guards', 'except']).tenants
+  if (!Array.isArray(named)) return []
+  const names = named.map((value, index) => ({
+    path: ['guards', 'except', 'tenants', index],
+    value: { tenant: value },
+  }))
+  return unknownTenants(names, tenants).map(({ path, message }) => ({
+    path: path.replace(/\.tenant$/, ''),
+    message,
+  }))
 }
 
 function inboundRoutes(root: Record<string, unknown>): Item[] {

@@ -6,6 +6,7 @@ import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
 import { readDocument, typed } from './document.ts'
+import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
@@ -258,6 +259,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
         partner,
       })),
     },
+    guards: toGuards(content.guards),
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),
     adminKeys: content.admin_keys,

@@ -15,6 +15,7 @@ import {
   text,
 } from './field.ts'
 import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from './forms.ts'
+import { type GuardsConfig, guardsSchema } from './guards.ts'
 import { type HealthConfig, healthSchema, type QualityConfig, qualitySchema } from './health.ts'
 import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
@@ -50,6 +51,7 @@ export interface Config {
   readonly health: HealthConfig
   readonly quality: QualityConfig
   readonly inbound: InboundConfig
+  readonly guards: GuardsConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
   readonly encryption: EncryptionConfig
@@ -608,11 +610,13 @@ export const fileSchema = mapping({
   health: healthSchema,
   quality: qualitySchema,
   inbound: inboundSchema,
+  guards: guardsSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,
   admin_keys: apiKeys(
-    'Keys of the HTTP interface for whoever runs the gateway: they open `/v1/binds`, which shows ' +
-      'the traffic of every tenant, `/v1/rate-decks`, and nothing that belongs to one tenant.',
+    'Keys of the HTTP interface for whoever runs the gateway: they open what shows or changes the ' +
+      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`), and nothing ' +
+      'that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

@@ -2,6 +2,8 @@
 export interface GatewayErrorOptions {
   /** True when the same request may succeed later without a change. */
   readonly retryable?: boolean
+  /** When it may succeed at the earliest, in seconds from now, where that is known. */
+  readonly retryAfterSeconds?: number
   /** The error that led to this one. */
   readonly cause?: unknown
   /** JSON pointer of the offending field in the caller's input, for example `/to`. */
@@ -17,6 +19,7 @@ export interface GatewayErrorOptions {
 export class GatewayError extends Error {
   readonly code: string
   readonly retryable: boolean
+  readonly retryAfterSeconds: number | undefined
   readonly pointer: string | undefined
 
   constructor(code: string, message: string, options: GatewayErrorOptions = {}) {
@@ -24,6 +27,7 @@ export class GatewayError extends Error {
     this.name = new.target.name
     this.code = code
     this.retryable = options.retryable ?? false
+    this.retryAfterSeconds = options.retryAfterSeconds
     this.pointer = options.pointer
   }
 }

@@ -12,6 +12,8 @@ import { MemoRouter } from './router.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type CarrierParts, carrierRoutes } from './routes/carriers.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
+import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
+import { type GuardParts, guardRoutes } from './routes/guards.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
@@ -26,6 +28,8 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 export interface AppParts
   extends MessageParts,
     DeadLetterParts,
+    FeedbackParts,
+    GuardParts,
     InboundParts,
     PartnerParts,
     RateDeckParts,
@@ -45,7 +49,7 @@ export interface AppParts
 const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant, or changes its way. */
-const OPERATOR_PATHS = /^\/v1\/(?:binds|carriers|rate-decks|route)(?:\/|$)/
+const OPERATOR_PATHS = /^\/v1\/(?:binds|carriers|guards|rate-decks|route)(?:\/|$)/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
@@ -127,11 +131,13 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', bindRoutes(parts))
   app.route('/', carrierRoutes(parts))
   app.route('/', rateDeckRoutes(parts))
+  app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))
   app.route('/', resolveRoutes(parts))
+  app.route('/', feedbackRoutes(parts))
   app.route('/', partnerRoutes(parts))
   app.route('/', routeTestRoutes(parts))
   app.route('/', webhookRoutes(parts))

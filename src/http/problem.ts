@@ -43,6 +43,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   text_not_encodable: INPUT,
   no_route: INPUT,
   tenant_unknown: { status: 422, title: 'The request has invalid fields' },
+  pumping_suspected: { status: 429, title: 'The traffic looks like pumping' },
+  loop_suspected: { status: 429, title: 'The traffic looks like a loop' },
+  feedback_given: { status: 409, title: 'There is other feedback on this message' },
   validation_failed: { status: 422, title: 'The request has invalid fields' },
   rate_deck_invalid: { status: 422, title: 'The rate deck has mistakes' },
   cursor_invalid: { status: 422, title: 'The request has invalid fields' },
@@ -99,10 +102,20 @@ export function problemOf(
   }
 }
 
-/** Answers with a problem. */
-export function respondProblem(c: Context<AppEnv>, problem: Problem): Response {
+/**
+ * Answers with a problem.
+ *
+ * @param retryAfterSeconds - when the client may come back, where that is known
+ */
+export function respondProblem(
+  c: Context<AppEnv>,
+  problem: Problem,
+  retryAfterSeconds?: number,
+): Response {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json' }
-  if (problem.status === 503 || problem.code === 'idempotency_key_in_use') {
+  if (retryAfterSeconds !== undefined) {
+    headers['retry-after'] = String(retryAfterSeconds)
+  } else if (problem.status === 503 || problem.code === 'idempotency_key_in_use') {
     headers['retry-after'] = String(RETRY_AFTER_SECONDS)
   }
   if (problem.status === 401) headers['www-authenticate'] = 'Bearer realm="linehaul"'
@@ -114,7 +127,7 @@ export function errorHandler(logger: Logger): (error: Error, c: Context<AppEnv>)
   return (error, c) => {
     const requestId = c.get('requestId')
     if (error instanceof GatewayError && error.code in KINDS) {
-      return respondProblem(c, problemOf(error, requestId))
+      return respondProblem(c, problemOf(error, requestId), error.retryAfterSeconds)
     }
     logger.error({ requestId, path: c.req.path, error: error.stack }, 'a request failed')
     const hidden = new GatewayError('internal', 'Something went wrong here; the log has more.')

@@ -2,6 +2,7 @@ import type { Carrier, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { ClassPolicy } from '../core/policy.ts'
 import type { Store } from '../store/open.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { endEntry, unchanged } from './endings.ts'
@@ -14,12 +15,14 @@ import type { Message } from './message.ts'
 import { holdersOf } from './missing-receipts.ts'
 import type { Routes } from './routes.ts'
 import {
+  type ChooseNext,
   type Held,
   type LateAt,
   newlyHeld,
   nextStep,
   type PolicyFor,
   receiptUntil,
+  type StepRules,
 } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { Submitter } from './submitter.ts'
@@ -72,8 +75,14 @@ const REFILL_RETRY_MS = 1_000
 /** Messages of a carrier that is no longer configured, taken at once. */
 const ADOPT_PAGE = 1_000
 
+/** How long what waits for a carrier that is down stays, for what has not left it yet to go first. */
+const LEAVE_PATIENCE_MS = 1_000
+
 /** How long a message waits before a carrier is looked for again. */
 const NO_CARRIER_WAIT_MS = 60_000
+
+/** How a message comes to a lane: from intake, from the database, or from a carrier. */
+type Coming = 'new' | 'claimed' | 'moved'
 
 /**
  * Takes accepted messages to their carriers: a queue for each carrier, no faster than its binds and
@@ -197,7 +206,7 @@ export class Dispatcher {
       this.#pump(lane)
     }
     for (const stuck of this.#lanes.values()) {
-      if (!stuck.isOpen && stuck.waiting > 0) this.#rerouteAll(stuck)
+      if (!stuck.isOpen && stuck.waiting > 0) this.#leave(stuck)
     }
   }
 
@@ -219,7 +228,7 @@ export class Dispatcher {
     while (this.#working.size > 0) await Promise.all(this.#working)
   }
 
-  #join(held: Held, isClaimed = false): void {
+  #join(held: Held, coming: Coming = 'new'): void {
     if (held.isWithdrawn) return
     if (held.message.status !== 'queued') {
       this.#letGo(held)
@@ -234,7 +243,7 @@ export class Dispatcher {
     const mayJoin = lane.mayJoin(nowMs)
     if (!mayJoin && this.#reroute(held)) return
     if (mayJoin) lane.noteJoined(nowMs)
-    if (isClaimed ? lane.pushClaimed(held) : lane.push(held)) {
+    if (pushInto(lane, held, coming)) {
       this.#pump(lane)
       return
     }
@@ -320,7 +329,7 @@ export class Dispatcher {
       this.#live.hold(live)
       const held = newlyHeld(live.message, holdersOf(live))
       this.#held.set(held.message.id, held)
-      this.#join(held, true)
+      this.#join(held, 'claimed')
     }
     return claimed.length
   }
@@ -380,17 +389,17 @@ export class Dispatcher {
   async #settle(held: Held, outcomes: readonly SegmentOutcome[]): Promise<void> {
     const { message } = held
     const carrier = message.carrier
-    const { policyFor, random = Math.random } = this.#options
+    const { policyFor, health } = this.#options
     this.#routes.note(message, outcomes)
-    this.#options.health?.noteSubmit(carrier, outcomes, held.isProbe)
+    health?.noteSubmit(carrier, outcomes, held.isProbe)
     const policy = policyFor(message.trafficClass)
-    const { lateAt } = this.#options
-    const rules = { policy, chooseNext: this.#routes.choose, random, lateAt }
-    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    const { entry, rejoins } = nextStep(held, outcomes, this.#rules(policy), this.#clock())
     const written = this.#spool.write(entry)
     // Its places are free; what comes next is journalled with this answer, not after it.
     const lane = this.#lanes.get(carrier)
     if (lane) this.#pump(lane)
+    // The others that have not left are settled in this turn of the event loop, too.
+    if (lane?.isLeaving && lane.inFlight === 0) this.#after(0, () => this.#leaveNow(lane))
     await written
     held.isSubmitting = false
     // A receipt may have ended it before its response.
@@ -400,7 +409,7 @@ export class Dispatcher {
 
   /** A carrier has answered after the outcome counted as unknown. */
   async #takeLate(message: Message, answer: LateAnswer): Promise<void> {
-    const { store, policyFor, lateAt, random = Math.random } = this.#options
+    const { store, policyFor, lateAt } = this.#options
     const policy = policyFor(message.trafficClass)
     const at = this.#clock()
     if (!this.#live.get(message.id)) {
@@ -417,21 +426,50 @@ export class Dispatcher {
     this.#live.hold(live)
     const held = newlyHeld(live.message)
     this.#held.set(message.id, held)
-    const rules = { policy, chooseNext: this.#routes.choose, random }
-    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    const { entry, rejoins } = nextStep(held, outcomes, this.#rules(policy), this.#clock())
     // The answers are in the journal and in the timeline already.
     await this.#spool.write({ ...entry, answers: [], events: entry.events.slice(1) })
     if (rejoins && live.message.status === 'queued') this.#rejoin(held)
     else this.#letGo(held)
   }
 
-  /** Queues a message again, at its instant if it has one. */
+  /** Queues a message again in its old place, at its instant if it has one. */
   #rejoin(held: Held): void {
     const { dueAt } = held.message
     const waitMs = dueAt ? dueAt.getTime() - this.#clock().getTime() : 0
     if (waitMs > MEMORY_WAIT_MS) this.#letGo(held)
-    else if (waitMs > 0) this.#after(waitMs, () => this.#join(held))
-    else this.#join(held)
+    else if (waitMs > 0) this.#after(waitMs, () => this.#join(held, 'moved'))
+    else this.#join(held, 'moved')
+  }
+
+  /**
+   * Takes what waits to other carriers, after what was to leave next and has not: that is older, and
+   * a tenant's messages keep their order.
+   */
+  #leave(lane: Lane): void {
+    if (lane.isLeaving) return
+    lane.isLeaving = true
+    if (lane.inFlight === 0) this.#leaveNow(lane)
+    else this.#after(LEAVE_PATIENCE_MS, () => this.#leaveNow(lane))
+  }
+
+  #leaveNow(lane: Lane): void {
+    if (!lane.isLeaving) return
+    lane.isLeaving = false
+    if (!lane.isOpen) this.#rerouteAll(lane)
+  }
+
+  #rules(policy: ClassPolicy): StepRules {
+    const { lateAt, random = Math.random } = this.#options
+    const chooseNext = this.#routes.choose
+    return { policy, chooseNext, chooseOtherUp: this.#chooseOtherUp, random, lateAt }
+  }
+
+  /** Another carrier for a message whose own is down; undefined when none is up. */
+  readonly #chooseOtherUp: ChooseNext = (message, excluded, at) => {
+    if (this.#lanes.get(message.carrier)?.isOpen) return undefined
+    const next = this.#routes.choose(message, excluded, at)
+    return next && this.#lanes.get(next.carrier)?.isOpen ? next : undefined
   }
 
   #rerouteAll(lane: Lane): void {
@@ -445,7 +483,7 @@ export class Dispatcher {
   #reroute(held: Held): boolean {
     const move = this.#routes.reroute(held, this.#clock())
     if (!move) return false
-    this.#track(this.#spool.write(move).then(() => this.#join(held)))
+    this.#track(this.#spool.write(move).then(() => this.#join(held, 'moved')))
     return true
   }
 
@@ -466,6 +504,11 @@ export class Dispatcher {
     }
     this.#track(this.#spool.write(entry).then(() => this.#letGo(held)))
   }
+}
+
+function pushInto(lane: Lane, held: Held, coming: Coming): boolean {
+  if (coming === 'claimed') return lane.pushClaimed(held)
+  return coming === 'moved' ? lane.pushMoved(held) : lane.push(held)
 }
 
 function elapsed(waitMs: number): Promise<void> {

@@ -126,6 +126,27 @@ export class FairQueue<Item extends object> {
   }
 
   /**
+   * Adds an item where it belongs among those of its priority and tenant, which stand in that order,
+   * even when there is no room.
+   *
+   * @param mayBeLast - false: not behind all of them
+   * @returns false when it would be last and must not be; the queue is unchanged
+   * @throws {RangeError} as {@link push}
+   */
+  insert(item: Item, isBefore: (a: Item, b: Item) => boolean, mayBeLast = true): boolean {
+    const level = this.#levelOf(item)
+    const tenant = this.#tenantOf(item)
+    const known = level.subQueues.get(tenant)
+    if (!mayBeLast && !known?.hasAfter(item, isBefore)) return false
+    const subQueue = known ?? level.add(tenant, this.#quantumOf(tenant))
+    subQueue.insert(item, isBefore)
+    level.size++
+    this.#size++
+    this.#chosen = undefined
+    return true
+  }
+
+  /**
    * The item that {@link shift} gives next; undefined when there is none.
    *
    * It stays the same whatever is pushed meanwhile, the more urgent too. Only taking items out or
@@ -326,6 +347,23 @@ class SubQueue<Item> {
 
   unshift(item: Item): void {
     this.#returned.push(item)
+  }
+
+  hasAfter(item: Item, isBefore: (a: Item, b: Item) => boolean): boolean {
+    const last = this.#items.length > this.#head ? this.#items.at(-1) : this.#returned[0]
+    return last !== undefined && isBefore(item, last)
+  }
+
+  /** Puts an item before the first that it comes before; those put back stay in front. */
+  insert(item: Item, isBefore: (a: Item, b: Item) => boolean): void {
+    let low = this.#head
+    let high = this.#items.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (isBefore(item, this.#items[middle] as Item)) high = middle
+      else low = middle + 1
+    }
+    this.#items.splice(low, 0, item)
   }
 
   shift(): Item | undefined {

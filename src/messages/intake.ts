@@ -11,6 +11,8 @@ import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
 import { explainDecision } from '../routing/explain.ts'
+import type { OpenBreaker } from '../routing/guard-breakers.ts'
+import { type Guards, guardCode } from '../routing/guards.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import { parseSender } from '../routing/sender.ts'
 import { type TenantPrice, type TenantTerms, tenantPriceOf } from '../routing/tenant-price.ts'
@@ -80,6 +82,8 @@ export interface IntakeOptions {
   readonly isCrowded: () => boolean
   /** Throws a {@link GatewayError} for an address that must not be called. */
   readonly checkCallbackUrl: (url: string) => void
+  /** Looks for pumping and loops; undefined: nobody does. */
+  readonly guards?: Guards | undefined
   readonly clock: Clock
 }
 
@@ -178,8 +182,8 @@ export class Intake {
    * Takes a message over: resolves once it is durable and on its way.
    *
    * @param replayOf - the dead letter that it repeats: the list loses it in the same commit
-   * @throws {GatewayError} what {@link quote} throws; `busy`, `queue_full`, `storage_unavailable` or
-   *   `closed`, all retryable, when it cannot be taken now
+   * @throws {GatewayError} what {@link quote} throws; `busy`, `queue_full`, `storage_unavailable`,
+   *   `pumping_suspected`, `loop_suspected` or `closed`, all retryable, when it cannot be taken now
    */
   async accept(
     tenantId: string,
@@ -249,12 +253,37 @@ export class Intake {
     replayOf: Message | null,
   ): AcceptedEntry {
     const quote = this.#quote(tenantId, request, (question) => this.#routes.decide(question))
-    const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null)
+    const suspicion = this.#suspicionOf(tenantId, request, quote, at, replayOf)
+    const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null, suspicion)
     const siblings = siblingKey(message, message.from, message.to)
     if (siblings !== undefined) {
       this.#siblingCarriers.set(siblings, message.carrier, at.getTime())
     }
-    return { kind: 'accepted', message, events: acceptedEvents(message, quote, at) }
+    return { kind: 'accepted', message, events: acceptedEvents(message, quote, at, suspicion) }
+  }
+
+  /**
+   * What a guard has against a message, and lets pass; what an operator sends again, none looks at.
+   *
+   * @throws {GatewayError} `pumping_suspected`, `loop_suspected`
+   */
+  #suspicionOf(
+    tenantId: string,
+    request: MessageRequest,
+    { number, from }: Quote,
+    at: Date,
+    replayOf: Message | null,
+  ): OpenBreaker | undefined {
+    const { guards } = this.#options
+    if (!guards || replayOf) return undefined
+    const breaker = guards.check(tenantId, request, from, number, at)
+    if (breaker?.action !== 'refuse') return breaker
+    const until = new Date(breaker.untilMs).toISOString()
+    throw new GatewayError(guardCode(breaker), `refused until ${until}: ${breaker.reason}`, {
+      pointer: '/to',
+      retryable: true,
+      retryAfterSeconds: Math.max(1, Math.ceil((breaker.untilMs - at.getTime()) / 1_000)),
+    })
   }
 
   /** The sweeper finds what is scheduled. */
@@ -284,9 +313,11 @@ export class Intake {
     quote: Quote,
     at: Date,
     replayOf: string | null,
+    suspicion: OpenBreaker | undefined,
   ): Message {
     const policy = this.#options.policyFor(request.trafficClass)
     const timing = timingOf(quote.number.country, policy, request, at)
+    const dueAt = suspicion ? heldBackUntil(suspicion, timing.dueAt) : timing.dueAt
     return {
       id: newId(),
       tenantId,
@@ -317,7 +348,7 @@ export class Intake {
       sendAt: timing.sendAt,
       expiresAt: timing.expiresAt,
       replayOf,
-      status: timing.dueAt ? 'scheduled' : 'queued',
+      status: dueAt ? 'scheduled' : 'queued',
       carrier: quote.best.carrier,
       attempt: 0,
       failures: 0,
@@ -325,7 +356,7 @@ export class Intake {
       errorDetail: null,
       updatedAt: at,
       finalAt: null,
-      dueAt: timing.dueAt,
+      dueAt,
       deadlineAt: timing.expiresAt,
       deadLetter: null,
       replayedAs: null,
@@ -338,7 +369,18 @@ export class Intake {
   }
 }
 
-function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent[] {
+/** When a message may go that a guard holds back; what others ask for may be later. */
+function heldBackUntil({ action, untilMs }: OpenBreaker, dueAt: Date | null): Date | null {
+  if (action !== 'hold_back' || (dueAt && dueAt.getTime() >= untilMs)) return dueAt
+  return new Date(untilMs)
+}
+
+function acceptedEvents(
+  message: Message,
+  quote: Quote,
+  at: Date,
+  suspicion: OpenBreaker | undefined,
+): TimelineEvent[] {
   const { id: messageId, status, dueAt, source, encoding, segments } = message
   const events: TimelineEvent[] = [
     {
@@ -346,12 +388,23 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
       at,
       type: 'accepted',
       status: 'accepted',
-      detail: { source, encoding, segments },
+      detail: suspicion
+        ? { source, encoding, segments, suspicion: suspicionDetail(suspicion) }
+        : { source, encoding, segments },
     },
     withMoney(routedEvent(messageId, quote.decision, at, status), message),
   ]
-  if (dueAt) events.push(scheduledEvent(messageId, message, dueAt, at))
+  if (dueAt) {
+    const isHeldBack = suspicion?.action === 'hold_back' && suspicion.untilMs === dueAt.getTime()
+    const cause = isHeldBack ? 'guard' : undefined
+    events.push(scheduledEvent(messageId, message, dueAt, at, cause))
+  }
   return events
+}
+
+function suspicionDetail(breaker: OpenBreaker): object {
+  const { action, reason } = breaker
+  return { code: guardCode(breaker), action, reason }
 }
 
 /**

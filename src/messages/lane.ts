@@ -64,6 +64,8 @@ export class Lane {
   inFlight = 0
   isPumpScheduled = false
   isRefilling = false
+  /** True while what waits is about to leave, because the carrier is down. */
+  isLeaving = false
   readonly #queue: FairQueue<Held>
   readonly #overflows = new Map<string, Overflow>()
   readonly #capacity: number
@@ -122,6 +124,18 @@ export class Lane {
   /** Adds a message that has just come from the database; false when there is no room after all. */
   pushClaimed(held: Held): boolean {
     return this.#queue.push(held)
+  }
+
+  /**
+   * Adds a message that has waited elsewhere: before those of its tenant and class that were accepted
+   * later. False when it belongs behind them all and there is no room.
+   */
+  pushMoved(held: Held): boolean {
+    const { trafficClass, tenantId } = held.message
+    const hasRoom =
+      !this.#overflows.has(overflowKey(held.message)) &&
+      this.#sizeOf(trafficClass, tenantId) < this.#limit
+    return this.#queue.insert(held, wasAcceptedBefore, hasRoom)
   }
 
   /** A message that {@link push} has not taken waits in the database now. */
@@ -229,6 +243,11 @@ export class Lane {
   wake(): void {
     for (const wake of this.#wakers) wake()
   }
+}
+
+/** Ids grow with the time of acceptance. */
+function wasAcceptedBefore(a: Held, b: Held): boolean {
+  return a.message.id < b.message.id
 }
 
 function priorityOf({ trafficClass }: { readonly trafficClass: TrafficClass }): number {

@@ -219,6 +219,8 @@ export class Retention {
         delete from attempts a using gone where a.message_id = gone.id
       ), timeline as (
         delete from events e using gone where e.message_id = gone.id
+      ), feedback as (
+        delete from message_feedback f using gone where f.message_id = gone.id
       ), told as (
         delete from outbox o using gone where o.message_id = gone.id and o.state <> 'waiting'
       )

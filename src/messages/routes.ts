@@ -80,7 +80,7 @@ const NO_TAGS: readonly string[] = []
 export interface CarrierKnowledge {
   readonly quality?: Quality
   /** Every carrier that is bound can be used, unless given. */
-  readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf' | 'noteProbe'>
+  readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf'>
   /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
   readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
   /** Numbers in [0, 1), for lots. */
@@ -124,8 +124,6 @@ export class Routes {
   /** Ranks the carriers for a message that is about to be sent; best first. */
   decide(question: RouteQuestion): RouteDecision {
     const decision = this.rehearse(question)
-    const [first] = decision.candidates
-    if (first?.standing === 'probe') this.#health?.noteProbe(first.carrier)
     this.#turns.set(decision.route, (decision.turn + 1) % UINT32)
     return decision
   }

@@ -69,6 +69,8 @@ export type ChooseNext = (
 export interface StepRules {
   readonly policy: ClassPolicy
   readonly chooseNext: ChooseNext
+  /** Gives another carrier that is up while the message's own is down. */
+  readonly chooseOtherUp: ChooseNext
   /** Gives numbers in [0, 1), for the jitter of waits. */
   readonly random: () => number
   readonly lateAt?: LateAt | undefined
@@ -165,15 +167,20 @@ function afterRefusal(
   return steps.queue({ ...(best ? { next: best } : {}), dueAt: next.at, failures, code, detail })
 }
 
-/** It surely did not leave: it waits for a connection, and nothing is counted against it. */
+/**
+ * It surely did not leave: it goes to a carrier that is up or waits for a connection, and nothing is
+ * counted against it.
+ */
 function afterLostConnection(
   held: Held,
-  { policy, random }: StepRules,
+  { policy, chooseOtherUp, random }: StepRules,
   steps: Steps,
   at: Date,
 ): Step {
   const { message } = held
   held.lostConnections++
+  const other = chooseOtherUp(message, held.tried, at)
+  if (other) return steps.queue({ next: other })
   const next = nextRetry(policy.retry, {
     errorClass: 'connection',
     failures: held.lostConnections,

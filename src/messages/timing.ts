@@ -13,6 +13,9 @@ export interface Timing {
   readonly expiresAt: Date
 }
 
+/** Why a message is scheduled. */
+export type WaitCause = 'send_at' | 'quiet_hours' | 'guard'
+
 /** How far ahead a message can be scheduled. */
 const MAX_AHEAD_DAYS = 400
 const DAY_MS = 86_400_000
@@ -98,7 +101,7 @@ export function scheduledEvent(
   { sendAt }: Pick<Timing, 'sendAt'>,
   dueAt: Date,
   at: Date,
+  cause: WaitCause = sendAt?.getTime() === dueAt.getTime() ? 'send_at' : 'quiet_hours',
 ): TimelineEvent {
-  const cause = sendAt?.getTime() === dueAt.getTime() ? 'send_at' : 'quiet_hours'
   return { messageId, at, type: 'scheduled', status: 'scheduled', detail: { until: dueAt, cause } }
 }

@@ -20,6 +20,8 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   not_replaceable: CommandStatus.ESME_RREPLACEFAIL,
   replace_flag_invalid: CommandStatus.ESME_RINVREPFLAG,
   tlv_missing: CommandStatus.ESME_RMISSINGTLV,
+  pumping_suspected: CommandStatus.ESME_RSUBMITFAIL,
+  loop_suspected: CommandStatus.ESME_RSUBMITFAIL,
   busy: CommandStatus.ESME_RTHROTTLED,
   rate_exceeded: CommandStatus.ESME_RTHROTTLED,
   queue_full: CommandStatus.ESME_RMSGQFUL,

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { FaultRule } from './faults.ts'
 import { SandboxSmsc } from './smsc.ts'
 import type { SandboxLog, SandboxSmscOptions } from './smsc-options.ts'
 
@@ -30,6 +31,8 @@ export interface SandboxOptions {
   /** One port per carrier; default: any free ones. See {@link SANDBOX_PORTS}. */
   readonly ports?: readonly number[]
   readonly log?: SandboxLog
+  /** What goes wrong at which carrier, by its name; see {@link SANDBOX_CARRIERS}. */
+  readonly faults?: ReadonlyMap<string, readonly FaultRule[]>
 }
 
 /** The running sandbox. */
@@ -97,6 +100,9 @@ const DEFINITIONS: readonly Definition[] = [
   },
 ]
 
+/** Names of the simulated carriers. */
+export const SANDBOX_CARRIERS: readonly string[] = DEFINITIONS.map(({ name }) => name)
+
 /**
  * Starts three simulated carriers: a cheap one for Europe, a slower one for Asia and a dearer one for
  * the whole world. Each sends a receipt within a second.
@@ -104,7 +110,7 @@ const DEFINITIONS: readonly Definition[] = [
  * When one cannot listen, those already started are closed and the error is thrown.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { stateDir, host = '127.0.0.1', ports = [], log } = options
+  const { stateDir, host = '127.0.0.1', ports = [], log, faults } = options
   const smscs: SandboxSmsc[] = []
   const carriers: SandboxCarrier[] = []
   const close = async () => {
@@ -120,6 +126,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         systemId: SYSTEM_ID,
         password: PASSWORD,
         ...(stateDir !== undefined && { stateFile: join(stateDir, `${name}.json`) }),
+        faults: faults?.get(name) ?? [],
         ...(log !== undefined && { log }),
       })
       const { port } = await smsc.start()

@@ -29,9 +29,11 @@ export class MessageBook {
     this.#form = form
   }
 
-  nextIds(): MessageIds {
+  /** @param isWrongRadix - the receipt has the id in the radix that the response has not */
+  nextIds(isWrongRadix = false): MessageIds {
     const id = this.#next++
     const decimal = String(id)
+    if (isWrongRadix) return this.#otherRadix(id)
     switch (this.#form) {
       case 'decimal':
         return { response: decimal, receipt: decimal }
@@ -42,6 +44,23 @@ export class MessageBook {
       case 'uuid': {
         const uuid = randomUUID()
         return { response: uuid, receipt: uuid }
+      }
+    }
+  }
+
+  #otherRadix(id: number): MessageIds {
+    const decimal = String(id)
+    const hex = id.toString(16)
+    switch (this.#form) {
+      case 'decimal':
+        return { response: decimal, receipt: hex.toUpperCase() }
+      case 'hex-response':
+        return { response: hex, receipt: hex }
+      case 'hex-receipt':
+        return { response: decimal, receipt: decimal }
+      case 'uuid': {
+        const uuid = randomUUID()
+        return { response: uuid, receipt: String(BigInt(`0x${uuid.replaceAll('-', '')}`)) }
       }
     }
   }

@@ -1,3 +1,5 @@
+import { draw } from './draw.ts'
+
 /** One receipt that a message will cause. */
 export interface PlannedReceipt {
   readonly stat: string
@@ -19,6 +21,12 @@ export interface Outcome {
   readonly extraSubmitDelayMs: number
   /** Refuse the first attempt and take the second. */
   readonly isThrottledOnce: boolean
+  /** The truth: whether the handset gets it, whatever receipts say. */
+  readonly isDelivered: boolean
+  /** The receipt claims what is not so. */
+  readonly isFake: boolean
+  /** The receipt has its id in another radix than the response. */
+  readonly isWrongRadix: boolean
 }
 
 /** What decides about a message. */
@@ -44,7 +52,10 @@ const ENROUTE = { stat: 'ENROUTE', state: 1, err: '000', isIntermediate: true }
 type Behaviour = (delayMs: number) => Partial<Outcome>
 
 const one = (stat: string, state: number, err: string): Behaviour => {
-  return (afterMs) => ({ receipts: [{ stat, state, err, isIntermediate: false, afterMs }] })
+  return (afterMs) => ({
+    receipts: [{ stat, state, err, isIntermediate: false, afterMs }],
+    isDelivered: false,
+  })
 }
 
 /**
@@ -59,7 +70,7 @@ const ENDINGS: Readonly<Record<string, Behaviour>> = {
   '999001': one('UNDELIV', 5, '001'),
   '999002': one('EXPIRED', 3, '002'),
   '999003': one('REJECTD', 8, '003'),
-  '999004': () => ({ status: ESME_RINVDSTADR, receipts: [] }),
+  '999004': () => ({ status: ESME_RINVDSTADR, receipts: [], isDelivered: false }),
   '999005': () => ({ isThrottledOnce: true }),
   '999006': () => ({ receipts: [] }),
   '999007': (afterMs) => ({
@@ -81,18 +92,21 @@ const ENDINGS: Readonly<Record<string, Behaviour>> = {
 export function decideOutcome(input: OutcomeInput): Outcome {
   const { destination, sequence, seed, acceptRate, receiptDelayMs } = input
   const [min, max] = receiptDelayMs
-  const afterMs = min + Math.round(draw(seed, destination, sequence, 'delay') * (max - min))
+  const afterMs = min + Math.round(draw(`${seed}/${destination}/${sequence}/delay`) * (max - min))
   const delivered: Outcome = {
     status: 0,
     receipts: [{ ...DELIVERED, afterMs }],
     extraSubmitDelayMs: 0,
     isThrottledOnce: false,
+    isDelivered: true,
+    isFake: false,
+    isWrongRadix: false,
   }
   const ending = destination.slice(-ENDING_DIGITS)
   const behaviour = Object.hasOwn(ENDINGS, ending) ? ENDINGS[ending] : undefined
   if (behaviour !== undefined) return { ...delivered, ...behaviour(afterMs) }
-  if (draw(seed, destination, sequence, 'accept') >= acceptRate) {
-    return { ...delivered, status: ESME_RSUBMITFAIL, receipts: [] }
+  if (draw(`${seed}/${destination}/${sequence}/accept`) >= acceptRate) {
+    return { ...delivered, status: ESME_RSUBMITFAIL, receipts: [], isDelivered: false }
   }
   return delivered
 }
@@ -120,16 +134,4 @@ export function isWanted(receipt: PlannedReceipt, registeredDelivery: number): b
   if (wish === 2) return receipt.state !== DELIVERED.state
   if (wish === 3) return receipt.state === DELIVERED.state
   return wish === 1
-}
-
-/** A number from 0 to below 1 that depends on nothing but the arguments (FNV-1a, then mixed). */
-function draw(seed: number, destination: string, sequence: number, purpose: string): number {
-  const text = `${seed}/${destination}/${sequence}/${purpose}`
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
-  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b)
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32
 }

@@ -1,3 +1,4 @@
+import type { FaultRule } from './faults.ts'
 import type { IdForm } from './message-book.ts'
 import type { ReceivedSubmit } from './submit-log.ts'
 
@@ -15,6 +16,8 @@ export interface SandboxLog {
 export type SubmitAction =
   | { readonly answer: 'status'; readonly status: number }
   | { readonly answer: 'none' | 'drop'; readonly isAccepted?: boolean }
+  /** The message is taken; the connection ends within the response, or right after it. */
+  | { readonly answer: 'half' | 'last' }
 
 /** A simulated carrier's settings. */
 export interface SandboxSmscOptions {
@@ -34,6 +37,8 @@ export interface SandboxSmscOptions {
   readonly acceptRate?: number
   /** Another seed refuses other messages; default 1. */
   readonly seed?: number
+  /** What goes wrong with which submits; default nothing. `SandboxSmsc.setFaults` changes it. */
+  readonly faults?: readonly FaultRule[]
   /** Default `decimal`. */
   readonly idForm?: IdForm
   /** File that keeps unacknowledged deliveries over a restart; default none. */
@@ -45,6 +50,18 @@ export interface SandboxSmscOptions {
   /** Milliseconds after which an unanswered `deliver_sm` closes the session; default 30,000. */
   readonly deliverTimeoutMs?: number
   readonly log?: SandboxLog
+}
+
+/** What a simulated carrier has done, as it knows it to be. */
+export interface TrueCounts {
+  /** Segments received. */
+  readonly submits: number
+  /** Those it took. */
+  readonly accepted: number
+  /** Those that reached their handset. */
+  readonly delivered: number
+  /** Those it told to be delivered although they were not. */
+  readonly faked: number
 }
 
 /** A message from a subscriber. */

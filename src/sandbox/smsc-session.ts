@@ -82,6 +82,13 @@ export class SmscSession {
     return deliveries
   }
 
+  /** Sends the first half of a response and closes. */
+  sendHalf(pdu: smpp.PDU): void {
+    const octets = pdu.toBuffer()
+    this.#session.socket.write(octets.subarray(0, octets.length >> 1))
+    this.end()
+  }
+
   /** Says goodbye and closes when everything is written. */
   close(): void {
     if (this.bindState !== 'open') this.#session.unbind()

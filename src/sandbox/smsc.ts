@@ -2,10 +2,24 @@ import { renameSync } from 'node:fs'
 import smpp from 'smpp'
 import { type Delivery, moDeliveries, receiptDelivery } from './delivery.ts'
 import { DueQueue } from './due-queue.ts'
+import {
+  type AnswerFault,
+  type Befallen,
+  type FaultRule,
+  FaultScript,
+  spoiled,
+  statusOf,
+} from './faults.ts'
 import { Mailbox } from './mailbox.ts'
 import { MessageBook } from './message-book.ts'
-import { decideOutcome, isWanted, type Outcome, withinValidity } from './outcome.ts'
-import type { MoMessage, SandboxSmscOptions } from './smsc-options.ts'
+import {
+  decideOutcome,
+  isWanted,
+  type Outcome,
+  type PlannedReceipt,
+  withinValidity,
+} from './outcome.ts'
+import type { MoMessage, SandboxSmscOptions, SubmitAction, TrueCounts } from './smsc-options.ts'
 import { type BindState, SmscSession } from './smsc-session.ts'
 import { loadState, saveState } from './state-file.ts'
 import { assemble, type ReceivedMessage, type ReceivedSubmit, readSubmit } from './submit-log.ts'
@@ -53,6 +67,8 @@ export class SandboxSmsc {
   readonly #responses = new DueQueue<() => void>((respond) => respond())
   readonly #throttled = new Set<string>()
   readonly #submits: ReceivedSubmit[] = []
+  readonly #counts = { submits: 0, accepted: 0, delivered: 0, faked: 0 }
+  #faults: FaultScript
   readonly #moWaiting = new Map<Delivery, (isAcknowledged: boolean) => void>()
   #ticker: NodeJS.Timeout | undefined
   #reference = 0
@@ -61,6 +77,7 @@ export class SandboxSmsc {
 
   constructor(options: SandboxSmscOptions) {
     this.#options = options
+    this.#faults = new FaultScript(options.faults ?? [], options.seed ?? 1, Date.now())
     this.#book = new MessageBook(options.idForm ?? 'decimal')
     this.#server = smpp.createServer((session) => this.#accept(session))
     this.#mailbox = new Mailbox(
@@ -81,6 +98,30 @@ export class SandboxSmsc {
   /** Deliveries that wait for their instant or for a session. */
   get waitingDeliveries(): number {
     return this.#mailbox.size
+  }
+
+  /** How many submits each rule of the script has befallen, in its order. */
+  get faultCounts(): number[] {
+    return this.#faults.counts
+  }
+
+  /** What truly became of everything since the start. */
+  get trueCounts(): TrueCounts {
+    return { ...this.#counts }
+  }
+
+  /**
+   * Replaces the script of faults; it begins now.
+   *
+   * @throws {RangeError} for a rule that can never be kept
+   */
+  setFaults(rules: readonly FaultRule[]): void {
+    this.#faults = new FaultScript(rules, this.#options.seed ?? 1, Date.now())
+  }
+
+  /** Ends every connection at once, without a word. */
+  cutSessions(): void {
+    for (const session of this.#sessions) session.destroy()
   }
 
   /** The submits received last, oldest first, at most `keepSubmits`. */
@@ -241,22 +282,40 @@ export class SandboxSmsc {
   #submit(session: SmscSession, pdu: smpp.PDU): smpp.PDU | undefined {
     const submit = readSubmit(pdu, new Date())
     this.#keep(submit)
-    const action = this.#options.onSubmit?.(submit)
-    const outcome = this.#outcomeOf(submit)
-    if (action === undefined || action.answer === 'status') {
-      const status = action?.status ?? this.#statusOf(submit, outcome)
-      return this.#answer(session, pdu, submit, status, outcome)
+    this.#counts.submits++
+    const befallen = this.#faults.decide(digitsOf(submit), submit.receivedAt.getTime())
+    const action = this.#options.onSubmit?.(submit) ?? actionOf(befallen.answer)
+    const outcome = spoiled(this.#outcomeOf(submit), befallen)
+    switch (action?.answer) {
+      case undefined:
+      case 'status': {
+        const status = action?.status ?? this.#statusOf(submit, outcome)
+        return this.#answer(session, pdu, submit, status, outcome, befallen)
+      }
+      case 'half':
+      case 'last': {
+        submit.status = Status.ok
+        const response = pdu.response({ message_id: this.#take(submit, outcome) })
+        if (action.answer === 'half') {
+          session.sendHalf(response)
+        } else {
+          session.send(response)
+          session.end()
+        }
+        return undefined
+      }
+      case 'none':
+      case 'drop':
+        if (action.isAccepted === true) this.#take(submit, outcome)
+        if (action.answer === 'drop') session.destroy()
+        return undefined
     }
-    if (action.isAccepted === true) this.#take(submit, outcome)
-    if (action.answer === 'drop') session.destroy()
-    return undefined
   }
 
   #outcomeOf(submit: ReceivedSubmit): Outcome {
     const { seed = 1, acceptRate = 1, receiptDelayMs = [50, 150] } = this.#options
-    const destination = submit.to.address.replace(/^\+/, '')
     return decideOutcome({
-      destination,
+      destination: digitsOf(submit),
       sequence: submit.sequence,
       seed,
       acceptRate,
@@ -280,13 +339,15 @@ export class SandboxSmsc {
     submit: ReceivedSubmit,
     status: number,
     outcome: Outcome,
+    befallen: Befallen,
   ): smpp.PDU | undefined {
     submit.status = status
     const response =
       status === Status.ok
         ? pdu.response({ message_id: this.#take(submit, outcome) })
         : refusal(pdu, status)
-    const delayMs = (this.#options.submitDelayMs ?? 0) + outcome.extraSubmitDelayMs
+    const { submitDelayMs = 0 } = this.#options
+    const delayMs = submitDelayMs + outcome.extraSubmitDelayMs + befallen.answerDelayMs
     if (delayMs === 0) return response
     this.#responses.push(Date.now() + delayMs, () => session.send(response))
     return undefined
@@ -294,7 +355,7 @@ export class SandboxSmsc {
 
   /** Takes a message over and schedules its receipts; returns its id. */
   #take(submit: ReceivedSubmit, outcome: Outcome): string {
-    const ids = this.#book.nextIds()
+    const ids = this.#book.nextIds(outcome.isWrongRadix)
     submit.messageId = ids.response
     const isEarly = outcome.extraSubmitDelayMs > 0
     const startMs = submit.receivedAt.getTime() + (isEarly ? 0 : (this.#options.submitDelayMs ?? 0))
@@ -302,6 +363,10 @@ export class SandboxSmsc {
       ? withinValidity(outcome.receipts, Math.max(0, submit.validUntil.getTime() - startMs))
       : outcome.receipts
     this.#book.remember(ids.response, startMs, receipts)
+    submit.isDelivered = outcome.isDelivered && !receipts.some(isFailure)
+    this.#counts.accepted++
+    if (submit.isDelivered) this.#counts.delivered++
+    if (outcome.isFake) this.#counts.faked++
     const subject = {
       from: submit.from,
       to: submit.to,
@@ -374,6 +439,28 @@ export class SandboxSmsc {
       log?.warn({ carrier: name, stateFile }, 'the state file was unreadable and is set aside')
     }
   }
+}
+
+function digitsOf({ to }: ReceivedSubmit): string {
+  return to.address.replace(/^\+/, '')
+}
+
+/** What a hook would say for the same; undefined: the ordinary outcome, perhaps later. */
+function actionOf(answer: AnswerFault | undefined): SubmitAction | undefined {
+  const status = statusOf(answer)
+  if (status !== undefined) return { answer: 'status', status }
+  if (answer?.fault === 'never_answer') {
+    return { answer: 'none', isAccepted: answer.isAccepted ?? false }
+  }
+  if (answer?.fault !== 'disconnect') return undefined
+  if (answer.at === 'before_answer') {
+    return { answer: 'drop', isAccepted: answer.isAccepted ?? false }
+  }
+  return { answer: answer.at === 'within_answer' ? 'half' : 'last' }
+}
+
+function isFailure({ isIntermediate, stat }: PlannedReceipt): boolean {
+  return !isIntermediate && stat !== 'DELIVRD'
 }
 
 // Not every command has a response of its own; the package fails on those.

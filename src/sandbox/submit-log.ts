@@ -22,6 +22,8 @@ export interface ReceivedSubmit {
   messageId: string | undefined
   /** `command_status` of the response; undefined when there was none. */
   status: number | undefined
+  /** The truth, whatever receipts say; undefined when it was not taken. */
+  isDelivered: boolean | undefined
 }
 
 /** A message put together from its segments. */
@@ -51,6 +53,7 @@ export function readSubmit(pdu: smpp.PDU, receivedAt: Date): ReceivedSubmit {
     receivedAt,
     messageId: undefined,
     status: undefined,
+    isDelivered: undefined,
   }
 }
 

@@ -7,6 +7,8 @@ export interface ReadOnScrape {
   journalPending(): number
   carrierHealth(): readonly { carrier: string; takes: string; breaker: string; mode: string }[]
   partnerBinds(): readonly { systemId: string; bound: number }[]
+  openGuards(): readonly { guard: string }[]
+  codesUsed(): readonly { carrier: string; delivered: number; converted: number }[]
 }
 
 /** The gateway's own metrics next to those of the Node process; Prometheus text format. */
@@ -19,6 +21,7 @@ export class Metrics {
   readonly #receipts: Tally
   readonly #inbound: Counter
   readonly #erased: Counter
+  readonly #guarded: Counter
   readonly #bindFailures: Counter
   readonly #connectionsRefused: Counter
   readonly #commitEntries: Histogram
@@ -61,6 +64,12 @@ export class Metrics {
       name: 'linehaul_inbound_messages_total',
       help: 'Messages of handsets by carrier, and whether a route said whose they are.',
       labelNames: ['carrier', 'routed'],
+      registers,
+    })
+    this.#guarded = new Counter({
+      name: 'linehaul_guarded_messages_total',
+      help: 'Messages that the open breaker of a guard concerned, by what was done with them.',
+      labelNames: ['guard', 'action'],
       registers,
     })
     this.#erased = new Counter({
@@ -170,6 +179,28 @@ export class Metrics {
       },
     })
     new Gauge({
+      name: 'linehaul_guards_open',
+      help: 'Open breakers of guards.',
+      labelNames: ['guard'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { guard } of read.openGuards()) this.inc({ guard })
+      },
+    })
+    new Gauge({
+      name: 'linehaul_guard_codes_used_ratio',
+      help: 'Share of the codes that a carrier says it has delivered whose use was reported, time-decayed.',
+      labelNames: ['carrier'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { carrier, delivered, converted } of read.codesUsed()) {
+          if (delivered > 0) this.set({ carrier }, Math.min(1, converted / delivered))
+        }
+      },
+    })
+    new Gauge({
       name: 'linehaul_journal_pending_entries',
       help: 'Journal entries waiting for a commit.',
       registers,
@@ -201,6 +232,10 @@ export class Metrics {
 
   inbound(carrier: string, isRouted: boolean): void {
     this.#inbound.inc({ carrier, routed: String(isRouted) })
+  }
+
+  guarded(guard: string, action: string): void {
+    this.#guarded.inc({ guard, action })
   }
 
   erased(what: string, count: number): void {

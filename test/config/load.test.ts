@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeSettings, documentationRow } from '../../src/config/describe.ts'
 import { DEFAULT_DIALECT } from '../../src/config/dialect.ts'
+import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
 import { completeCarrier, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
@@ -89,6 +90,7 @@ describe('a good configuration', () => {
         priorMessages: 20,
       },
       inbound: { reassemblySeconds: 300, routes: [] },
+      guards: DEFAULT_GUARDS,
       webhooks: { allowPrivateAddresses: false },
       retention: { days: undefined, bodyDays: undefined },
       encryption: { keys: [], active: undefined },

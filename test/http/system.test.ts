@@ -198,11 +198,14 @@ test('/openapi.json describes what is there', async () => {
     '/v1/dead-letters/replay',
     '/v1/dead-letters/{id}',
     '/v1/dead-letters/{id}/replay',
+    '/v1/guards',
+    '/v1/guards/{id}/reset',
     '/v1/inbound-messages',
     '/v1/inbound-messages/{id}',
     '/v1/messages',
     '/v1/messages/{id}',
     '/v1/messages/{id}/cancel',
+    '/v1/messages/{id}/feedback',
     '/v1/messages/{id}/resolve',
     '/v1/messages/{id}/trace',
     '/v1/partners',
@@ -233,7 +236,7 @@ test('/openapi.json describes what is there', async () => {
       expect(operation.security).toEqual([{ apiKey: [] }])
       expect(Object.keys(responses)).toContain('401')
       // These are in memory: what only reads them cannot fail for the database.
-      if (/^\/v1\/(webhooks|binds|partners)/.test(path)) continue
+      if (/^\/v1\/(webhooks|binds|guards|partners)/.test(path)) continue
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(['422', '503']))
     }
   }

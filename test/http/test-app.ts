@@ -4,6 +4,7 @@ import { openAccess } from '../../src/accounts/access.ts'
 import { Binds } from '../../src/binds.ts'
 import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
+import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
@@ -18,6 +19,7 @@ import { CarrierHealth } from '../../src/messages/carrier-health.ts'
 import { DeadLetters } from '../../src/messages/dead-letters.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { endEntry } from '../../src/messages/endings.ts'
+import { Feedback } from '../../src/messages/feedback.ts'
 import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
@@ -32,6 +34,7 @@ import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
 import { RateDecks } from '../../src/rates/rate-decks.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
+import { Guards } from '../../src/routing/guards.ts'
 import { Quality } from '../../src/routing/quality.ts'
 import type { LossMaking } from '../../src/routing/tenant-price.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
@@ -71,6 +74,8 @@ export interface TestApp {
   rowCount(): Promise<number>
   close(): Promise<void>
 }
+
+const NO_EXCEPTIONS = { tenantIds: new Set<string>(), prefixes: [], classes: new Set<never>() }
 
 const CARRIERS = [
   { name: 'alpha', rates: { '44': '0.0350', '86': '0.0210' } },
@@ -187,6 +192,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     logger,
     clock,
   })
+  const guards = new Guards({ ...DEFAULT_GUARDS, except: NO_EXCEPTIONS })
   const intake = new Intake({
     routes,
     spool,
@@ -226,6 +232,10 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
     rateDecks,
+    guards,
+    tenantName: (id) => id,
+    clock,
+    feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: false,
     access,

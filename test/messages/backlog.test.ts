@@ -143,7 +143,7 @@ describe.each(testDatabases())('a backlog on $name', ({ open }) => {
     await harness.until(() => beta.sent.length >= 20)
     await harness.idle()
     expect(alpha.sent).toEqual([])
-    expect(beta.sent.map(({ text }) => text).toSorted()).toEqual(texts.toSorted())
+    expect(beta.sent.map(({ text }) => text)).toEqual(texts)
   })
 
   it('expires where it waits', async () => {

@@ -411,3 +411,37 @@ it('loses nothing, doubles nothing and keeps the order of each tenant, whatever 
     { numRuns: 300 },
   )
 })
+
+describe('insert', () => {
+  const isBefore = (a: Item, b: Item) => a.number < b.number
+
+  it('keeps each tenant in order, whatever the order of the calls', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ tenant: fc.constantFrom('a', 'b'), number: fc.nat(50) })),
+        (list) => {
+          const waiting = queue({ capacityPerTenant: 1 })
+          for (const { tenant, number } of list) waiting.insert(item(number, { tenant }), isBefore)
+          expect(waiting.size).toBe(list.length)
+          const taken = waiting.takeAll()
+          for (const each of ['a', 'b']) {
+            const own = numbers(taken.filter(({ tenant }) => tenant === each))
+            const expected = list
+              .filter(({ tenant }) => tenant === each)
+              .map(({ number }) => number)
+            expect(own).toEqual(expected.sort((a, b) => a - b))
+          }
+        },
+      ),
+    )
+  })
+
+  it('changes nothing where the item would be last and must not be', () => {
+    const waiting = filled([item(1), item(3)])
+    expect(waiting.insert(item(4), isBefore, false)).toBe(false)
+    expect(waiting.insert(item(4, { tenant: 'b' }), isBefore, false)).toBe(false)
+    expect(waiting.size).toBe(2)
+    expect(waiting.insert(item(2), isBefore, false)).toBe(true)
+    expect(numbers(waiting.takeAll())).toEqual([1, 2, 3])
+  })
+})

@@ -138,3 +138,24 @@ describe('while memory is full', () => {
     expect(lane.refillable()).toMatchObject([{ room: 875 }])
   })
 })
+
+describe('what has waited elsewhere', () => {
+  it('takes its place by acceptance among those of its tenant', () => {
+    const { lane } = laneOf()
+    const all = ['a', 'b', 'c', 'd', 'e'].map((text) => held(text))
+    const [a, b, c, d, e] = all as [Held, Held, Held, Held, Held]
+    for (const each of [b, e]) lane.push(each)
+    for (const each of [d, a, c]) expect(lane.pushMoved(each)).toBe(true)
+    expect(lane.takeAll()).toEqual([a, b, c, d, e])
+  })
+
+  it('waits in the database where it belongs behind others that do, and not before them', () => {
+    const lane = new Lane(new FakeCarrier('alpha'), { capacity: 2 })
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((text) => held(text)) as [Held, Held, Held, Held]
+    for (const each of [b, c]) lane.push(each)
+    expect(lane.pushMoved(d)).toBe(false)
+    // There is no room, but what it goes before has had it.
+    expect(lane.pushMoved(a)).toBe(true)
+    expect(lane.takeAll()).toEqual([a, b, c])
+  })
+})

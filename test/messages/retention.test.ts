@@ -6,6 +6,7 @@ import { type KeptFor, Retention, type RetentionOptions } from '../../src/messag
 import { createCipher } from '../../src/store/cipher.ts'
 import { checkEncryptionKeys, isResealingDue } from '../../src/store/key-check.ts'
 import type { Store } from '../../src/store/open.ts'
+import { messageFeedback } from '../../src/store/schema/feedback.ts'
 import { tenants } from '../../src/store/schema/tenants.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import {
@@ -118,6 +119,19 @@ describe.each(testDatabases())('retention on $name', ({ open }) => {
     expect(await attemptRows(store, young)).toHaveLength(1)
     expect((await eventRows(store, young)).length).toBeGreaterThan(2)
     expect(told).toEqual([['messages', 1]])
+  })
+
+  it('deletes the feedback on a message with it', async () => {
+    const journal = await opened()
+    const [old, young] = [await ended(journal, 40), await ended(journal, 20)]
+    for (const { id } of [old, young]) {
+      await store.db
+        .insert(messageFeedback)
+        .values({ message_id: id, outcome: 'converted', created_at: NOW })
+    }
+    await retention({ ...KEEP, days: 30 }).run()
+    const rows = await store.db.select().from(messageFeedback)
+    expect(rows.map(({ message_id }) => message_id)).toEqual([young.id])
   })
 
   it('counts from the end, not from the acceptance', async () => {

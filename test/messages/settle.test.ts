@@ -52,7 +52,7 @@ const RETRY: RetryPolicy = {
 
 function rules(chooseNext: ChooseNext, policy: Partial<ClassPolicy> = {}): StepRules {
   const all = { ...testPolicies()('transactional'), retry: RETRY, ...policy }
-  return { policy: all, chooseNext, random: () => 0.5 }
+  return { policy: all, chooseNext, chooseOtherUp: () => undefined, random: () => 0.5 }
 }
 
 /** Milliseconds until the message joins a queue again; undefined: it does not. */
@@ -269,6 +269,18 @@ describe('nextStep', () => {
     expect(it).toMatchObject({ rounds: 0, tried: new Set() })
     const waits = [1, 2, 3].map(() => waitOf(nextStep(it, outcomes, rules(never), AT)))
     expect(waits).toEqual([2_000, 3_000, 3_000])
+  })
+
+  it('goes at once to a carrier that is up when its own is down and it surely did not leave', () => {
+    const chooseOtherUp = among('beta')
+    const it = held()
+    const step = nextStep(it, [NOT_SENT], { ...rules(never), chooseOtherUp }, AT)
+    expect(step.entry).toMatchObject({ to: 'queued', carrier: 'beta', dueAt: null, failures: 0 })
+    expect(step.entry.events).toMatchObject([{ type: 'response' }, { type: 'routed' }])
+    expect(waitOf(step)).toBe(0)
+    expect(
+      nextStep(held(), [UNCERTAIN], { ...rules(never), chooseOtherUp }, AT).entry,
+    ).toMatchObject({ to: 'sending', carrier: 'alpha' })
   })
 
   it('goes elsewhere when refused, although other segments were not sent', () => {

@@ -19,6 +19,8 @@ test.each([
   ['replace_flag_invalid', 0x54],
   ['tlv_missing', 0xc3],
   ['busy', 0x58],
+  ['pumping_suspected', 0x45],
+  ['loop_suspected', 0x45],
   ['queue_full', 0x14],
   ['storage_unavailable', 0x08],
   ['something_new', 0x08],

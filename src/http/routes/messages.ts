@@ -88,6 +88,7 @@ const createMessageRoute = createRoute({
     409: json('The first call with this Idempotency-Key still runs.', schema.problem),
     413: json('The body is over 1 MiB.', schema.problem),
     415: json('The content type is not JSON.', schema.problem),
+    429: json('A guard suspects pumping or a loop; `detail` says until when.', schema.problem),
     ...problems,
   },
 })
