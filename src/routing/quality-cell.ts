@@ -1,4 +1,4 @@
-import { LATENCY_BUCKETS, latencyBucket } from './latency-histogram.ts'
+import { LATENCY_BUCKETS, latencyAt, latencyBucket } from './latency-histogram.ts'
 
 /** What can become of a message at a carrier, as far as its quality goes. */
 export type QualityOutcome = 'delivered' | 'failed' | 'unanswered' | 'throttled'
@@ -43,6 +43,10 @@ export class QualityCounters {
   /** When the latest outcome of each carrier came; 0: none has. */
   latestMs: ByCarrier
   readonly latencies: (ByCarrier | undefined)[] = []
+  /** Worked out when a latency comes: it is asked for far more often. */
+  medianMs: ByCarrier
+  /** Goes up with all that is learnt of a carrier here. */
+  versions: ByCarrier
   #latencySum: ByCarrier
 
   constructor(carriers: number) {
@@ -52,6 +56,8 @@ export class QualityCounters {
     this.throttled = new Float64Array(carriers)
     this.attempts = new Float64Array(carriers)
     this.latestMs = new Float64Array(carriers)
+    this.medianMs = new Float64Array(carriers)
+    this.versions = new Float64Array(carriers)
     this.#latencySum = new Float64Array(carriers)
   }
 
@@ -74,6 +80,8 @@ export class QualityCounters {
     this.throttled = grown(this.throttled, carriers)
     this.attempts = grown(this.attempts, carriers)
     this.latestMs = grown(this.latestMs, carriers)
+    this.medianMs = grown(this.medianMs, carriers)
+    this.versions = grown(this.versions, carriers)
     this.#latencySum = grown(this.#latencySum, carriers)
   }
 
@@ -91,6 +99,7 @@ export class QualityCounters {
     memory: CellMemory,
   ): void {
     const weight = count * now
+    this.versions[index] = (this.versions[index] ?? 0) + 1
     this.attempts[index] = (this.attempts[index] ?? 0) + weight
     const counter = this[outcome]
     counter[index] = (counter[index] ?? 0) + weight
@@ -106,11 +115,13 @@ export class QualityCounters {
     this.throttled[index] = counts.throttled * now
     this.attempts[index] = counts.attempts * now
     this.latestMs[index] = counts.atMs
+    this.versions[index] = (this.versions[index] ?? 0) + 1
     const latencies = Float64Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => {
       return (counts.latencies[bucket] ?? 0) * now
     })
     this.latencies[index] = latencies
     this.#latencySum[index] = latencies.reduce((sum, weight) => sum + weight, 0)
+    this.medianMs[index] = latencyAt(latencies, 0.5)
   }
 
   /** What is known of one carrier, divided by the weight of its latest outcome. */
@@ -169,6 +180,7 @@ export class QualityCounters {
     const sum = (this.#latencySum[index] ?? 0) + weight
     if (sum > most) scaleAll(buckets, most / sum)
     this.#latencySum[index] = Math.min(sum, most)
+    this.medianMs[index] = latencyAt(buckets, 0.5)
   }
 }
 

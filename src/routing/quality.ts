@@ -1,6 +1,6 @@
 import type { TrafficClass } from '../core/policy.ts'
 import { latencyAt } from './latency-histogram.ts'
-import { type CarrierCounts, type CellMemory, grown, type QualityOutcome } from './quality-cell.ts'
+import type { CarrierCounts, CellMemory, QualityOutcome } from './quality-cell.ts'
 import { CellIndex, type IndexedCell } from './quality-index.ts'
 import { wilsonLower, wilsonUpper } from './wilson.ts'
 
@@ -103,6 +103,9 @@ const FORGOTTEN_HALF_LIVES = 48
 /** With a message, at the most this part of the memory makes room: see {@link Quality.record}. */
 const MAX_FORGOTTEN = 3
 
+/** For cells without a country above them. */
+const NO_VERSIONS = new Float64Array(0)
+
 /** Receipts from which a cell's own median is believed. */
 const MEDIAN_RECEIPTS = 10
 
@@ -125,8 +128,8 @@ export class Quality {
   readonly #priorMessages: number
   readonly #cells: CellIndex
   readonly #indexes = new Map<string, number>()
-  /** Goes up with all that is learnt of a carrier. */
-  #versions = new Float64Array(16)
+  /** How many there is room for. */
+  #carriers = 16
   /** When a message weighs 1. */
   #epochMs: number | undefined
   #latestMs = Number.NEGATIVE_INFINITY
@@ -141,7 +144,7 @@ export class Quality {
     }
     this.#priorSuccess = Math.min(1, Math.max(0, options.priorSuccess ?? DEFAULT_PRIOR_SUCCESS))
     this.#priorMessages = Math.max(0, options.priorMessages ?? DEFAULT_PRIOR_MESSAGES)
-    this.#cells = new CellIndex(options.maxCells ?? DEFAULT_MAX_CELLS, this.#versions.length)
+    this.#cells = new CellIndex(options.maxCells ?? DEFAULT_MAX_CELLS, this.#carriers)
   }
 
   /** Carriers that have an index. */
@@ -155,9 +158,9 @@ export class Quality {
     if (known !== undefined) return known
     const index = this.#indexes.size
     this.#indexes.set(name, index)
-    if (index >= this.#versions.length) {
-      this.#versions = grown(this.#versions, 2 * index)
-      this.#cells.grow(2 * index)
+    if (index >= this.#carriers) {
+      this.#carriers = 2 * index
+      this.#cells.grow(this.#carriers)
     }
     return index
   }
@@ -179,29 +182,37 @@ export class Quality {
       indexed.counters.latestMs[index] = this.#latestMs
       indexed.latestMs = this.#latestMs
     }
-    this.#versions[index] = (this.#versions[index] ?? 0) + 1
   }
 
   /**
    * Says how every carrier does in a cell. What nobody has sent to yet is as the country is, or as the
-   * carrier is as a whole.
+   * carrier is as a whole. What comes in the cell or its country shows at once, and what comes elsewhere
+   * within a two thousandth of the half-life.
    *
    * @param into - of as many carriers as {@link carrierIndex} has named, or fewer
    */
   read(cell: QualityCell, nowMs: number, into: QualityReading): void {
     const atMs = this.#advance(nowMs)
     const indexed = this.#cells.nearest(cell)
-    const { shown, seen } = indexed
+    const { shown, seen, counters, parent } = indexed
+    const { versions } = counters
+    // A change of the carrier as a whole moves a cell's prior by next to nothing.
+    const country = parent?.parent ? parent.counters.versions : NO_VERSIONS
+    const { success, lower, upper, latencyMs, messages } = into
     const isOld = atMs - indexed.shownAtMs >= this.#halfLifeMs / REFRESHES_PER_HALF_LIFE
     if (isOld) indexed.shownAtMs = atMs
-    const count = Math.min(into.success.length, this.#indexes.size)
+    const count = Math.min(success.length, this.#indexes.size)
     for (let index = 0; index < count; index++) {
-      if (isOld || seen[index] !== this.#versions[index]) this.#show(indexed, index)
-      into.success[index] = shown.success[index] as number
-      into.lower[index] = shown.lower[index] as number
-      into.upper[index] = shown.upper[index] as number
-      into.latencyMs[index] = shown.latencyMs[index] as number
-      into.messages[index] = shown.messages[index] as number
+      const version = (versions[index] as number) + (country[index] ?? 0)
+      if (isOld || seen[index] !== version) {
+        this.#show(indexed, index)
+        seen[index] = version
+      }
+      success[index] = shown.success[index] as number
+      lower[index] = shown.lower[index] as number
+      upper[index] = shown.upper[index] as number
+      latencyMs[index] = shown.latencyMs[index] as number
+      messages[index] = shown.messages[index] as number
     }
   }
 
@@ -283,7 +294,6 @@ export class Quality {
       const cell = this.#cells.take(state.scope)
       cell.counters.set(index, { ...state, atMs }, this.#weightOf(atMs))
       cell.latestMs = Math.max(cell.latestMs, atMs)
-      this.#versions[index] = (this.#versions[index] ?? 0) + 1
     }
   }
 
@@ -298,7 +308,7 @@ export class Quality {
   /** Works out what is shown of one carrier in one cell. */
   #show(cell: IndexedCell, index: number): void {
     const now = this.#weightOf(this.#latestMs)
-    const { shown, seen, counters } = cell
+    const { shown, counters } = cell
     const success = this.#successOf(cell, index, now)
     // A coarser cell stands in for one to which nothing has gone yet.
     const messages = cell.isFinest ? counters.messages(index) / now : 0
@@ -306,9 +316,8 @@ export class Quality {
     shown.success[index] = success
     shown.lower[index] = wilsonLower(success, sample)
     shown.upper[index] = wilsonUpper(success, sample)
-    shown.latencyMs[index] = this.#latencyOf(cell, index, 0.5, MEDIAN_RECEIPTS * now)
+    shown.latencyMs[index] = this.#medianOf(cell, index, MEDIAN_RECEIPTS * now)
     shown.messages[index] = messages
-    seen[index] = this.#versions[index] ?? 0
   }
 
   #successOf(cell: IndexedCell, index: number | undefined, now: number): number {
@@ -318,6 +327,13 @@ export class Quality {
     if (!(weight > 0)) return prior
     const delivered = cell.counters.delivered[index] ?? 0
     return (delivered + this.#priorMessages * now * prior) / weight
+  }
+
+  #medianOf(cell: IndexedCell, index: number, least: number): number {
+    for (let at: IndexedCell | undefined = cell; at; at = at.parent) {
+      if (at.counters.latencySum(index) >= least) return at.counters.medianMs[index] as number
+    }
+    return Number.NaN
   }
 
   #latencyOf(cell: IndexedCell, index: number | undefined, part: number, least: number): number {

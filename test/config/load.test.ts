@@ -424,6 +424,24 @@ inbound:
     ])
   })
 
+  it('name what is wrong with health and quality, the defaults included', () => {
+    const mistakes = mistakesOf(`
+health: { cool_down_seconds: 900, failure_percent: 0, probe: 3 }
+quality: { memory_messages: 5 }`)
+    expect(mistakes.map(({ path, message }) => `${path}: ${message}`).sort()).toEqual([
+      'health.cool_down_seconds: cool_down_seconds 900 is above max_cool_down_seconds 600; it must not be larger',
+      'health.failure_percent: 0 is not allowed; allowed: a whole number from 1 to 100',
+      'health.probe: there is no such key; did you mean probes?',
+      'quality.memory_messages: 5 is not allowed; allowed: a whole number from 10 to 100000',
+    ])
+    const { health, quality } = load('health: { cool_down_seconds: 5 }')
+    expect(health).toEqual({
+      breaker: { ...DEFAULT_BREAKER, coolDownMs: 5_000 },
+      historyLines: 1_000,
+    })
+    expect(quality.priorSuccess).toBe(0.9)
+  })
+
   it('name duplicates in carriers, tenants, partners, keys and prefixes', () => {
     const rates = [1, 2].map((price) => `{ prefix: "44", price: ${price}, currency: EUR }`)
     const carrier = `{ ${CARRIER}, password: p, rates: [${rates.join(', ')}] }`

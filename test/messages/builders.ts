@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
+import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
 import type {
   AcceptedEntry,
   Effects,
@@ -204,6 +205,8 @@ export class Journal {
   readonly tables: TableWriter
   readonly matcher: ReceiptMatcher
   /** All that entries have brought about. */
+  /** Told what receipts say of carriers. */
+  onOutcome: (outcome: CarrierOutcome) => void = () => {}
   readonly effects: { endings: Ending[]; tellings: Telling[] } = { endings: [], tellings: [] }
 
   /** Told after every commit. */
@@ -306,6 +309,7 @@ export class Journal {
   onEffects(effects: Effects): void {
     this.effects.endings.push(...effects.endings)
     this.effects.tellings.push(...effects.tellings)
+    for (const outcome of effects.outcomes) this.onOutcome(outcome)
     this.matcher.offer(effects.unmatched)
   }
 

@@ -2,8 +2,10 @@ import type { Carrier } from '../../src/carriers/carrier.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import type { ClassPolicy } from '../../src/core/policy.ts'
+import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { Intake, type MessageRequest } from '../../src/messages/intake.ts'
+import { MissingReceipts } from '../../src/messages/missing-receipts.ts'
 import { type RoutedCarrier, Routes } from '../../src/messages/routes.ts'
 import type { PolicyFor } from '../../src/messages/settle.ts'
 import type { Spool } from '../../src/messages/spool.ts'
@@ -50,6 +52,8 @@ export class Harness {
   readonly intake: Intake
   readonly sweeper: Sweeper
   readonly logger = keepingLogger()
+  /** What receipts have said of carriers. */
+  readonly outcomes: CarrierOutcome[] = []
   readonly clock: Clock
   now: Date | undefined
   /** What intake is told about the tables. */
@@ -70,12 +74,19 @@ export class Harness {
       clock,
     )
     const { routes } = this
+    journal.onOutcome = (outcome) => {
+      this.outcomes.push(outcome)
+      routes.noteOutcome(outcome)
+    }
     const policyFor = testPolicies(policy)
+    const missingReceipts = new MissingReceipts({ quality: routes.quality, routes, policyFor })
+    const { lateAt } = missingReceipts
     const work = { store, spool, live, tables, node: journal.node, policyFor, logger, clock }
     this.dispatcher = new Dispatcher({
       ...work,
       carriers: new Map(carriers.map((carrier) => [carrier.name, carrier])),
       routes,
+      lateAt,
       // No jitter: a wait is as long as the policy's bound.
       random: () => 0.999,
       ...more,
@@ -91,7 +102,7 @@ export class Harness {
       checkCallbackUrl: () => {},
       clock,
     })
-    this.sweeper = new Sweeper({ ...work, dispatcher })
+    this.sweeper = new Sweeper({ ...work, dispatcher, missingReceipts })
   }
 
   /** A harness on a database without an earlier run. */
