@@ -85,12 +85,7 @@ export class DeckCsvParser {
   readonly #mistakes: DeckMistake[] = []
   #mistakeCount = 0
   readonly #prices = new Map<string, bigint | CellFault>()
-  readonly #instants = new Map<string, number | CellFault>()
-
-  /** Rows that have come so far. */
-  get rows(): number {
-    return this.#rows
-  }
+  readonly #instants = new Map<string, number | CellFault>();
 
   /** Takes the next piece, with a pause every few rows. */
   *take(text: string): Generator<void, void> {

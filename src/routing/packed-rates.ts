@@ -1,4 +1,4 @@
-import { type DeckRate, type DeckRates, destinationNumber, destinationOf } from './rate-deck.ts'
+import { type DeckRate, type DeckRates, destinationOf } from './rate-deck.ts'
 
 const CHUNK = 1_024
 const SHIFT = 10
@@ -24,13 +24,11 @@ export class PackedRates implements DeckRates {
     return this.#length
   }
 
-  /** Adds a rate; its row is the {@link length} before. */
-  push(rate: DeckRate): void {
-    const destination = destinationNumber(rate.prefix, rate.network)
-    this.add(destination, rate.priceMicros, rate.currency, rate.effectiveFromMs)
-  }
-
-  /** As {@link push}, with the destination as {@link destinationNumber} gives it. */
+  /**
+   * Adds a rate; its row is the {@link length} before.
+   *
+   * @param destination - as `destinationNumber` gives it
+   */
   add(destination: number, priceMicros: bigint, currency: string, fromMs: number): void {
     const place = this.#length & (CHUNK - 1)
     if (place === 0) this.#chunks.push(newChunk())
@@ -54,7 +52,7 @@ export class PackedRates implements DeckRates {
     }
   }
 
-  /** As {@link destinationNumber} gives it. */
+  /** As `destinationNumber` gives it. */
   destinationAt(row: number): number {
     return (this.#chunks[row >> SHIFT] as Chunk).destinations[row & (CHUNK - 1)] as number
   }

@@ -246,6 +246,24 @@ describe('what a tenant pays', () => {
     }
   })
 
+  it('is shown with the cost to whoever runs the gateway and sends by it', async () => {
+    await post('/v1/rate-decks/tenant/own', csv('44,0.0500,EUR'))
+    const own = { authorization: 'Bearer own-key' }
+    const { id } = await bodyOf(await app.post(TO, own))
+    await app.settled()
+    const { timeline } = await bodyOf(await app.request(`/v1/messages/${id}`, { headers: own }))
+    expect(
+      (timeline as Shown['timeline']).find(({ type }) => type === 'routed')?.detail,
+    ).toMatchObject({
+      candidates: [{ carrier: 'alpha', reasons: expect.any(Array) }, {}],
+      money: {
+        cost: { amount: '0.0350', currency: 'EUR' },
+        margin: { amount: '0.0150', currency: 'EUR', percent: 30 },
+        loss_making: false,
+      },
+    })
+  })
+
   it('changes with the next deck, and with what is written in the message anew', async () => {
     await post(DEMO, csv('44,0.0500,EUR'))
     const { id } = await sent()

@@ -87,8 +87,10 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const tenants = [
     { name: 'demo', apiKeys: ['demo-key'] },
     { name: 'other', apiKeys: ['other-key'] },
+    // As the tenant of `npm start`: its key is the operator's, too.
+    { name: 'own', apiKeys: ['own-key'] },
   ]
-  const access = await openAccess(store, tenants, ['admin-key', 'operator-key'])
+  const access = await openAccess(store, tenants, ['admin-key', 'operator-key', 'own-key'])
   const carriers = CARRIERS.map(({ name, rates }) => {
     const carrier = new SmppCarrier({
       config: completeCarrier({
