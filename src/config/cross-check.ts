@@ -1,4 +1,5 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
+import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
 
@@ -23,6 +24,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
   mistakes.push(...inboundMistakes(root), ...sharedPort(root))
+  mistakes.push(...ruleMistakes(root, carriers, tenants))
   mistakes.push(...waitBounds(root), ...bodyAfterRecord(root, tenants), ...encryptionKeys(root))
   return mistakes
 }
@@ -165,6 +167,23 @@ function inboundMistakes(root: Record<string, unknown>): Mistake[] {
     return { path, value: parts.join(' ').toUpperCase() }
   })
   return [...unknownCarriers, ...unknownPartners, ...duplicates(conditions, 'conditions')]
+}
+
+function ruleMistakes(
+  root: Record<string, unknown>,
+  carriers: readonly Item[],
+  tenants: readonly Item[],
+): Mistake[] {
+  const rules = items(root, 'failure_rules')
+  const namesOf = (list: readonly Item[]) => places(list, 'name').map(({ value }) => value)
+  return [
+    ...duplicates(places(rules, 'name'), 'name'),
+    ...failureRuleMistakes(rules, {
+      carriers: namesOf(carriers),
+      tenants: namesOf(tenants),
+      alerts: mappingAt(root, ['alerts']),
+    }),
+  ]
 }
 
 function sharedPort(root: Record<string, unknown>): Mistake[] {

@@ -3,10 +3,12 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
 import { parseMicros } from '../core/money.ts'
+import { toAlerts } from './alerts.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
 import { readDocument, typed } from './document.ts'
+import { toFailureRules } from './failure-rules.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
@@ -241,6 +243,8 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     carriers,
     partners,
     policies: toPolicies(content.policies),
+    failureRules: toFailureRules(content.failure_rules),
+    alerts: toAlerts(content.alerts),
     webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
     inbound: {
       reassemblySeconds: content.inbound.reassembly_seconds,

@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import type { FailureRule } from '../core/failure-rule.ts'
 import { isPasswordHash } from '../core/password.ts'
 import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
+import { type AlertsConfig, alertsSchema } from './alerts.ts'
 import { type DialectConfig, dialectKeys } from './dialect.ts'
+import { failureRulesSchema } from './failure-rules.ts'
 import {
   choice,
   flag,
@@ -42,6 +45,9 @@ export interface Config {
   readonly partners: readonly PartnerConfig[]
   /** What holds for the messages of each traffic class. */
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
+  /** What follows a failure, before the policies; tenants by name. */
+  readonly failureRules: readonly FailureRule[]
+  readonly alerts: AlertsConfig
   readonly webhooks: WebhooksConfig
   readonly inbound: InboundConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
@@ -572,6 +578,8 @@ export const fileSchema = mapping({
     defaultText: '[]',
   }),
   policies: policiesSchema,
+  failure_rules: failureRulesSchema,
+  alerts: alertsSchema,
   webhooks: setting(
     mapping({
       allow_private_addresses: flag(false, {
