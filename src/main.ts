@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
+import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
@@ -12,6 +13,7 @@ import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
+import { failureAlert, failureRules } from './failures.ts'
 import { createApp } from './http/app.ts'
 import type { PartnerStanding } from './http/routes/partners.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
@@ -23,10 +25,13 @@ import { Archive } from './messages/archive.ts'
 import { Cancellation } from './messages/cancellation.ts'
 import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
+import { FailureJudge } from './messages/failure-judge.ts'
 import { IdempotencyKeys } from './messages/idempotency.ts'
 import { Intake } from './messages/intake.ts'
 import type { Effects, JournalEntry } from './messages/journal.ts'
 import { LiveMessages } from './messages/live.ts'
+import { lossEnding } from './messages/loss.ts'
+import { Losses } from './messages/losses.ts'
 import type { Message } from './messages/message.ts'
 import { OutboxLog } from './messages/outbox-log.ts'
 import { PartnerMessages } from './messages/partner-messages.ts'
@@ -57,6 +62,7 @@ import { PartnerServer } from './partners/partner-server.ts'
 import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport.ts'
 import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
+import { FailureRules } from './routing/failure-rules.ts'
 import { PrefixTable } from './routing/prefix-table.ts'
 import type { Rate } from './routing/router.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
@@ -174,6 +180,14 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
 
   const node = `${hostname()}-${randomBytes(6).toString('hex')}`
   const policyFor: PolicyFor = (trafficClass) => config.policies[trafficClass]
+  const operatorAlerts = new OperatorAlerts({
+    config: config.alerts,
+    version: VERSION,
+    logger,
+    clock,
+  })
+  const rules = new FailureRules(failureRules(config.failureRules, access))
+  const asksRules = () => rules.has('callback_failure')
   const live = new LiveMessages()
   const tracker = new Tracker({
     live,
@@ -223,7 +237,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         logger,
         recorder,
         events: {
-          onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock())),
+          onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock(), asksRules())),
           onInbound: (part) => inbox.take(part),
           onAlert: (alert) => alerts.passOn(alert),
           onWrite: (written) => marks?.mark(written),
@@ -253,7 +267,13 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
-  const dispatcher = new Dispatcher({ ...work, carriers, routes })
+  const judge = new FailureJudge({
+    rules,
+    onAlert: (alert) => operatorAlerts.raise(failureAlert(alert)),
+    onActed: ({ name, action }) => metrics.failureRule(name, action.kind),
+  })
+  const dispatcher = new Dispatcher({ ...work, carriers, routes, judge })
+  const losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
   const intake = new Intake({
     routes,
     spool,
@@ -264,8 +284,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
     clock,
   })
-  const queries = new StateQueries({ ...work, carriers })
-  const sweeper = new Sweeper({ ...work, dispatcher, queries })
+  const queries = new StateQueries({ ...work, carriers, asksRules })
+  const sweeper = new Sweeper({ ...work, dispatcher, queries, losses })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
   const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
@@ -332,6 +352,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       metrics.ended(ending.carrier, ending.status)
     }
     teller.offer(effects.tellings)
+    for (const lost of effects.undecided) routes.noteEnd(lossEnding(lost))
+    losses.offer(effects.undecided)
     matcher.offer(effects.unmatched)
   }
 
@@ -404,6 +426,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   opened.push(() => http.close())
   await partners.start()
   for (const carrier of carriers.values()) carrier.start()
+  losses.start()
   inbox.start()
   sweeper.start()
   retention.start()
@@ -425,10 +448,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await dispatcher.drained()
     await sweeper.close()
     await queries.close()
+    await losses.close()
     await retention.close()
     await upkeep?.close()
     await teller.close()
     await webhooks.close()
+    await operatorAlerts.close()
     await matcher.close()
     await spool.close()
     await tables.close()

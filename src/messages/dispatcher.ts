@@ -4,14 +4,23 @@ import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
 import { endEntry, unchanged } from './endings.ts'
+import { type FailureJudge, POLICIES_ONLY, submitsTo } from './failure-judge.ts'
 import type { MovedEntry } from './journal.ts'
 import { Lane, type Overflow } from './lane.ts'
 import { type LateAnswer, lateEntry, refusedOutcomes } from './late.ts'
 import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
 import type { Routes } from './routes.ts'
-import { type Held, newlyHeld, nextStep, type PolicyFor, receiptUntil } from './settle.ts'
+import {
+  type Held,
+  newlyHeld,
+  nextStep,
+  type PolicyFor,
+  receiptUntil,
+  type StepRules,
+} from './settle.ts'
 import type { Spool } from './spool.ts'
+import { isFinal } from './states.ts'
 import { Submitter } from './submitter.ts'
 import type { TableWriter } from './table-writer.ts'
 import {
@@ -33,6 +42,8 @@ export interface DispatcherOptions {
   /** The name under which it claims messages. */
   readonly node: string
   readonly policyFor: PolicyFor
+  /** Decides what follows a failure; without it the policies do. */
+  readonly judge?: FailureJudge
   readonly logger: Logger
   readonly clock: Clock
   readonly random?: () => number
@@ -143,12 +154,17 @@ export class Dispatcher {
     for (const lane of this.#lanes.values()) this.#refill(lane)
   }
 
-  /** Takes a committed message; its `carrier` says whose queue it joins. */
-  enqueue(message: Message): void {
+  /**
+   * Takes a committed message; its `carrier` says whose queue it joins.
+   *
+   * @param tried - carriers that are not to get it now
+   */
+  enqueue(message: Message, tried: Iterable<string> = []): void {
     const live = this.#live.get(message.id)
     if (!live || live.isHeld) return
     this.#live.hold(live)
     const held = newlyHeld(message)
+    for (const carrier of tried) held.tried.add(carrier)
     this.#held.set(message.id, held)
     this.#join(held)
   }
@@ -360,11 +376,8 @@ export class Dispatcher {
   async #settle(held: Held, outcomes: readonly SegmentOutcome[]): Promise<void> {
     const { message } = held
     const carrier = message.carrier
-    const { policyFor, random = Math.random } = this.#options
     this.#routes.note(carrier, outcomes)
-    const policy = policyFor(message.trafficClass)
-    const rules = { policy, chooseNext: this.#routes.choose, random }
-    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    const { entry, rejoins } = nextStep(held, outcomes, this.#rulesFor(message), this.#clock())
     const written = this.#spool.write(entry)
     // Its places are free; what comes next is journalled with this answer, not after it.
     const lane = this.#lanes.get(carrier)
@@ -376,9 +389,24 @@ export class Dispatcher {
     else this.#letGo(held)
   }
 
+  /** What ends because the gateway stops, or has ended already, is no failure that a rule is for. */
+  #rulesFor(message: Message): StepRules {
+    const { policyFor, judge = POLICIES_ONLY, random = Math.random } = this.#options
+    return {
+      policy: policyFor(message.trafficClass),
+      judge: this.#isStopped || isFinal(message.status) ? POLICIES_ONLY : judge,
+      chooseNext: this.#routes.choose,
+      submits: this.#submitsOf,
+      random,
+    }
+  }
+
+  readonly #submitsOf = ({ id, carrier }: Message): number =>
+    submitsTo(carrier, this.#live.get(id)?.attempts ?? [])
+
   /** A carrier has answered after the outcome counted as unknown. */
   async #takeLate(message: Message, answer: LateAnswer): Promise<void> {
-    const { store, policyFor, random = Math.random } = this.#options
+    const { store, policyFor } = this.#options
     const policy = policyFor(message.trafficClass)
     const at = this.#clock()
     if (!this.#live.get(message.id)) {
@@ -393,7 +421,7 @@ export class Dispatcher {
     this.#live.hold(live)
     const held = newlyHeld(live.message)
     this.#held.set(message.id, held)
-    const rules = { policy, chooseNext: this.#routes.choose, random }
+    const rules = this.#rulesFor(live.message)
     const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
     // The answers are in the journal and in the timeline already.
     await this.#spool.write({ ...entry, answers: [], events: entry.events.slice(1) })

@@ -281,6 +281,7 @@ export class Intake {
       deadlineAt: timing.expiresAt,
       deadLetter: null,
       replayedAs: null,
+      heldBy: null,
     }
   }
 

@@ -7,6 +7,7 @@ import { parseSender } from '../routing/sender.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
+import { isLost } from './loss.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
@@ -22,6 +23,8 @@ export interface StateQueriesOptions {
   readonly live: LiveMessages
   readonly spool: Spool
   readonly policyFor: PolicyFor
+  /** True while failure rules decide before a receipt ends a message as lost. */
+  readonly asksRules?: () => boolean
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -108,7 +111,7 @@ export class StateQueries {
   }
 
   async #askOne(live: LiveMessage): Promise<void> {
-    const { carriers, spool, clock, policyFor } = this.#options
+    const { carriers, spool, clock, policyFor, asksRules = () => false } = this.#options
     const { message, attempts } = live
     const carrier = carriers.get(message.carrier)
     const parsed = parseSender(message.from)
@@ -120,12 +123,12 @@ export class StateQueries {
       if (!outcome) return
       outcomes.push(outcome)
       if (outcome.kind === 'state' && outcome.settles !== null) {
-        await spool.write(receiptOf(attempt, outcome, clock()))
-        // One lost segment is enough.
-        if (isFinal(message.status)) return
+        await spool.write(receiptOf(attempt, outcome, clock(), asksRules()))
+        // One lost segment is enough, and what is lost is decided about elsewhere.
+        if (isFinal(message.status) || isLost(live)) return
       }
     }
-    if (isFinal(message.status)) return
+    if (isFinal(message.status) || isLost(live)) return
     const at = clock()
     await spool.write(nextQuestion(live, outcomes, policyFor, at))
   }
@@ -140,6 +143,7 @@ function receiptOf(
   { carrier, carrierMessageId, matchKey }: Attempt,
   { state, settles, rawError }: Extract<QueryOutcome, { kind: 'state' }>,
   receivedAt: Date,
+  asksRules: boolean,
 ): ReceiptEntry {
   return {
     kind: 'receipt',
@@ -154,6 +158,7 @@ function receiptOf(
     receivedAt,
     about: null,
     isQuery: true,
+    ...(asksRules ? { asksRules } : {}),
   }
 }
 

@@ -45,7 +45,17 @@ export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[
     'canceled',
     'unconfirmed',
   ],
-  sent: ['sent', 'delivered', 'undelivered', 'failed', 'expired', 'canceled', 'unconfirmed'],
+  // A failure rule may send again what its receipt says is lost.
+  sent: [
+    'queued',
+    'sent',
+    'delivered',
+    'undelivered',
+    'failed',
+    'expired',
+    'canceled',
+    'unconfirmed',
+  ],
   delivered: [],
   undelivered: [],
   failed: [],

@@ -6,6 +6,8 @@ import type { Dispatcher } from './dispatcher.ts'
 import { endEntry, resendEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
+import { isLost, lossEntry, lossOf } from './loss.ts'
+import type { Losses } from './losses.ts'
 import type { Message } from './message.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -27,6 +29,8 @@ export interface SweeperOptions {
   readonly tables: TableWriter
   readonly dispatcher: Dispatcher
   readonly policyFor: PolicyFor
+  /** Decides about what is lost by its receipts; absent: that is the end. */
+  readonly losses?: Pick<Losses, 'decide'>
   /** Asks carriers about what is overdue; absent: nobody is asked. */
   readonly queries?: StateQueries
   readonly node: string
@@ -123,7 +127,7 @@ export class Sweeper {
   }
 
   async #endOverdue(live: LiveMessage, now: Date): Promise<void> {
-    const { spool, live: messages, dispatcher, policyFor, queries } = this.#options
+    const { spool, live: messages, dispatcher, policyFor, queries, losses } = this.#options
     const { message } = live
     const isOverdue = message.deadlineAt !== null && message.deadlineAt <= now
     if (isOverdue && queries?.mayAsk(live)) {
@@ -131,9 +135,12 @@ export class Sweeper {
       queries.ask(live)
       return
     }
-    if (isOverdue) await spool.write(overdueEntry(live, policyFor, now))
+    if (isOverdue) {
+      const entry = losses && isLost(live) ? losses.decide(live, now) : undefined
+      await spool.write(entry ?? overdueEntry(live, policyFor, now))
+    }
     messages.letGo(live)
-    if (message.status === 'queued') dispatcher.enqueue(message)
+    if (message.status === 'queued' && message.dueAt === null) dispatcher.enqueue(message)
   }
 }
 
@@ -158,6 +165,8 @@ export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date):
   if (message.status !== 'sending' && message.status !== 'sent') {
     return endEntry(message, 'expired', at)
   }
+  const loss = lossOf(live)
+  if (loss) return lossEntry(live, loss, at)
   const policy = policyFor(message.trafficClass)
   const segments = attempts.filter(({ attempt }) => attempt === message.attempt)
   const isRefused =
@@ -166,13 +175,15 @@ export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date):
   if (isRefused) {
     // Its refusal came late, and the gateway stopped before anything followed from it.
     if (message.expiresAt <= at) return endEntry(message, 'expired', at)
-    return { ...unchanged(message, at), to: 'queued', dueAt: null, deadlineAt: message.expiresAt }
+    const deadlineAt = message.expiresAt
+    return { ...unchanged(message, at), to: 'queued', dueAt: null, deadlineAt, heldBy: null }
   }
   const isUnknown = segments.length > 0 && segments.every(({ state }) => state === 'uncertain')
   const failures = message.failures + 1
   const { maxAttempts } = policy.retry.passing
   const mayResend =
     policy.uncertain === 'resend' &&
+    message.heldBy === null &&
     isUnknown &&
     message.expiresAt > at &&
     (maxAttempts === 0 || failures < maxAttempts)

@@ -14,6 +14,7 @@ import type {
   ToldEntry,
 } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
+import { isLost, lossReason, rawErrorOf, withoutText } from './loss.ts'
 import type { Message } from './message.ts'
 import {
   isFinal,
@@ -53,6 +54,7 @@ export class Tracker {
   #endings: Ending[] = []
   #tellings: Telling[] = []
   #unmatched: ReceiptEntry[] = []
+  #undecided: LiveMessage[] = []
 
   constructor(options: TrackerOptions) {
     this.#live = options.live
@@ -67,10 +69,12 @@ export class Tracker {
       endings: this.#endings,
       tellings: this.#tellings,
       unmatched: this.#unmatched,
+      undecided: this.#undecided,
     }
     this.#endings = []
     this.#tellings = []
     this.#unmatched = []
+    this.#undecided = []
     return effects
   }
 
@@ -102,6 +106,8 @@ export class Tracker {
     message.attempt = entry.attempt
     message.dueAt = null
     message.deadlineAt = entry.deadlineAt
+    message.heldBy = null
+    live.failedReceipt = undefined
     const { events, attempts } = this.#live.touch(live)
     for (let segment = 1; segment <= entry.segmentCount; segment++) {
       const attempt: Attempt = {
@@ -129,7 +135,9 @@ export class Tracker {
     if (!live) return
     const arrived = this.#answer(live, entry)
     const { message } = live
-    const isMove = this.#advance(message, entry.to, entry.at)
+    // What a carrier has taken goes again only when its receipts say that it is lost.
+    const isTaken = message.status === 'sent' && entry.to === 'queued' && !isLost(live)
+    const isMove = !isTaken && this.#advance(message, entry.to, entry.at)
     // A message that a receipt has ended before its response stays ended; the line is kept.
     if (isMove || (entry.answers.length > 0 && entry.events.length > 0)) {
       const events = isMove
@@ -145,10 +153,11 @@ export class Tracker {
       message.dueAt = entry.dueAt
       message.deadlineAt = isFinal(entry.to) ? null : entry.deadlineAt
       message.deadLetter = entry.deadLetter
+      message.heldBy = isFinal(entry.to) ? null : (entry.heldBy ?? null)
       if (isFinal(entry.to)) {
         this.#endings.push({ message, carrier: entry.carrier, status: entry.to, byReceipt: false })
       }
-      this.#announce(live, entry.to, entry.at, null)
+      this.#announce(live, entry.to, entry.at, entry.rawError ?? null)
     }
     for (const { attempt, receipt } of arrived) this.#settle(live, attempt, receipt, true)
   }
@@ -175,6 +184,7 @@ export class Tracker {
     this.#live.touch(live).events.push({ ...entry.event, carrier, status: message.status })
     if (isMove) {
       message.deadlineAt = entry.deadlineAt
+      message.heldBy = null
       if (!of.some(({ state }) => isOpen(state))) {
         message.errorCode = null
         message.errorDetail = null
@@ -267,6 +277,7 @@ export class Tracker {
     this.#settle(live, attempt, receipt, false, matchedBy)
     if (message.status === 'sending' && message.attempt === attempt.attempt) {
       this.#advance(message, 'sent', receipt.receivedAt)
+      message.heldBy = null
       this.#announce(live, 'sent', receipt.receivedAt, null)
     }
     if (attempt.matchKey !== null) {
@@ -294,7 +305,15 @@ export class Tracker {
       unsaved.attempts.add(attempt)
     }
     const end = this.#endByReceipts(live, attempt)
-    const isEnd = end !== undefined && this.#advance(message, end, receipt.receivedAt)
+    const isUndecided =
+      receipt.asksRules === true &&
+      end !== undefined &&
+      end !== 'delivered' &&
+      mayMove(message.status, end)
+    const isFirstLoss = !isDuplicate && isLossOf(receipt) && lostSegments(live, attempt) === 1
+    if (isUndecided) this.#leaveUndecided(live, receipt, isFirstLoss)
+    const isEnd =
+      end !== undefined && !isUndecided && this.#advance(message, end, receipt.receivedAt)
     unsaved.events.push(
       receiptEvent(message, attempt, receipt, {
         ...(isDuplicate ? { after_final: true } : {}),
@@ -307,14 +326,33 @@ export class Tracker {
     }
     if (!isEnd || !end) return
     message.carrier = attempt.carrier
-    message.errorCode =
-      end === 'delivered' ? null : receiptFailureCode(receipt.state, receipt.rawError)
-    message.errorDetail = end === 'delivered' ? null : reasonOf(receipt)
+    if (end === 'delivered') {
+      message.errorCode = null
+      message.errorDetail = null
+    } else if (isFirstLoss) {
+      noteLoss(message, receipt)
+    }
     message.dueAt = null
     message.deadlineAt = null
     message.deadLetter = null
+    message.heldBy = null
     this.#endings.push({ message, carrier: attempt.carrier, status: end, byReceipt: true })
-    this.#announce(live, end, receipt.receivedAt, receipt.rawError)
+    const isOwnWord = end === 'delivered' || isFirstLoss
+    const rawError = isOwnWord ? receipt.rawError : rawErrorOf(message.errorDetail)
+    this.#announce(live, end, receipt.receivedAt, rawError)
+  }
+
+  /** It is lost by its receipts: a `moved` that follows says whether that is its end. */
+  #leaveUndecided(live: LiveMessage, receipt: ReceiptEntry, isFirstLoss: boolean): void {
+    const { message } = live
+    if (isFirstLoss) {
+      live.failedReceipt = receipt
+      noteLoss(message, receipt)
+    }
+    if (!isLost(live)) return
+    // Should whoever decides be stopped, the sweeper does so.
+    message.deadlineAt = receipt.receivedAt
+    this.#undecided.push(live)
   }
 
   /** The end that the segments of the receipt's attempt now give the message, if any. */
@@ -339,6 +377,8 @@ export class Tracker {
 
   #announce(live: LiveMessage, status: MessageStatus, at: Date, rawError: string | null): void {
     const { message } = live
+    // Told once, whatever is tried after it was lost.
+    if (status === 'sent' && hasBeenLost(live)) return
     for (const { recipient, url } of this.#recipientsFor(message, status)) {
       const telling: Telling = {
         id: tellingId(message.id, isFinal(status) ? 2 : 1, recipient),
@@ -493,13 +533,23 @@ function isOpen(state: SegmentState): boolean {
   return state === 'sending' || state === 'uncertain'
 }
 
-/** A receipt repeats the beginning of the message, which is no part of the record. */
-function withoutText(rawText: string): string {
-  const start = rawText.search(/\btext:/i)
-  return start < 0 ? rawText : rawText.slice(0, start).trimEnd()
+function isLossOf({ settles }: ReceiptEntry): boolean {
+  return settles === 'undelivered' || settles === 'expired'
 }
 
-function reasonOf(receipt: ReceiptEntry): string {
-  const raw = receipt.rawError ? `, error ${receipt.rawError}` : ''
-  return `${receipt.carrier} reported ${receipt.state}${raw}`
+/** Segments of the same submit that receipts say are lost. */
+function lostSegments({ attempts }: LiveMessage, { attempt: number }: Attempt): number {
+  return attempts.filter(
+    ({ attempt, state }) => attempt === number && isSettled(state) && state !== 'delivered',
+  ).length
+}
+
+function noteLoss(message: Message, receipt: ReceiptEntry): void {
+  message.errorCode = receiptFailureCode(receipt.state, receipt.rawError)
+  message.errorDetail = lossReason(receipt)
+}
+
+/** True when an earlier submit was taken, and lost by its receipts. */
+function hasBeenLost({ message, attempts }: LiveMessage): boolean {
+  return attempts.some(({ attempt, state }) => attempt < message.attempt && isSettled(state))
 }

@@ -71,6 +71,7 @@ export function testMessage(more: Partial<Message> = {}): Message {
     deadlineAt: expiresAt,
     deadLetter: null,
     replayedAs: null,
+    heldBy: null,
     ...more,
   }
 }
@@ -202,6 +203,9 @@ export class Journal {
   /** All that entries have brought about. */
   readonly effects: { endings: Ending[]; tellings: Telling[] } = { endings: [], tellings: [] }
 
+  /** Told of messages that are lost by their receipts, unless a rule says otherwise. */
+  onUndecided: (lost: Effects['undecided']) => void = () => {}
+
   /** Told after every commit. */
   onWritten: () => void = () => {}
 
@@ -302,6 +306,7 @@ export class Journal {
   onEffects(effects: Effects): void {
     this.effects.endings.push(...effects.endings)
     this.effects.tellings.push(...effects.tellings)
+    this.onUndecided(effects.undecided)
     this.matcher.offer(effects.unmatched)
   }
 

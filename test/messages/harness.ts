@@ -1,13 +1,17 @@
 import type { Carrier } from '../../src/carriers/carrier.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
 import type { Clock } from '../../src/core/clock.ts'
+import type { FailureRule } from '../../src/core/failure-rule.ts'
 import type { ClassPolicy } from '../../src/core/policy.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import { FailureJudge, type RuleAlert } from '../../src/messages/failure-judge.ts'
 import { Intake, type MessageRequest } from '../../src/messages/intake.ts'
+import { Losses } from '../../src/messages/losses.ts'
 import { type PricedCarrier, Routes } from '../../src/messages/routes.ts'
 import type { PolicyFor } from '../../src/messages/settle.ts'
 import type { Spool } from '../../src/messages/spool.ts'
 import { Sweeper } from '../../src/messages/sweeper.ts'
+import { FailureRules } from '../../src/routing/failure-rules.ts'
 import { PrefixTable } from '../../src/routing/prefix-table.ts'
 import type { Rate } from '../../src/routing/router.ts'
 import type { Store } from '../../src/store/open.ts'
@@ -36,6 +40,8 @@ export interface HarnessOptions {
   readonly laneCapacity?: number
   readonly memoryCapacity?: number
   readonly policy?: Partial<ClassPolicy>
+  /** Failure rules; none unless given. */
+  readonly rules?: readonly FailureRule[]
 }
 
 /** Everything between a front door and the carriers; the first carrier is the cheapest. */
@@ -46,6 +52,8 @@ export class Harness {
   readonly dispatcher: Dispatcher
   readonly intake: Intake
   readonly sweeper: Sweeper
+  readonly losses: Losses
+  readonly alerts: RuleAlert[] = []
   readonly logger = keepingLogger()
   readonly clock: Clock
   now: Date | undefined
@@ -54,7 +62,7 @@ export class Harness {
   readonly #waiters = new Set<() => void>()
 
   constructor(journal: Journal, carriers: readonly Carrier[], options: HarnessOptions = {}) {
-    const { policy, ...more } = options
+    const { policy, rules = [], ...more } = options
     this.journal = journal
     this.clock = () => this.now ?? new Date()
     // The entries' promises come first, then what they set going.
@@ -69,8 +77,13 @@ export class Harness {
     const { routes } = this
     const policyFor = testPolicies(policy)
     const work = { store, spool, live, tables, node: journal.node, policyFor, logger, clock }
+    const judge = new FailureJudge({
+      rules: new FailureRules(rules),
+      onAlert: (alert) => this.alerts.push(alert),
+    })
     this.dispatcher = new Dispatcher({
       ...work,
+      judge,
       carriers: new Map(carriers.map((carrier) => [carrier.name, carrier])),
       routes,
       // No jitter: a wait is as long as the policy's bound.
@@ -88,7 +101,10 @@ export class Harness {
       checkCallbackUrl: () => {},
       clock,
     })
-    this.sweeper = new Sweeper({ ...work, dispatcher })
+    this.losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
+    this.sweeper = new Sweeper({ ...work, dispatcher, losses: this.losses })
+    journal.onUndecided = (lost) => this.losses.offer(lost)
+    this.losses.start()
   }
 
   /** A harness on a database without an earlier run. */
@@ -128,6 +144,7 @@ export class Harness {
     await this.dispatcher.stop(0)
     await this.dispatcher.drained()
     await this.sweeper.close()
+    await this.losses.close()
     await this.journal.close()
   }
 }
