@@ -159,6 +159,6 @@ function bodyOf({ alert: { type, title, data }, leftOut }: Told<OperatorAlert>, 
 }
 
 function textOf({ alert: { title, data }, leftOut }: Told<OperatorAlert>): string {
-  const lines = Object.entries(data).map(([name, value]) => `${name}: ${value ?? '–'}`)
+  const lines = Object.entries(data).map(([name, value]) => `${name}: ${value ?? 'none'}`)
   return `${title}\n\n${lines.join('\n')}\nleft_out: ${leftOut}\n`
 }
