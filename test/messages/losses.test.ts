@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { FailureAction, FailureMatch, FailureRule } from '../../src/core/failure-rule.ts'
+import { Archive } from '../../src/messages/archive.ts'
 import type { JournalEntry, ReceiptEntry } from '../../src/messages/journal.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { recover } from '../../src/messages/recovery.ts'
@@ -203,6 +204,9 @@ describe.each(testDatabases())('messages that are lost by their receipts, on $na
     const row = await messageRow(store, message)
     expect(row).toMatchObject({ status: 'queued', held_by: 'wait', lease_node: null })
     expect(row.due_at).toEqual(row.expires_at)
+    const archive = new Archive(store, journal.live, journal.tables)
+    const listHeld = () => archive.list(TENANT, { isHeld: true, limit: 10 })
+    expect(await listHeld()).toMatchObject([{ id: message.id, held_by: 'wait' }])
     // Neither the queue nor the sweeper takes it.
     await harness.dispatcher.loadBacklogs()
     await harness.sweeper.sweep()
@@ -218,6 +222,7 @@ describe.each(testDatabases())('messages that are lost by their receipts, on $na
     await harness.until(() => alpha.sent.length === 1)
     await harness.idle()
     expect(await messageRow(store, message)).toMatchObject({ status: 'sent', held_by: null })
+    expect(await listHeld()).toEqual([])
     await expect(resolution.resolve(TENANT, message.id, 'release')).rejects.toMatchObject({
       code: 'outcome_known',
     })
