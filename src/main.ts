@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
+import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
@@ -15,6 +16,7 @@ import type { GuardPolicy } from './core/guards.ts'
 import type { Logger } from './core/logger.ts'
 import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
+import { failureAlert, failureRules } from './failures.ts'
 import { createApp } from './http/app.ts'
 import type { PartnerStanding } from './http/routes/partners.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
@@ -27,12 +29,14 @@ import { Cancellation } from './messages/cancellation.ts'
 import { CarrierHealth } from './messages/carrier-health.ts'
 import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
+import { FailureJudge } from './messages/failure-judge.ts'
 import { Feedback } from './messages/feedback.ts'
 import { loadGuards, saveGuards } from './messages/guard-store.ts'
 import { IdempotencyKeys } from './messages/idempotency.ts'
 import { Intake } from './messages/intake.ts'
 import type { Effects, Ending, JournalEntry } from './messages/journal.ts'
 import { LiveMessages } from './messages/live.ts'
+import { Losses } from './messages/losses.ts'
 import type { Message } from './messages/message.ts'
 import { MissingReceipts } from './messages/missing-receipts.ts'
 import { OutboxLog } from './messages/outbox-log.ts'
@@ -66,6 +70,7 @@ import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
 import { RateDecks } from './rates/rate-decks.ts'
 import { RouteUpkeep, routeSetup } from './route-upkeep.ts'
+import { FailureRules } from './routing/failure-rules.ts'
 import { Guards } from './routing/guards.ts'
 import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
@@ -184,6 +189,14 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
 
   const node = `${hostname()}-${randomBytes(6).toString('hex')}`
   const policyFor: PolicyFor = (trafficClass) => config.policies[trafficClass]
+  const operatorAlerts = new OperatorAlerts({
+    config: config.alerts,
+    version: VERSION,
+    logger,
+    clock,
+  })
+  const rules = new FailureRules(failureRules(config.failureRules, access))
+  const asksRules = () => rules.has('callback_failure')
   const live = new LiveMessages()
   const tracker = new Tracker({
     live,
@@ -233,7 +246,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         logger,
         recorder,
         events: {
-          onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock())),
+          onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock(), asksRules())),
           onInbound: (part) => inbox.take(part),
           onAlert: (alert) => alerts.passOn(alert),
           onWrite: (written) => marks?.mark(written),
@@ -285,7 +298,13 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
-  const dispatcher = new Dispatcher({ ...work, carriers, routes, health, lateAt })
+  const judge = new FailureJudge({
+    rules,
+    onAlert: (alert) => operatorAlerts.raise(failureAlert(alert)),
+    onActed: ({ name, action }) => metrics.failureRule(name, action.kind),
+  })
+  const dispatcher = new Dispatcher({ ...work, carriers, routes, health, lateAt, judge })
+  const losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
   const intake = new Intake({
     routes,
     spool,
@@ -298,8 +317,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     guards: guards.isOff ? undefined : guards,
     clock,
   })
-  const queries = new StateQueries({ ...work, carriers, lateAt })
-  const sweeper = new Sweeper({ ...work, dispatcher, queries, missingReceipts })
+  const queries = new StateQueries({ ...work, carriers, lateAt, asksRules })
+  const sweeper = new Sweeper({ ...work, dispatcher, queries, missingReceipts, losses })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
   const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
@@ -367,6 +386,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     }
     for (const outcome of effects.outcomes) routes.noteOutcome(outcome)
     teller.offer(effects.tellings)
+    losses.offer(effects.undecided)
     matcher.offer(effects.unmatched)
   }
 
@@ -462,6 +482,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   opened.push(() => http.close())
   await partners.start()
   for (const carrier of carriers.values()) carrier.start()
+  losses.start()
   inbox.start()
   sweeper.start()
   retention.start()
@@ -486,10 +507,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await sweeper.close()
     await queries.close()
     await routeUpkeep.close()
+    await losses.close()
     await retention.close()
     await upkeep?.close()
     await teller.close()
     await webhooks.close()
+    await operatorAlerts.close()
     await matcher.close()
     await spool.close()
     await tables.close()

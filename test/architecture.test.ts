@@ -23,6 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
   http: ['core', 'accounts', 'inbound', 'rates', 'routing', 'messages', 'webhooks', 'telemetry'],
+  alerting: ['config', 'core', 'webhooks'],
   sandbox: ['encoding', 'smpp'],
 }
 
@@ -40,6 +41,7 @@ const ONE_HOME: Readonly<Record<string, RegExp>> = {
   '@hono/node-server': /^http\//,
   undici: /^webhooks\//,
   yaml: /^config\//,
+  nodemailer: /^alerting\//,
 }
 
 interface Import {

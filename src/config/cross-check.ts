@@ -1,4 +1,5 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
+import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
 
@@ -28,6 +29,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...routingMistakes(root, tenants, carriers),
     ...inboundMistakes(root),
     ...guardExceptions(root, tenants),
+    ...ruleMistakes(root, carriers, tenants),
     ...sharedPort(root),
   )
   mistakes.push(
@@ -253,6 +255,23 @@ function unconverted(section: Record<string, unknown>, carriers: readonly Item[]
       path: pathText(path),
       message: `${value} has no value in ${base}; add it to routing.conversion`,
     }))
+}
+
+function ruleMistakes(
+  root: Record<string, unknown>,
+  carriers: readonly Item[],
+  tenants: readonly Item[],
+): Mistake[] {
+  const rules = items(root, 'failure_rules')
+  const namesOf = (list: readonly Item[]) => places(list, 'name').map(({ value }) => value)
+  return [
+    ...duplicates(places(rules, 'name'), 'name'),
+    ...failureRuleMistakes(rules, {
+      carriers: namesOf(carriers),
+      tenants: namesOf(tenants),
+      alerts: mappingAt(root, ['alerts']),
+    }),
+  ]
 }
 
 function sharedPort(root: Record<string, unknown>): Mistake[] {

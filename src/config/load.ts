@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
+import { toAlerts } from './alerts.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
 import { readDocument, typed } from './document.ts'
+import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
 import { toEncryption, toRetention } from './keeping.ts'
@@ -246,6 +248,8 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     partners,
     policies: toPolicies(content.policies),
     routing: toRouting(content.routing),
+    failureRules: toFailureRules(content.failure_rules),
+    alerts: toAlerts(content.alerts),
     webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
     health: toHealth(content.health),
     quality: toQuality(content.quality),

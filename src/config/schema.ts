@@ -1,7 +1,10 @@
 import { z } from 'zod'
+import type { FailureRule } from '../core/failure-rule.ts'
 import { isPasswordHash } from '../core/password.ts'
 import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
+import { type AlertsConfig, alertsSchema } from './alerts.ts'
 import { type DialectConfig, dialectKeys } from './dialect.ts'
+import { failureRulesSchema } from './failure-rules.ts'
 import {
   choice,
   flag,
@@ -47,6 +50,9 @@ export interface Config {
   /** What holds for the messages of each traffic class. */
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
   readonly routing: RoutingConfig
+  /** What follows a failure, before the policies; tenants by name. */
+  readonly failureRules: readonly FailureRule[]
+  readonly alerts: AlertsConfig
   readonly webhooks: WebhooksConfig
   readonly health: HealthConfig
   readonly quality: QualityConfig
@@ -599,6 +605,8 @@ export const fileSchema = mapping({
   }),
   policies: policiesSchema,
   routing: routingSchema,
+  failure_rules: failureRulesSchema,
+  alerts: alertsSchema,
   webhooks: setting(
     mapping({
       allow_private_addresses: flag(false, {

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, lt } from 'drizzle-orm'
+import { and, asc, desc, eq, gte, isNotNull, lt } from 'drizzle-orm'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
 import { attempts } from '../store/schema/attempts.ts'
@@ -17,6 +17,8 @@ export interface MessageFilter {
   readonly from?: string | undefined
   readonly carrier?: string | undefined
   readonly clientReference?: string | undefined
+  /** True: only what a failure rule holds. */
+  readonly isHeld?: boolean | undefined
   readonly createdFrom?: Date | undefined
   readonly createdBefore?: Date | undefined
   /** Only messages older than this id: the last one of the page before. */
@@ -103,6 +105,7 @@ export class Archive {
             filter.clientReference
               ? eq(messages.client_reference, filter.clientReference)
               : undefined,
+            filter.isHeld ? isNotNull(messages.held_by) : undefined,
             filter.createdFrom ? gte(messages.created_at, filter.createdFrom) : undefined,
             filter.createdBefore ? lt(messages.created_at, filter.createdBefore) : undefined,
             filter.before ? lt(messages.id, filter.before) : undefined,

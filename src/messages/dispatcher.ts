@@ -2,11 +2,10 @@ import type { Carrier, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-import type { ClassPolicy } from '../core/policy.ts'
 import type { Store } from '../store/open.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { endEntry, unchanged } from './endings.ts'
-
+import { type FailureJudge, POLICIES_ONLY, submitsTo } from './failure-judge.ts'
 import type { MovedEntry } from './journal.ts'
 import { Lane, type Overflow } from './lane.ts'
 import { type LateAnswer, lateEntry, refusedOutcomes } from './late.ts'
@@ -25,6 +24,7 @@ import {
   type StepRules,
 } from './settle.ts'
 import type { Spool } from './spool.ts'
+import { isFinal } from './states.ts'
 import { Submitter } from './submitter.ts'
 import type { TableWriter } from './table-writer.ts'
 import {
@@ -49,6 +49,8 @@ export interface DispatcherOptions {
   readonly node: string
   readonly policyFor: PolicyFor
   readonly lateAt?: LateAt | undefined
+  /** Decides what follows a failure; without it the policies do. */
+  readonly judge?: FailureJudge
   readonly logger: Logger
   readonly clock: Clock
   readonly random?: () => number
@@ -167,12 +169,17 @@ export class Dispatcher {
     for (const lane of this.#lanes.values()) this.#refill(lane)
   }
 
-  /** Takes a committed message; its `carrier` says whose queue it joins. */
-  enqueue(message: Message): void {
+  /**
+   * Takes a committed message; its `carrier` says whose queue it joins.
+   *
+   * @param tried - carriers that are not to get it now
+   */
+  enqueue(message: Message, tried: Iterable<string> = []): void {
     const live = this.#live.get(message.id)
     if (!live || live.isHeld) return
     this.#live.hold(live)
     const held = newlyHeld(message, message.attempt > 0 ? holdersOf(live) : undefined)
+    for (const carrier of tried) held.tried.add(carrier)
     this.#held.set(message.id, held)
     this.#join(held)
   }
@@ -389,11 +396,9 @@ export class Dispatcher {
   async #settle(held: Held, outcomes: readonly SegmentOutcome[]): Promise<void> {
     const { message } = held
     const carrier = message.carrier
-    const { policyFor, health } = this.#options
     this.#routes.note(message, outcomes)
-    health?.noteSubmit(carrier, outcomes, held.isProbe)
-    const policy = policyFor(message.trafficClass)
-    const { entry, rejoins } = nextStep(held, outcomes, this.#rules(policy), this.#clock())
+    this.#options.health?.noteSubmit(carrier, outcomes, held.isProbe)
+    const { entry, rejoins } = nextStep(held, outcomes, this.#rulesFor(message), this.#clock())
     const written = this.#spool.write(entry)
     // Its places are free; what comes next is journalled with this answer, not after it.
     const lane = this.#lanes.get(carrier)
@@ -406,6 +411,23 @@ export class Dispatcher {
     if (rejoins && message.status === 'queued') this.#rejoin(held)
     else this.#letGo(held)
   }
+
+  /** What ends because the gateway stops, or has ended already, is no failure that a rule is for. */
+  #rulesFor(message: Message): StepRules {
+    const { policyFor, judge = POLICIES_ONLY, lateAt, random = Math.random } = this.#options
+    return {
+      policy: policyFor(message.trafficClass),
+      judge: this.#isStopped || isFinal(message.status) ? POLICIES_ONLY : judge,
+      chooseNext: this.#routes.choose,
+      chooseOtherUp: this.#chooseOtherUp,
+      submits: this.#submitsOf,
+      random,
+      lateAt,
+    }
+  }
+
+  readonly #submitsOf = ({ id, carrier }: Message): number =>
+    submitsTo(carrier, this.#live.get(id)?.attempts ?? [])
 
   /** A carrier has answered after the outcome counted as unknown. */
   async #takeLate(message: Message, answer: LateAnswer): Promise<void> {
@@ -426,7 +448,8 @@ export class Dispatcher {
     this.#live.hold(live)
     const held = newlyHeld(live.message)
     this.#held.set(message.id, held)
-    const { entry, rejoins } = nextStep(held, outcomes, this.#rules(policy), this.#clock())
+    const rules = this.#rulesFor(live.message)
+    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
     // The answers are in the journal and in the timeline already.
     await this.#spool.write({ ...entry, answers: [], events: entry.events.slice(1) })
     if (rejoins && live.message.status === 'queued') this.#rejoin(held)
@@ -457,12 +480,6 @@ export class Dispatcher {
     if (!lane.isLeaving) return
     lane.isLeaving = false
     if (!lane.isOpen) this.#rerouteAll(lane)
-  }
-
-  #rules(policy: ClassPolicy): StepRules {
-    const { lateAt, random = Math.random } = this.#options
-    const chooseNext = this.#routes.choose
-    return { policy, chooseNext, chooseOtherUp: this.#chooseOtherUp, random, lateAt }
   }
 
   /** Another carrier for a message whose own is down; undefined when none is up. */

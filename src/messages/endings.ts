@@ -19,6 +19,7 @@ export function unchanged(message: Message, at: Date): MovedEntry {
     dueAt: message.dueAt,
     deadlineAt: message.deadlineAt,
     deadLetter: message.deadLetter,
+    heldBy: message.heldBy,
   }
 }
 
@@ -85,6 +86,7 @@ export function resendEntry(message: Message, reason: string, at: Date): MovedEn
     failures: message.failures + 1,
     dueAt: null,
     deadlineAt: message.expiresAt,
+    heldBy: null,
     errorCode: 'outcome_unknown',
     errorDetail: reason,
     events: [

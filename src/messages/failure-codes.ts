@@ -1,4 +1,4 @@
-import type { FailureCode } from './failure.ts'
+import type { FailureCode } from '../core/failure-code.ts'
 
 /** Codes of providers by ours; several of theirs are written in one text, parted by `, `. */
 type Codes = { readonly [Code in FailureCode]?: string }

@@ -1,3 +1,5 @@
+import type { FailureCode } from '../core/failure-code.ts'
+
 /** What one normalised failure code stands for. */
 export interface FailureInfo {
   readonly meaning: string
@@ -9,14 +11,11 @@ export interface FailureInfo {
   readonly status: 'failed' | 'undelivered' | 'expired' | 'canceled' | 'unconfirmed'
 }
 
-/** A normalised failure code, part of the public contract. */
-export type FailureCode = keyof typeof TABLE
-
 type Row = readonly [FailureInfo['actor'], FailureInfo['class'], FailureInfo['status'], string]
 
 // One table for all carriers: a sender sees the same code for the same failure whoever reports it.
 // docs/errors.md shows it; a test holds both equal.
-const TABLE = {
+const TABLE: Readonly<Record<FailureCode, Row>> = {
   // What the sender can put right.
   message_length_invalid: ['sender', 'permanent', 'failed', 'The text is empty or too long.'],
   content_invalid: ['sender', 'permanent', 'failed', 'A template, variable or parameter is wrong.'],
@@ -122,20 +121,12 @@ const TABLE = {
     'unconfirmed',
     'Sent, and no final receipt came before the deadline.',
   ],
-} as const satisfies Record<string, Row>
-
-/** Every normalised code, in the order in which the documentation lists them. */
-export const FAILURE_CODES = Object.keys(TABLE) as readonly FailureCode[]
+}
 
 /** What a code stands for. */
 export function failureInfo(code: FailureCode): FailureInfo {
   const [actor, kind, status, meaning] = TABLE[code]
   return { meaning, actor, class: kind, status }
-}
-
-/** True for one of ours; a carrier's own words are none. */
-export function isFailureCode(code: string): code is FailureCode {
-  return Object.hasOwn(TABLE, code)
 }
 
 /**

@@ -360,6 +360,7 @@ export class Intake {
       deadlineAt: timing.expiresAt,
       deadLetter: null,
       replayedAs: null,
+      heldBy: null,
     }
   }
 

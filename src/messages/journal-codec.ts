@@ -91,6 +91,7 @@ function fieldsOf(entry: JournalEntry): Fields {
         millis(entry.dueAt),
         millis(entry.deadlineAt),
         entry.deadLetter,
+        ...(entry.heldBy || entry.rawError ? [entry.heldBy ?? null, entry.rawError ?? null] : []),
       ]
     case 'late':
       return [
@@ -116,6 +117,7 @@ function fieldsOf(entry: JournalEntry): Fields {
         entry.receivedAt.getTime(),
         aboutFields(entry.about),
         entry.isQuery ? 1 : 0,
+        ...(entry.asksRules ? [1] : []),
       ]
     case 'told': {
       const { telling, outcome } = entry
@@ -241,7 +243,7 @@ function submittingOf(fields: Fields, message: Message): SubmittingEntry {
 
 function movedOf(fields: Fields, message: Message): MovedEntry {
   const [, , to, at, carrier, attempt, answers, events, ...rest] = fields
-  const [errorCode, errorDetail, failures, dueAt, deadlineAt, deadLetter] = rest
+  const [errorCode, errorDetail, failures, dueAt, deadlineAt, deadLetter, heldBy, rawError] = rest
   return {
     kind: 'moved',
     message,
@@ -257,6 +259,8 @@ function movedOf(fields: Fields, message: Message): MovedEntry {
     dueAt: instantOrNull(dueAt),
     deadlineAt: instantOrNull(deadlineAt),
     deadLetter: deadLetter as string | null,
+    ...(typeof heldBy === 'string' ? { heldBy } : {}),
+    ...(typeof rawError === 'string' ? { rawError } : {}),
   }
 }
 
@@ -275,7 +279,7 @@ function lateOf(fields: Fields, message: Message): LateEntry {
 
 function receiptOf(fields: Fields): ReceiptEntry {
   const [, id, carrier, carrierMessageId, matchKeys, state, settles, ...rest] = fields
-  const [rawError, rawText, at, about, isQuery] = rest
+  const [rawError, rawText, at, about, isQuery, asksRules] = rest
   return {
     kind: 'receipt',
     id: id as string,
@@ -289,6 +293,7 @@ function receiptOf(fields: Fields): ReceiptEntry {
     receivedAt: instant(at),
     about: aboutOf(about as Fields | null | undefined),
     ...(isQuery === 1 ? { isQuery: true } : {}),
+    ...(asksRules === 1 ? { asksRules: true } : {}),
   }
 }
 
@@ -519,6 +524,7 @@ function messageOf(fields: Fields): Message {
     deadlineAt: instantOrNull(deadlineAt),
     deadLetter: null,
     replayedAs: null,
+    heldBy: null,
   }
 }
 

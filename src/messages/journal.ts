@@ -1,5 +1,6 @@
 import type { CarrierReceipt, Replacement } from '../carriers/carrier.ts'
 import type { CarrierOutcome } from './carrier-outcome.ts'
+import type { LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
 import type { MessageStatus, SegmentState } from './states.ts'
 import type { Telling, TellingOutcome } from './telling.ts'
@@ -20,6 +21,8 @@ export type EventType =
   | 'scheduled'
   | 'queued'
   | 'retry'
+  | 'held'
+  | 'alerted'
   | 'replayed'
   | 'replaced'
 
@@ -92,6 +95,10 @@ export interface MovedEntry {
   readonly deadlineAt: Date | null
   /** Why it goes to the dead-letter list with this end; null: it does not. */
   readonly deadLetter: string | null
+  /** The failure rule that holds it from now on; absent: none. */
+  readonly heldBy?: string | null
+  /** `err` of the receipt that this end follows from; absent: it follows from none. */
+  readonly rawError?: string | null
 }
 
 /**
@@ -119,6 +126,8 @@ export interface ReceiptEntry extends CarrierReceipt {
   readonly receivedAt: Date
   /** True for the final answer to a question of ours, which counts as a receipt. */
   readonly isQuery?: boolean | undefined
+  /** True where failure rules decide before it ends a message as lost; the `moved` that follows says what. */
+  readonly asksRules?: boolean | undefined
 }
 
 /** A try to tell a sender has ended. */
@@ -209,4 +218,6 @@ export interface Effects {
   readonly tellings: readonly Telling[]
   /** Receipts whose submit is not in memory: it may be in the tables. */
   readonly unmatched: readonly ReceiptEntry[]
+  /** Messages that are lost by their receipts, unless a failure rule says otherwise. */
+  readonly undecided: readonly LiveMessage[]
 }

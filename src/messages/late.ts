@@ -3,7 +3,7 @@ import { failureCode } from './failure.ts'
 import type { LateEntry } from './journal.ts'
 import type { Attempt, LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
-import { answerOf, describeOutcome, rawCodeOf } from './settle.ts'
+import { answerOf, describeOutcome, rawCodeOf } from './outcomes.ts'
 
 /** The answer to a segment whose outcome counted as unknown. */
 export interface LateAnswer {

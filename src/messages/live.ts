@@ -39,6 +39,8 @@ export interface LiveMessage {
   unsaved: Unsaved | undefined
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
   isHeld: boolean
+  /** The receipt that says that its present submit is lost, while it is in memory. */
+  failedReceipt: ReceiptEntry | undefined
 }
 
 /** A submit whose outcome is unknown, with its message. */
@@ -174,7 +176,14 @@ export class LiveMessages {
     attempts: Attempt[],
     storedStatus: MessageStatus | undefined,
   ): LiveMessage {
-    const live = { message, attempts, storedStatus, unsaved: undefined, isHeld: false }
+    const live = {
+      message,
+      attempts,
+      storedStatus,
+      unsaved: undefined,
+      isHeld: false,
+      failedReceipt: undefined,
+    }
     this.#messages.set(message.id, live)
     this.#ofPartners.add(live)
     return live

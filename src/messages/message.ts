@@ -81,4 +81,6 @@ export interface Message {
   deadLetter: string | null
   /** The message that repeats this dead letter. */
   replayedAs: string | null
+  /** The failure rule that holds it for an operator; null: it is not held. */
+  heldBy: string | null
 }

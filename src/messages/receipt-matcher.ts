@@ -21,14 +21,23 @@ const RETRY_MS = 1_000
 /** Wait before a receipt is looked at again that may belong to a submit still without a response. */
 const PUT_OFF_MS = 1_000
 
-/** The journal entry for a receipt that has just come. */
-export function receiptEntry(receipt: CarrierReceipt, receivedAt: Date): ReceiptEntry {
+/**
+ * The journal entry for a receipt that has just come.
+ *
+ * @param asksRules - failure rules decide before it ends a message as lost
+ */
+export function receiptEntry(
+  receipt: CarrierReceipt,
+  receivedAt: Date,
+  asksRules = false,
+): ReceiptEntry {
   return {
     kind: 'receipt',
     id: newId(),
     ...receipt,
     carrierMessageId: receipt.carrierMessageId.slice(0, MAX_ID),
     receivedAt,
+    ...(asksRules && receipt.settles !== null ? { asksRules } : {}),
   }
 }
 

@@ -67,7 +67,7 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   const uncertain = await settleInterrupted(parts, earlier)
   // The last run may have ended between writing one down and finding its submit.
   const unmatched = orphans.filter(({ id }) => live.isOrphan(id))
-  parts.onEffects({ endings: [], outcomes: [], tellings: [], unmatched })
+  parts.onEffects({ endings: [], outcomes: [], tellings: [], unmatched, undecided: [] })
   await tables.flush()
   if (parts.marksFolder !== undefined) {
     for (const earlierNode of earlier) removeMarks(parts.marksFolder, earlierNode)

@@ -9,7 +9,7 @@ import type { Message } from './message.ts'
 import type { Spool } from './spool.ts'
 import { claimOne, loadMessages } from './tables.ts'
 
-/** What an operator may make of a message whose outcome is unknown. */
+/** What an operator may make of a message whose outcome is unknown, or that a failure rule holds. */
 export type ResolveAction = (typeof RESOLVE_ACTIONS)[number]
 
 /**
@@ -17,8 +17,9 @@ export type ResolveAction = (typeof RESOLVE_ACTIONS)[number]
  *
  * - `resend`: it goes into its carrier's queue again; the recipient may get it twice
  * - `fail`: it ends, and goes to the dead-letter list
+ * - `release`: what a failure rule holds goes into its carrier's queue again
  */
-export const RESOLVE_ACTIONS = ['resend', 'fail'] as const
+export const RESOLVE_ACTIONS = ['resend', 'fail', 'release'] as const
 
 /** What a {@link Resolution} is built with. */
 export interface ResolutionOptions {
@@ -31,7 +32,7 @@ export interface ResolutionOptions {
   readonly clock: Clock
 }
 
-/** Settles by hand what nobody else can: submits without an answer, under `hold` above all. */
+/** Settles by hand what nobody else can: what a rule or a policy holds, submits without an answer. */
 export class Resolution {
   readonly #options: ResolutionOptions
 
@@ -42,25 +43,30 @@ export class Resolution {
   /**
    * Settles a message; resolves when that is durable.
    *
-   * @throws {GatewayError} `not_found`; `outcome_known` when there is nothing to settle, or the
-   *   carrier has some segments and the rest cannot be sent alone; `busy` (retryable) while somebody
+   * @throws {GatewayError} `not_found`; `outcome_known` when there is nothing to settle in that way, or
+   *   the carrier has some segments and the rest cannot be sent alone; `busy` (retryable) while somebody
    *   works on it
    */
   async resolve(tenantId: string, id: string, action: ResolveAction): Promise<void> {
     const { live: messages, spool, dispatcher, clock } = this.#options
     const held = await this.#take(tenantId, id)
     try {
-      checkUnknown(held, action)
       const { message } = held
+      const isWaiting = message.heldBy !== null && message.status === 'queued'
+      if (isWaiting) checkHeld(message, action)
+      else checkUnknown(held, action)
       const at = clock()
       await spool.write(
         action === 'fail'
           ? failedEntry(message, at)
-          : resendEntry(message, 'sent again by hand, its outcome being unknown', at),
+          : isWaiting
+            ? releasedEntry(message, at)
+            : resendEntry(message, 'sent again by hand, its outcome being unknown', at),
       )
     } finally {
       messages.letGo(held)
-      if (held.message.status === 'queued') dispatcher.enqueue(held.message)
+      const { message } = held
+      if (message.status === 'queued' && message.dueAt === null) dispatcher.enqueue(message)
     }
   }
 
@@ -86,8 +92,20 @@ export class Resolution {
   }
 }
 
+function checkHeld({ heldBy }: Message, action: ResolveAction): void {
+  if (action !== 'resend') return
+  throw new GatewayError(
+    'outcome_known',
+    `the message is held by the rule "${heldBy}", and no carrier has it: release it or fail it`,
+  )
+}
+
 function checkUnknown({ message, attempts }: LiveMessage, action: ResolveAction): void {
   const { status, attempt: present } = message
+  if (action === 'release') {
+    const reason = `the message is ${status} and no rule holds it: there is nothing to release`
+    throw new GatewayError('outcome_known', reason)
+  }
   const isOpen = status === 'sending' || status === 'sent'
   const segments = attempts.filter(({ attempt }) => attempt === present)
   if (!isOpen || !segments.some(({ state }) => state === 'uncertain')) {
@@ -105,9 +123,12 @@ function checkUnknown({ message, attempts }: LiveMessage, action: ResolveAction)
 }
 
 function failedEntry(message: Message, at: Date): MovedEntry {
-  const { id: messageId, carrier, attempt } = message
-  const code = 'outcome_unknown'
-  const reason = `${carrier} did not answer; given up by hand`
+  const { id: messageId, carrier, attempt, heldBy, status } = message
+  const isWaiting = heldBy !== null && status === 'queued'
+  const code = (isWaiting ? message.errorCode : null) ?? 'outcome_unknown'
+  const reason = isWaiting
+    ? `held by the rule "${heldBy}" and given up by hand; last: ${message.errorDetail}`
+    : `${carrier} did not answer; given up by hand`
   return {
     ...unchanged(message, at),
     to: 'failed',
@@ -127,6 +148,28 @@ function failedEntry(message: Message, at: Date): MovedEntry {
         attempt,
         code,
         detail: { reason, by_hand: true },
+      },
+    ],
+  }
+}
+
+function releasedEntry(message: Message, at: Date): MovedEntry {
+  const { id: messageId, carrier, attempt, heldBy: rule } = message
+  return {
+    ...unchanged(message, at),
+    to: 'queued',
+    dueAt: null,
+    deadlineAt: message.expiresAt,
+    heldBy: null,
+    events: [
+      {
+        messageId,
+        at,
+        type: 'queued',
+        status: 'queued',
+        carrier,
+        attempt,
+        detail: { by_hand: true, rule },
       },
     ],
   }

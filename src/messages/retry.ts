@@ -98,7 +98,7 @@ export function nextRetry(policy: RetryPolicy, failure: Failure): NextAttempt {
 function waitMsOf(policy: BackoffPolicy, failure: Failure): number {
   const waits = failure.waits ?? Math.max(0, failure.failures - 1)
   const firstMs = policy.firstSeconds * 1000
-  const bound = Math.min(policy.maxSeconds * 1000, firstMs * growth(policy, waits))
+  const bound = waitBoundMs(policy, waits)
   const drawn = policy.jitter === 'none' ? bound : drawnBelow(bound, failure.random)
   if (failure.retryAfterMs === undefined) return drawn
   // Everybody is told the same instant: those who may be late come spread over the first wait.
@@ -106,8 +106,16 @@ function waitMsOf(policy: BackoffPolicy, failure: Failure): number {
   return Math.max(drawn, Math.ceil(failure.retryAfterMs + spreadMs))
 }
 
-function growth(policy: BackoffPolicy, waits: number): number {
-  switch (policy.backoff) {
+/** The longest that a wait may be after so many others, in milliseconds. */
+export function waitBoundMs(
+  { backoff, firstSeconds, maxSeconds }: Omit<BackoffPolicy, 'jitter' | 'maxAttempts'>,
+  waits: number,
+): number {
+  return Math.min(maxSeconds * 1000, firstSeconds * 1000 * growth(backoff, waits))
+}
+
+function growth(backoff: BackoffPolicy['backoff'], waits: number): number {
+  switch (backoff) {
     case 'fixed':
       return 1
     case 'linear':

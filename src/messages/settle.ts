@@ -1,11 +1,15 @@
 import type { SegmentOutcome } from '../carriers/carrier.ts'
+import type { FailureAction, FailureRule } from '../core/failure-rule.ts'
 import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
-import { failureCode } from './failure.ts'
-import type { MovedEntry, SegmentAnswer, TimelineEvent } from './journal.ts'
+import type { FailureJudge } from './failure-judge.ts'
+import type { MovedEntry } from './journal.ts'
 import type { Message } from './message.ts'
-import { type GiveUpReason, nextRetry } from './retry.ts'
-import type { MessageStatus } from './states.ts'
+import { nextRetry, waitBoundMs } from './retry.ts'
+import { failureOf, type SendFailure } from './send-failure.ts'
+import { type NextCarrier, type Step, Steps } from './steps.ts'
 import { receiptDeadline } from './timing.ts'
+
+export type { NextCarrier, Step } from './steps.ts'
 
 /** A message the dispatcher works on. */
 export interface Held {
@@ -45,19 +49,6 @@ export function newlyHeld(message: Message, holders = NOBODY): Held {
 /** The policy of a traffic class. */
 export type PolicyFor = (trafficClass: TrafficClass) => ClassPolicy
 
-/** What follows the answers to a submit. */
-export interface Step {
-  readonly entry: MovedEntry
-  /** True when the message joins the queue of `entry.carrier` again, at `entry.dueAt` if that is set. */
-  readonly rejoins: boolean
-}
-
-/** A carrier for a message, with the timeline's line about the choice. */
-export interface NextCarrier {
-  readonly carrier: string
-  readonly event: TimelineEvent
-}
-
 /** Gives the next carrier for a message; undefined when there is none. */
 export type ChooseNext = (
   message: Message,
@@ -68,9 +59,12 @@ export type ChooseNext = (
 /** What {@link nextStep} decides by. */
 export interface StepRules {
   readonly policy: ClassPolicy
+  readonly judge: FailureJudge
   readonly chooseNext: ChooseNext
   /** Gives another carrier that is up while the message's own is down. */
   readonly chooseOtherUp: ChooseNext
+  /** How often the message's present carrier has been given it. */
+  readonly submits: (message: Message) => number
   /** Gives numbers in [0, 1), for the jitter of waits. */
   readonly random: () => number
   readonly lateAt?: LateAt | undefined
@@ -83,8 +77,9 @@ export type LateAt = (message: Message, submittedAt: Date) => Date | undefined
  * Decides what follows the answers to one submit: sent, the next carrier, a wait, or the end.
  * Changes `held.tried`.
  *
- * A message of which some segments were taken goes nowhere else: the recipient would get those
- * twice. An unanswered one is sent again only where the policy of its class says so.
+ * What has failed, the failure rules decide about; the last of them leaves it to the policy of the class.
+ * A message of which some segments were taken goes nowhere else, whatever they say: the recipient
+ * would get those twice. An unanswered one is sent again only where the policy of its class says so.
  */
 export function nextStep(
   held: Held,
@@ -94,31 +89,130 @@ export function nextStep(
 ): Step {
   const { message } = held
   const steps = new Steps(message, outcomes, at)
-  const refusal = outcomes.find((outcome) => outcome.kind === 'refused')
-  const unsent = outcomes.find((outcome) => outcome.kind === 'not_sent')
-  const kinds = new Set(outcomes.map(({ kind }) => kind))
-  const isTaken = kinds.has('accepted') || kinds.has('uncertain')
+  const failure = failureOf(message, outcomes)
+  if (!failure) return steps.sent(receiptUntil(rules.policy, message, at, rules.lateAt))
+  const isUnsent = failure.kind === 'lost' || failure.kind === 'throttled'
+  if (isUnsent && message.expiresAt <= at) {
+    const detail = `${message.carrier} has not taken it in time: ${failure.reason}`
+    return steps.giveUp('expired', 'expired', detail, message.failures)
+  }
+  return rules.judge.judge(message, failure, (rule, alerted) => {
+    const act = rule.action.kind === 'policy' ? byPolicy : byRule
+    return act({ held, failure, rules, steps: steps.by(rule, alerted, failure.code), at }, rule)
+  })
+}
 
-  if (isTaken && refusal) {
-    const reason = `${message.carrier} took some segments and refused others: ${refusal.reason}`
-    return steps.fail('partially_sent', reason)
+/** A failure that is being decided about. */
+interface Case {
+  readonly held: Held
+  readonly failure: SendFailure
+  readonly rules: StepRules
+  readonly steps: Steps
+  readonly at: Date
+}
+
+/** What happens where no rule says anything else. */
+function byPolicy(it: Case): Step {
+  const { held, failure, rules, steps, at } = it
+  const { message } = held
+  switch (failure.kind) {
+    case 'refused':
+      return afterRefusal(it)
+    case 'lost':
+      return afterLostConnection(it)
+    case 'throttled':
+      return steps.giveUp('attempts', failure.code, failure.detail, message.failures + 1)
+    case 'partial':
+      return steps.fail(failure.code, failure.detail)
+    case 'unknown':
+      return steps.wait(failure.to, unknownUntil(rules.policy, message, at))
   }
-  if (refusal) return afterRefusal(held, refusal, rules, steps, at)
-  if (unsent) {
-    if (!isTaken && message.expiresAt <= at) {
-      const detail = `${message.carrier} has not taken it in time: ${unsent.reason}`
-      return steps.giveUp('expired', 'expired', detail, message.failures)
+}
+
+/** What a rule makes of a failure; undefined where that would break a promise or come to nothing. */
+function byRule(it: Case, { action, name }: FailureRule): Step | undefined {
+  const { failure, rules, steps, held, at } = it
+  const { message } = held
+  switch (action.kind) {
+    case 'fail':
+      return steps.fail(action.code ?? failure.code, failure.detail)
+    case 'hold':
+      if (failure.kind === 'partial') return undefined
+      if (failure.kind !== 'unknown') return steps.hold(name, failure, failuresAfter(it))
+      return steps.wait(failure.to, receiptDeadline(rules.policy, message, at), name)
+    case 'retry': {
+      const retries = Math.max(0, rules.submits(message) - 1)
+      // What cannot be made a PDU of for this carrier never can, and counts as no submit.
+      const isHopeless = failure.code === 'not_encodable' || retries >= action.max
+      if (isHopeless || !mayGoAgain(it)) return undefined
+      return again(it, ruleWaitMs(action, retries))
     }
-    if (!isTaken) return afterLostConnection(held, rules, steps, at)
-    // Some segments may be with the carrier already; then the rest can only be waited for.
-    const reason = `${message.carrier} has only some of the segments: ${unsent.reason}`
-    return steps.fail('partially_sent', reason)
+    case 'switch_provider': {
+      if (!mayGoAgain(it)) return undefined
+      const tried = new Set(held.tried).add(message.carrier)
+      const next = chooseAmong(action.to, message, tried, rules.chooseNext, at)
+      const step = next && again(it, action.delaySeconds * 1_000, next)
+      if (step) held.tried.add(message.carrier)
+      return step
+    }
+    default:
+      return undefined
   }
-  if (kinds.has('uncertain')) {
-    const to = kinds.has('accepted') ? 'sent' : 'sending'
-    return steps.wait(to, unknownUntil(rules.policy, message, at))
+}
+
+/** The wait before a retry of a rule, the message having been retried so often. */
+export function ruleWaitMs(
+  { backoff, delaySeconds, maxDelaySeconds }: Extract<FailureAction, { kind: 'retry' }>,
+  retries: number,
+): number {
+  return waitBoundMs({ backoff, firstSeconds: delaySeconds, maxSeconds: maxDelaySeconds }, retries)
+}
+
+/**
+ * The best carrier among some, or among all where none is named.
+ *
+ * @param tried - carriers that are out of the question
+ */
+export function chooseAmong(
+  names: readonly string[],
+  message: Message,
+  tried: ReadonlySet<string>,
+  chooseNext: ChooseNext,
+  at: Date,
+): NextCarrier | undefined {
+  const excluded = new Set(tried)
+  for (;;) {
+    const next = chooseNext(message, excluded, at)
+    if (!next || names.length === 0 || names.includes(next.carrier)) return next
+    excluded.add(next.carrier)
   }
-  return steps.sent(receiptUntil(rules.policy, message, at, rules.lateAt))
+}
+
+/** True where the recipient cannot get it twice by another submit, or the policy allows that. */
+function mayGoAgain({ failure, rules }: Case): boolean {
+  if (failure.kind === 'partial') return false
+  if (failure.kind !== 'unknown') return true
+  return failure.to === 'sending' && rules.policy.uncertain === 'resend'
+}
+
+/** Another submit; undefined where its validity would be over by then. */
+function again(it: Case, waitMs: number, next?: NextCarrier): Step | undefined {
+  const { failure, steps, held, at } = it
+  const dueAt = new Date(at.getTime() + waitMs)
+  if (dueAt >= held.message.expiresAt) return undefined
+  return steps.again({
+    ...(next ? { next } : {}),
+    ...(waitMs > 0 ? { dueAt } : {}),
+    failures: failuresAfter(it),
+    code: failure.code,
+    detail: failure.detail,
+    mayBeDuplicate: failure.kind === 'unknown',
+  })
+}
+
+/** A closed connection is no fault of the message. */
+function failuresAfter({ held, failure }: Case): number {
+  return held.message.failures + (failure.kind === 'lost' ? 0 : 1)
 }
 
 /** Its intent was journalled, and nothing of it written: it goes into the queue again. */
@@ -131,24 +225,16 @@ export function afterUnwritten(message: Message, segmentCount: number, at: Date)
   return new Steps(message, outcomes, at).queue({}).entry
 }
 
-type Refusal = Extract<SegmentOutcome, { kind: 'refused' }>
-
 /** The next carrier at once; where all have refused, a wait or the end. */
-function afterRefusal(
-  held: Held,
-  refusal: Refusal,
-  { policy, chooseNext, random }: StepRules,
-  steps: Steps,
-  at: Date,
-): Step {
+function afterRefusal({ held, failure, rules, steps, at }: Case): Step {
+  const { policy, chooseNext, random } = rules
   const { message } = held
-  const code = failureCode(refusal.commandStatus)
-  const detail = `${message.carrier} refused: ${refusal.reason}`
+  const { code, detail } = failure
   const failures = message.failures + 1
   held.tried.add(message.carrier)
   const other = chooseNext(message, held.tried, at)
   const next = nextRetry(policy.retry, {
-    errorClass: refusal.class === 'passing' ? 'passing' : 'permanent',
+    errorClass: failure.isPassing ? 'passing' : 'permanent',
     failures,
     waits: held.rounds,
     hasOtherCarrier: other !== undefined,
@@ -171,12 +257,8 @@ function afterRefusal(
  * It surely did not leave: it goes to a carrier that is up or waits for a connection, and nothing is
  * counted against it.
  */
-function afterLostConnection(
-  held: Held,
-  { policy, chooseOtherUp, random }: StepRules,
-  steps: Steps,
-  at: Date,
-): Step {
+function afterLostConnection({ held, failure, rules, steps, at }: Case): Step {
+  const { policy, chooseOtherUp, random } = rules
   const { message } = held
   held.lostConnections++
   const other = chooseOtherUp(message, held.tried, at)
@@ -190,9 +272,8 @@ function afterLostConnection(
     now: at,
     random,
   })
-  const detail = `the connection to ${message.carrier} closed`
   if (!('giveUp' in next)) return steps.queue({ dueAt: next.at })
-  return steps.giveUp(next.giveUp, 'carrier_unreachable', detail, message.failures)
+  return steps.giveUp(next.giveUp, failure.code, failure.detail, message.failures)
 }
 
 /** When the policy of its class decides about a submit without an answer. */
@@ -214,181 +295,4 @@ export function receiptUntil(
   const first = late && late < deadline ? late : deadline
   if (policy.uncertain !== 'query') return first
   return new Date(Math.min(at.getTime() + policy.uncertainSeconds * 1_000, first.getTime()))
-}
-
-/** The steps that may follow, each with its entry for the journal. */
-class Steps {
-  readonly #message: Message
-  readonly #answers: readonly SegmentAnswer[]
-  readonly #response: TimelineEvent
-  readonly #at: Date
-
-  constructor(message: Message, outcomes: readonly SegmentOutcome[], at: Date) {
-    this.#message = message
-    this.#answers = outcomes.map((outcome, index) => answerOf(outcome, index + 1))
-    this.#response = responseEvent(message, outcomes, at)
-    this.#at = at
-  }
-
-  sent(deadlineAt: Date): Step {
-    return { entry: this.#entry('sent', { deadlineAt }), rejoins: false }
-  }
-
-  /** It is with the carrier, or may be: nothing is done before a receipt or the deadline. */
-  wait(to: 'sent' | 'sending', deadlineAt: Date): Step {
-    const { carrier } = this.#message
-    const entry = this.#entry(to, {
-      deadlineAt,
-      errorCode: 'outcome_unknown',
-      errorDetail: `${carrier} did not answer: it may have the message`,
-    })
-    return { entry, rejoins: false }
-  }
-
-  queue(step: {
-    readonly next?: NextCarrier
-    readonly dueAt?: Date
-    readonly failures?: number
-    readonly code?: string
-    readonly detail?: string
-  }): Step {
-    const { next, dueAt = null, failures, code = null, detail = null } = step
-    const carrier = next?.carrier ?? this.#message.carrier
-    const events = next ? [next.event] : []
-    if (dueAt && code) events.push(this.#event('retry', 'queued', code, { retry_at: dueAt }))
-    const entry = this.#entry(
-      'queued',
-      {
-        carrier,
-        dueAt,
-        failures: failures ?? this.#message.failures,
-        deadlineAt: this.#message.expiresAt,
-        errorCode: code,
-        errorDetail: detail,
-      },
-      events,
-    )
-    return { entry, rejoins: true }
-  }
-
-  /** Nothing is tried any more. */
-  giveUp(why: GiveUpReason, code: string, detail: string, failures: number): Step {
-    if (why !== 'expired') return this.fail(code, detail, { failures, deadLetter: why })
-    const entry = this.#entry(
-      'expired',
-      { failures, deadlineAt: null, deadLetter: why, errorCode: code, errorDetail: detail },
-      [this.#event('expired', 'expired', code, { reason: detail })],
-    )
-    return { entry, rejoins: false }
-  }
-
-  fail(
-    code: string,
-    detail: string,
-    more: { readonly failures?: number; readonly deadLetter?: string } = {},
-  ): Step {
-    const { failures = this.#message.failures + 1, deadLetter = code } = more
-    const entry = this.#entry(
-      'failed',
-      { failures, deadlineAt: null, deadLetter, errorCode: code, errorDetail: detail },
-      [this.#event('failed', 'failed', code, { reason: detail })],
-    )
-    return { entry, rejoins: false }
-  }
-
-  #entry(
-    to: MessageStatus,
-    more: Partial<MovedEntry>,
-    events: readonly TimelineEvent[] = [],
-  ): MovedEntry {
-    const message = this.#message
-    return {
-      kind: 'moved',
-      message,
-      to,
-      at: this.#at,
-      carrier: message.carrier,
-      attempt: message.attempt,
-      answers: this.#answers,
-      errorCode: null,
-      errorDetail: null,
-      failures: message.failures,
-      dueAt: null,
-      deadlineAt: message.deadlineAt,
-      deadLetter: null,
-      ...more,
-      events: [{ ...this.#response, status: to }, ...events],
-    }
-  }
-
-  #event(
-    type: 'failed' | 'expired' | 'retry',
-    status: MessageStatus,
-    code: string,
-    detail: object,
-  ): TimelineEvent {
-    const { id, carrier, attempt } = this.#message
-    return { messageId: id, at: this.#at, type, status, carrier, attempt, code, detail }
-  }
-}
-
-/** What the journal keeps of the outcome of one segment, counted from 1. */
-export function answerOf(outcome: SegmentOutcome, segment: number): SegmentAnswer {
-  const none = { segment, carrierMessageId: null, matchKey: null, commandStatus: null }
-  switch (outcome.kind) {
-    case 'accepted':
-      return {
-        segment,
-        state: 'sent',
-        carrierMessageId: outcome.carrierMessageId,
-        matchKey: outcome.matchKey,
-        commandStatus: 0,
-      }
-    case 'refused':
-      return { ...none, state: 'refused', commandStatus: outcome.commandStatus }
-    case 'throttled':
-      return { ...none, state: 'not_sent', commandStatus: outcome.commandStatus }
-    case 'uncertain':
-      return { ...none, state: 'uncertain' }
-    case 'not_sent':
-      return { ...none, state: 'not_sent' }
-  }
-}
-
-function responseEvent(
-  message: Message,
-  outcomes: readonly SegmentOutcome[],
-  at: Date,
-): TimelineEvent {
-  const refusal = outcomes.find((outcome) => outcome.kind === 'refused')
-  const isUncertain = outcomes.some(({ kind }) => kind === 'uncertain')
-  return {
-    messageId: message.id,
-    at,
-    type: isUncertain ? 'uncertain' : 'response',
-    status: message.status,
-    carrier: message.carrier,
-    attempt: message.attempt,
-    code: refusal && failureCode(refusal.commandStatus),
-    rawCode: rawCodeOf(refusal?.commandStatus),
-    detail: { segments: outcomes.map(describeOutcome) },
-  }
-}
-
-/** A `command_status` as the specification writes it. */
-export function rawCodeOf(commandStatus: number | null | undefined): string | undefined {
-  if (commandStatus === null || commandStatus === undefined) return undefined
-  return `0x${commandStatus.toString(16).padStart(8, '0')}`
-}
-
-/** An outcome as timelines show it. */
-export function describeOutcome(outcome: SegmentOutcome): object {
-  switch (outcome.kind) {
-    case 'accepted':
-      return { result: 'accepted', carrier_message_id: outcome.carrierMessageId }
-    case 'throttled':
-      return { result: 'throttled' }
-    default:
-      return { result: outcome.kind, reason: outcome.reason }
-  }
 }

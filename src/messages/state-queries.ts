@@ -7,6 +7,7 @@ import { parseSender } from '../routing/sender.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
+import { isLost } from './loss.ts'
 import type { LateAt, PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
@@ -23,6 +24,8 @@ export interface StateQueriesOptions {
   readonly spool: Spool
   readonly policyFor: PolicyFor
   readonly lateAt?: LateAt | undefined
+  /** True while failure rules decide before a receipt ends a message as lost. */
+  readonly asksRules?: () => boolean
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -109,7 +112,7 @@ export class StateQueries {
   }
 
   async #askOne(live: LiveMessage): Promise<void> {
-    const { carriers, spool, clock } = this.#options
+    const { carriers, spool, clock, asksRules = () => false } = this.#options
     const { message, attempts } = live
     const carrier = carriers.get(message.carrier)
     const parsed = parseSender(message.from)
@@ -121,12 +124,12 @@ export class StateQueries {
       if (!outcome) return
       outcomes.push(outcome)
       if (outcome.kind === 'state' && outcome.settles !== null) {
-        await spool.write(receiptOf(attempt, outcome, clock()))
-        // One lost segment is enough.
-        if (isFinal(message.status)) return
+        await spool.write(receiptOf(attempt, outcome, clock(), asksRules()))
+        // One lost segment is enough, and what is lost is decided about elsewhere.
+        if (isFinal(message.status) || isLost(live)) return
       }
     }
-    if (isFinal(message.status)) return
+    if (isFinal(message.status) || isLost(live)) return
     const at = clock()
     await spool.write(nextQuestion(live, outcomes, this.#options, at))
   }
@@ -141,6 +144,7 @@ function receiptOf(
   { carrier, carrierMessageId, matchKey }: Attempt,
   { state, settles, rawError }: Extract<QueryOutcome, { kind: 'state' }>,
   receivedAt: Date,
+  asksRules: boolean,
 ): ReceiptEntry {
   return {
     kind: 'receipt',
@@ -155,6 +159,7 @@ function receiptOf(
     receivedAt,
     about: null,
     isQuery: true,
+    ...(asksRules ? { asksRules } : {}),
   }
 }
 

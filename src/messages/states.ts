@@ -45,7 +45,7 @@ export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[
     'canceled',
     'unconfirmed',
   ],
-  // Sent again through another carrier, where a class wants that of a missing receipt.
+  // Sent again where a class wants that of a missing receipt, or a rule of what its receipts say is lost.
   sent: [
     'queued',
     'sent',

@@ -42,6 +42,10 @@ interface Sending {
   readonly submission: Submission
   readonly attempt: number
   readonly onLate: OnLate
+  /** Requests for a slower pace after which a segment is given up; 0: as long as it is valid. */
+  readonly patience: number
+  /** The carrier has a part of it, or may have: the rest is not given up. */
+  isTaken: boolean
 }
 
 /**
@@ -96,7 +100,9 @@ export class Submitter {
       if (isFinal(message.status)) return [{ kind: 'not_sent', reason: 'the message has ended' }]
       const onLate: OnLate = (segment, outcome) =>
         this.#options.onLate(message, { attempt, segment, outcome })
-      return await this.#sendAll({ lane, message, submission, attempt, onLate })
+      const patience = policy.retry.throttled.maxAttempts
+      const sending = { lane, message, submission, attempt, onLate, patience, isTaken: false }
+      return await this.#sendAll(sending)
     } finally {
       lane.inFlight -= segmentCount
     }
@@ -133,22 +139,29 @@ export class Submitter {
 
   /** Sends one segment, as often as the carrier asks for patience and the message is valid. */
   async #send(
-    { lane, message, submission, attempt, onLate }: Sending,
+    sending: Sending,
     segment: number,
     startedAt: Date,
     isWhole: boolean,
   ): Promise<SegmentOutcome> {
+    const { lane, message, submission, attempt, onLate, patience } = sending
     let options: SendOptions = {
       mark: { messageId: message.id, attempt },
       onLate: (late) => onLate(segment, late),
       isWhole,
     }
+    let refusals = 0
     for (let now = startedAt; ; now = this.#options.clock()) {
       if (message.expiresAt <= now) return { kind: 'not_sent', reason: 'its validity has ended' }
       const outcome = await submission.send(segment, now, options)
-      if (outcome.kind !== 'throttled') return outcome
+      if (outcome.kind !== 'throttled') {
+        sending.isTaken ||= outcome.kind === 'accepted' || outcome.kind === 'uncertain'
+        return outcome
+      }
       this.#options.onThrottled(message, lane.carrier.name)
       if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
+      refusals++
+      if (patience > 0 && refusals >= patience && !sending.isTaken) return outcome
       // The carrier's pace holds it back; its place is before what waits.
       options = { ...options, isWhole: false, again: true }
     }
@@ -189,7 +202,8 @@ function missingSegments(outcomes: readonly SegmentOutcome[]): number[] {
   if (!isTaken || isLost) return []
   return numbersTo(outcomes.length).filter((segment) => {
     const outcome = outcomes[segment - 1]
-    return outcome !== undefined && (outcome.kind === 'not_sent' || isPassing(outcome))
+    if (outcome?.kind === 'not_sent' || outcome?.kind === 'throttled') return true
+    return outcome !== undefined && isPassing(outcome)
   })
 }
 

@@ -6,6 +6,8 @@ import type { Dispatcher } from './dispatcher.ts'
 import { endEntry, resendEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
+import { isLost, lossEntry, lossOf } from './loss.ts'
+import type { Losses } from './losses.ts'
 import type { Message } from './message.ts'
 import type { MissingReceipts } from './missing-receipts.ts'
 import type { PolicyFor } from './settle.ts'
@@ -28,6 +30,8 @@ export interface SweeperOptions {
   readonly tables: TableWriter
   readonly dispatcher: Dispatcher
   readonly policyFor: PolicyFor
+  /** Decides about what is lost by its receipts; absent: that is the end. */
+  readonly losses?: Pick<Losses, 'decide'>
   /** Asks carriers about what is overdue; absent: nobody is asked. */
   readonly queries?: StateQueries
   /** Sends again what got no receipt; absent: nothing is. */
@@ -126,18 +130,23 @@ export class Sweeper {
   }
 
   async #endOverdue(live: LiveMessage, now: Date): Promise<void> {
-    const { spool, live: messages, dispatcher, policyFor, queries, missingReceipts } = this.#options
+    const { spool, live: messages, dispatcher, policyFor, queries } = this.#options
+    const { missingReceipts, losses } = this.#options
     const { message } = live
     const isOverdue = message.deadlineAt !== null && message.deadlineAt <= now
-    const again = isOverdue ? missingReceipts?.resend(live, now) : undefined
+    const isGone = isLost(live)
+    const again = isOverdue && !isGone ? missingReceipts?.resend(live, now) : undefined
     if (isOverdue && !again && queries?.mayAsk(live)) {
       // The answer takes a while: nobody else waits for it.
       queries.ask(live)
       return
     }
-    if (isOverdue) await spool.write(again ?? overdueEntry(live, policyFor, now))
+    if (isOverdue) {
+      const lost = isGone ? losses?.decide(live, now) : undefined
+      await spool.write(lost ?? again ?? overdueEntry(live, policyFor, now))
+    }
     messages.letGo(live)
-    if (message.status === 'queued') dispatcher.enqueue(message)
+    if (message.status === 'queued' && message.dueAt === null) dispatcher.enqueue(message)
   }
 }
 
@@ -162,6 +171,8 @@ export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date):
   if (message.status !== 'sending' && message.status !== 'sent') {
     return endEntry(message, 'expired', at)
   }
+  const loss = lossOf(live)
+  if (loss) return lossEntry(live, loss, at)
   const policy = policyFor(message.trafficClass)
   const segments = attempts.filter(({ attempt }) => attempt === message.attempt)
   const isRefused =
@@ -170,13 +181,15 @@ export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date):
   if (isRefused) {
     // Its refusal came late, and the gateway stopped before anything followed from it.
     if (message.expiresAt <= at) return endEntry(message, 'expired', at)
-    return { ...unchanged(message, at), to: 'queued', dueAt: null, deadlineAt: message.expiresAt }
+    const deadlineAt = message.expiresAt
+    return { ...unchanged(message, at), to: 'queued', dueAt: null, deadlineAt, heldBy: null }
   }
   const isUnknown = segments.length > 0 && segments.every(({ state }) => state === 'uncertain')
   const failures = message.failures + 1
   const { maxAttempts } = policy.retry.passing
   const mayResend =
     policy.uncertain === 'resend' &&
+    message.heldBy === null &&
     isUnknown &&
     message.expiresAt > at &&
     (maxAttempts === 0 || failures < maxAttempts)

@@ -127,6 +127,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       dead_letter: ['text', ({ row }) => row.deadLetter],
       replayed_as: ['uuid', ({ row }) => row.replayedAs],
       replay_of: ['uuid', ({ row }) => row.replayOf],
+      held_by: ['text', ({ row }) => row.heldBy],
     },
     changes,
   )
@@ -138,7 +139,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       attempt, failures, price_micros, price_currency, cost_micros, cost_currency,
       carrier_deck_version, tenant_deck_version, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
-      replayed_as, replay_of)
+      replayed_as, replay_of, held_by)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }
@@ -163,6 +164,7 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       lease_node: ['text', ({ isHeld }) => (isHeld ? node : null)],
       dead_letter: ['text', ({ row }) => row.deadLetter],
       replayed_as: ['uuid', ({ row }) => row.replayedAs],
+      held_by: ['text', ({ row }) => row.heldBy],
       // One column for all that seldom changes: for most rows it is NULL.
       replaced: ['jsonb', (change) => (change.isReplaced ? replacedColumns(change, cipher) : null)],
     },
@@ -174,6 +176,7 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       error_code = v.error_code, error_detail = v.error_detail, updated_at = v.updated_at,
       final_at = v.final_at, due_at = v.due_at, deadline_at = v.deadline_at,
       lease_node = v.lease_node, dead_letter = v.dead_letter, replayed_as = v.replayed_as,
+      held_by = v.held_by,
       body = coalesce(v.replaced->>'body', m.body),
       octets = coalesce(decode(v.replaced->>'octets', 'hex'), m.octets),
       registered_delivery =

@@ -15,6 +15,7 @@ import type {
   ToldEntry,
 } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
+import { isLost, lossReason, rawErrorOf, withoutText } from './loss.ts'
 import type { Message } from './message.ts'
 import {
   isFinal,
@@ -55,6 +56,7 @@ export class Tracker {
   #outcomes: CarrierOutcome[] = []
   #tellings: Telling[] = []
   #unmatched: ReceiptEntry[] = []
+  #undecided: LiveMessage[] = []
 
   constructor(options: TrackerOptions) {
     this.#live = options.live
@@ -70,11 +72,13 @@ export class Tracker {
       outcomes: this.#outcomes,
       tellings: this.#tellings,
       unmatched: this.#unmatched,
+      undecided: this.#undecided,
     }
     this.#endings = []
     this.#outcomes = []
     this.#tellings = []
     this.#unmatched = []
+    this.#undecided = []
     return effects
   }
 
@@ -106,6 +110,8 @@ export class Tracker {
     message.attempt = entry.attempt
     message.dueAt = null
     message.deadlineAt = entry.deadlineAt
+    message.heldBy = null
+    live.failedReceipt = undefined
     const { events, attempts } = this.#live.touch(live)
     for (let segment = 1; segment <= entry.segmentCount; segment++) {
       const attempt: Attempt = {
@@ -134,7 +140,7 @@ export class Tracker {
     const arrived = this.#answer(live, entry)
     const { message } = live
     const { carrier } = message
-    const isMove = mayLeave(message.status, entry) && this.#advance(message, entry.to, entry.at)
+    const isMove = mayLeave(live, entry) && this.#advance(message, entry.to, entry.at)
     // A message that a receipt has ended before its response stays ended; the line is kept.
     if (isMove || (entry.answers.length > 0 && entry.events.length > 0)) {
       const events = isMove
@@ -153,10 +159,11 @@ export class Tracker {
       message.dueAt = entry.dueAt
       message.deadlineAt = isFinal(entry.to) ? null : entry.deadlineAt
       message.deadLetter = entry.deadLetter
+      message.heldBy = isFinal(entry.to) ? null : (entry.heldBy ?? null)
       if (isFinal(entry.to)) {
         this.#endings.push({ message, carrier: entry.carrier, status: entry.to, byReceipt: false })
       }
-      this.#announce(live, entry.to, entry.at, null)
+      this.#announce(live, entry.to, entry.at, entry.rawError ?? null)
     }
     for (const { attempt, receipt } of arrived) this.#settle(live, attempt, receipt, true)
   }
@@ -183,6 +190,7 @@ export class Tracker {
     this.#live.touch(live).events.push({ ...entry.event, carrier, status: message.status })
     if (isMove) {
       message.deadlineAt = entry.deadlineAt
+      message.heldBy = null
       if (!of.some(({ state }) => isOpen(state))) {
         message.errorCode = null
         message.errorDetail = null
@@ -275,6 +283,7 @@ export class Tracker {
     this.#settle(live, attempt, receipt, false, matchedBy)
     if (message.status === 'sending' && message.attempt === attempt.attempt) {
       this.#advance(message, 'sent', receipt.receivedAt)
+      message.heldBy = null
       this.#announce(live, 'sent', receipt.receivedAt, null)
     }
     if (attempt.matchKey !== null) {
@@ -304,7 +313,15 @@ export class Tracker {
       if (before === undefined) this.#noteOutcome(live, attempt, receipt)
     }
     const end = this.#endByReceipts(live, attempt)
-    const isEnd = end !== undefined && this.#advance(message, end, receipt.receivedAt)
+    const isUndecided =
+      receipt.asksRules === true &&
+      end !== undefined &&
+      end !== 'delivered' &&
+      mayMove(message.status, end)
+    const isFirstLoss = !isDuplicate && isLossOf(receipt) && lostSegments(live, attempt) === 1
+    if (isUndecided) this.#leaveUndecided(live, receipt, isFirstLoss)
+    const isEnd =
+      end !== undefined && !isUndecided && this.#advance(message, end, receipt.receivedAt)
     unsaved.events.push(
       receiptEvent(message, attempt, receipt, {
         ...(isDuplicate ? { after_final: true } : {}),
@@ -317,14 +334,33 @@ export class Tracker {
     }
     if (!isEnd || !end) return
     message.carrier = attempt.carrier
-    message.errorCode =
-      end === 'delivered' ? null : receiptFailureCode(receipt.state, receipt.rawError)
-    message.errorDetail = end === 'delivered' ? null : reasonOf(receipt)
+    if (end === 'delivered') {
+      message.errorCode = null
+      message.errorDetail = null
+    } else if (isFirstLoss) {
+      noteLoss(message, receipt)
+    }
     message.dueAt = null
     message.deadlineAt = null
     message.deadLetter = null
+    message.heldBy = null
     this.#endings.push({ message, carrier: attempt.carrier, status: end, byReceipt: true })
-    this.#announce(live, end, receipt.receivedAt, receipt.rawError)
+    const isOwnWord = end === 'delivered' || isFirstLoss
+    const rawError = isOwnWord ? receipt.rawError : rawErrorOf(message.errorDetail)
+    this.#announce(live, end, receipt.receivedAt, rawError)
+  }
+
+  /** It is lost by its receipts: a `moved` that follows says whether that is its end. */
+  #leaveUndecided(live: LiveMessage, receipt: ReceiptEntry, isFirstLoss: boolean): void {
+    const { message } = live
+    if (isFirstLoss) {
+      live.failedReceipt = receipt
+      noteLoss(message, receipt)
+    }
+    if (!isLost(live)) return
+    // Should whoever decides be stopped, the sweeper does so.
+    message.deadlineAt = receipt.receivedAt
+    this.#undecided.push(live)
   }
 
   /** What a receipt has made of a submit counts for its carrier, whatever the message has become. */
@@ -364,6 +400,8 @@ export class Tracker {
 
   #announce(live: LiveMessage, status: MessageStatus, at: Date, rawError: string | null): void {
     const { message } = live
+    // Told once, whatever is tried after it was lost.
+    if (status === 'sent' && hasBeenLost(live)) return
     for (const { recipient, url } of this.#recipientsFor(message, status)) {
       const telling: Telling = {
         id: tellingId(message.id, isFinal(status) ? 2 : 1, recipient),
@@ -469,9 +507,10 @@ function statusOf(
   return statusOfSegments(states)
 }
 
-/** A carrier has what is `sent`: it goes elsewhere only where its policy says so. */
-function mayLeave(status: MessageStatus, { to, errorCode }: MovedEntry): boolean {
-  return status !== 'sent' || to !== 'queued' || errorCode === RECEIPT_MISSING
+/** A carrier has what is `sent`: it goes again only without a receipt, or when its receipts say that it is lost. */
+function mayLeave(live: LiveMessage, { to, errorCode }: MovedEntry): boolean {
+  if (live.message.status !== 'sent' || to !== 'queued') return true
+  return errorCode === RECEIPT_MISSING || isLost(live)
 }
 
 function payloadOf(message: Message, at: Date, rawError: string | null): TellingPayload {
@@ -536,13 +575,23 @@ function isOpen(state: SegmentState): boolean {
   return state === 'sending' || state === 'uncertain'
 }
 
-/** A receipt repeats the beginning of the message, which is no part of the record. */
-function withoutText(rawText: string): string {
-  const start = rawText.search(/\btext:/i)
-  return start < 0 ? rawText : rawText.slice(0, start).trimEnd()
+function isLossOf({ settles }: ReceiptEntry): boolean {
+  return settles === 'undelivered' || settles === 'expired'
 }
 
-function reasonOf(receipt: ReceiptEntry): string {
-  const raw = receipt.rawError ? `, error ${receipt.rawError}` : ''
-  return `${receipt.carrier} reported ${receipt.state}${raw}`
+/** Segments of the same submit that receipts say are lost. */
+function lostSegments({ attempts }: LiveMessage, { attempt: number }: Attempt): number {
+  return attempts.filter(
+    ({ attempt, state }) => attempt === number && isSettled(state) && state !== 'delivered',
+  ).length
+}
+
+function noteLoss(message: Message, receipt: ReceiptEntry): void {
+  message.errorCode = receiptFailureCode(receipt.state, receipt.rawError)
+  message.errorDetail = lossReason(receipt)
+}
+
+/** True when an earlier submit was taken, and lost by its receipts. */
+function hasBeenLost({ message, attempts }: LiveMessage): boolean {
+  return attempts.some(({ attempt, state }) => attempt < message.attempt && isSettled(state))
 }

@@ -19,6 +19,7 @@ export class Metrics {
   readonly #segments: Tally
   readonly #ended: Tally
   readonly #receipts: Tally
+  readonly #failureRules: Tally
   readonly #inbound: Counter
   readonly #erased: Counter
   readonly #guarded: Counter
@@ -58,6 +59,12 @@ export class Metrics {
       name: 'linehaul_receipts_total',
       help: 'Receipts from carriers, by normalised state.',
       labelNames: ['carrier', 'state'],
+      registers,
+    })
+    this.#failureRules = new Tally({
+      name: 'linehaul_failure_rules_total',
+      help: 'Failures that a failure rule has acted on; `default` leaves them to the policies.',
+      labelNames: ['rule', 'action'],
       registers,
     })
     this.#inbound = new Counter({
@@ -228,6 +235,10 @@ export class Metrics {
 
   receipt(carrier: string, state: string): void {
     this.#receipts.add(carrier, state)
+  }
+
+  failureRule(rule: string, action: string): void {
+    this.#failureRules.add(rule, action)
   }
 
   inbound(carrier: string, isRouted: boolean): void {

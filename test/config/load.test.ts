@@ -71,6 +71,8 @@ describe('a good configuration', () => {
   it('has every default when there is no file, and runs the sandbox', () => {
     expect(loadConfig({ env: {}, cwd })).toEqual({
       adminKeys: [],
+      alerts: { webhook: undefined, mail: undefined },
+      failureRules: [],
       recorder: { pdusPerBind: 200, keepEndedBinds: 50, showTexts: false },
       http: { host: '0.0.0.0', port: 8080 },
       smpp: DEFAULT_SMPP,

@@ -76,6 +76,7 @@ export function testMessage(more: Partial<Message> = {}): Message {
     deadlineAt: expiresAt,
     deadLetter: null,
     replayedAs: null,
+    heldBy: null,
     ...more,
   }
 }
@@ -209,6 +210,9 @@ export class Journal {
   onOutcome: (outcome: CarrierOutcome) => void = () => {}
   readonly effects: { endings: Ending[]; tellings: Telling[] } = { endings: [], tellings: [] }
 
+  /** Told of messages that are lost by their receipts, unless a rule says otherwise. */
+  onUndecided: (lost: Effects['undecided']) => void = () => {}
+
   /** Told after every commit. */
   onWritten: () => void = () => {}
 
@@ -310,6 +314,7 @@ export class Journal {
     this.effects.endings.push(...effects.endings)
     this.effects.tellings.push(...effects.tellings)
     for (const outcome of effects.outcomes) this.onOutcome(outcome)
+    this.onUndecided(effects.undecided)
     this.matcher.offer(effects.unmatched)
   }
 

@@ -18,6 +18,8 @@ interface Happening {
   readonly what: 'submit' | 'answer' | 'silence' | 'refusal' | 'end' | 'receipt' | 'early' | 'told'
   readonly state: string
   readonly segment: 1 | 2
+  /** Failure rules are asked before a receipt ends a message as lost. */
+  readonly asks: boolean
 }
 
 const happening: fc.Arbitrary<Happening> = fc.record({
@@ -38,6 +40,7 @@ const happening: fc.Arbitrary<Happening> = fc.record({
   ),
   state: fc.constantFrom('DELIVERED', 'DELIVERED', 'UNDELIVERABLE', 'ENROUTE'),
   segment: fc.constantFrom(1, 2),
+  asks: fc.boolean(),
 })
 
 /** The same life each time it is asked for, one second a commit. */
@@ -74,7 +77,7 @@ class Life {
 }
 
 function entryOf(
-  { what, state, segment }: Happening,
+  { what, state, segment, asks }: Happening,
   message: Message,
   attempt: number,
   at: Date,
@@ -84,6 +87,7 @@ function entryOf(
   const none = { carrierMessageId: null, matchKey: null, commandStatus: null }
   const answers = (what: 'uncertain' | 'refused') =>
     names.map((_, n) => ({ ...none, segment: n + 1, state: what }))
+  const asking = asks ? { asksRules: true, rawError: String(segment) } : {}
   const common = { at, attempt, carrier: 'alpha', deadlineAt: message.expiresAt }
   switch (what) {
     case 'submit':
@@ -97,9 +101,9 @@ function entryOf(
     case 'end':
       return moved(message, 'unconfirmed', { ...common, deadLetter: 'receipt_missing' })
     case 'receipt':
-      return receipt(names[segment - 1] ?? names[0] ?? '', state, { id, receivedAt: at })
+      return receipt(names[segment - 1] ?? names[0] ?? '', state, { id, receivedAt: at, ...asking })
     case 'early':
-      return receipt(`${message.id}-${attempt + 1}-0`, state, { id, receivedAt: at })
+      return receipt(`${message.id}-${attempt + 1}-0`, state, { id, receivedAt: at, ...asking })
     case 'told':
       return {
         kind: 'told',

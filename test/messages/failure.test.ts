@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { FAILURE_CODES, type FailureCode, isFailureCode } from '../../src/core/failure-code.ts'
 import {
   CODE_BY_MAP_ERROR,
   CODE_BY_STATE,
   CODE_BY_STATUS,
-  FAILURE_CODES,
-  type FailureCode,
   failureCode,
   failureInfo,
-  isFailureCode,
   receiptFailureCode,
 } from '../../src/messages/failure.ts'
 import { PROVIDER_CODES, providerFailureCode } from '../../src/messages/failure-codes.ts'

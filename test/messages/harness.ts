@@ -1,15 +1,19 @@
 import type { Carrier } from '../../src/carriers/carrier.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
 import type { Clock } from '../../src/core/clock.ts'
+import type { FailureRule } from '../../src/core/failure-rule.ts'
 import type { ClassPolicy } from '../../src/core/policy.ts'
 import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
+import { FailureJudge, type RuleAlert } from '../../src/messages/failure-judge.ts'
 import { Intake, type MessageRequest } from '../../src/messages/intake.ts'
+import { Losses } from '../../src/messages/losses.ts'
 import { MissingReceipts } from '../../src/messages/missing-receipts.ts'
 import { type RoutedCarrier, Routes } from '../../src/messages/routes.ts'
 import type { PolicyFor } from '../../src/messages/settle.ts'
 import type { Spool } from '../../src/messages/spool.ts'
 import { Sweeper } from '../../src/messages/sweeper.ts'
+import { FailureRules } from '../../src/routing/failure-rules.ts'
 import type { Store } from '../../src/store/open.ts'
 import { Journal } from './builders.ts'
 import { keepingLogger } from './keeping-logger.ts'
@@ -41,6 +45,8 @@ export interface HarnessOptions {
   readonly laneCapacity?: number
   readonly memoryCapacity?: number
   readonly policy?: Partial<ClassPolicy>
+  /** Failure rules; none unless given. */
+  readonly rules?: readonly FailureRule[]
 }
 
 /** Everything between a front door and the carriers; the first carrier is the cheapest. */
@@ -51,6 +57,8 @@ export class Harness {
   readonly dispatcher: Dispatcher
   readonly intake: Intake
   readonly sweeper: Sweeper
+  readonly losses: Losses
+  readonly alerts: RuleAlert[] = []
   readonly logger = keepingLogger()
   /** What receipts have said of carriers. */
   readonly outcomes: CarrierOutcome[] = []
@@ -61,7 +69,7 @@ export class Harness {
   readonly #waiters = new Set<() => void>()
 
   constructor(journal: Journal, carriers: readonly Carrier[], options: HarnessOptions = {}) {
-    const { policy, ...more } = options
+    const { policy, rules = [], ...more } = options
     this.journal = journal
     this.clock = () => this.now ?? new Date()
     // The entries' promises come first, then what they set going.
@@ -82,8 +90,13 @@ export class Harness {
     const missingReceipts = new MissingReceipts({ quality: routes.quality, routes, policyFor })
     const { lateAt } = missingReceipts
     const work = { store, spool, live, tables, node: journal.node, policyFor, logger, clock }
+    const judge = new FailureJudge({
+      rules: new FailureRules(rules),
+      onAlert: (alert) => this.alerts.push(alert),
+    })
     this.dispatcher = new Dispatcher({
       ...work,
+      judge,
       carriers: new Map(carriers.map((carrier) => [carrier.name, carrier])),
       routes,
       lateAt,
@@ -102,7 +115,10 @@ export class Harness {
       checkCallbackUrl: () => {},
       clock,
     })
-    this.sweeper = new Sweeper({ ...work, dispatcher, missingReceipts })
+    this.losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
+    this.sweeper = new Sweeper({ ...work, dispatcher, missingReceipts, losses: this.losses })
+    journal.onUndecided = (lost) => this.losses.offer(lost)
+    this.losses.start()
   }
 
   /** A harness on a database without an earlier run. */
@@ -142,6 +158,7 @@ export class Harness {
     await this.dispatcher.stop(0)
     await this.dispatcher.drained()
     await this.sweeper.close()
+    await this.losses.close()
     await this.journal.close()
   }
 }

@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TRAFFIC_CLASSES } from '../../src/core/policy.ts'
-import type { JournalEntry, SegmentAnswer, TimelineEvent } from '../../src/messages/journal.ts'
+import type {
+  JournalEntry,
+  MovedEntry,
+  ReceiptEntry,
+  SegmentAnswer,
+  TimelineEvent,
+} from '../../src/messages/journal.ts'
 import { decodeEntries, encodeEntries } from '../../src/messages/journal-codec.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { MESSAGE_STATUSES } from '../../src/messages/states.ts'
@@ -121,6 +127,37 @@ const fate = fc.oneof(
 
 type EntryOf<Kind extends JournalEntry['kind']> = Extract<JournalEntry, { kind: Kind }>
 
+/** What an older version has journalled, too. */
+const MOVED_KEYS: Exclude<keyof MovedEntry, 'heldBy' | 'rawError'>[] = [
+  'kind',
+  'message',
+  'to',
+  'at',
+  'carrier',
+  'attempt',
+  'answers',
+  'events',
+  'errorCode',
+  'errorDetail',
+  'failures',
+  'dueAt',
+  'deadlineAt',
+  'deadLetter',
+]
+const RECEIPT_KEYS: Exclude<keyof ReceiptEntry, 'asksRules' | 'isQuery'>[] = [
+  'kind',
+  'id',
+  'carrier',
+  'carrierMessageId',
+  'matchKeys',
+  'state',
+  'settles',
+  'rawError',
+  'rawText',
+  'receivedAt',
+  'about',
+]
+
 /** One for each kind there is: a new kind without one does not compile. */
 const ENTRIES: {
   readonly [Kind in JournalEntry['kind']]: (message: Message) => fc.Arbitrary<EntryOf<Kind>>
@@ -143,22 +180,27 @@ const ENTRIES: {
       deadlineAt: instant,
     }),
   moved: (message) =>
-    fc.record({
-      kind: fc.constant('moved'),
-      message: fc.constant(message),
-      to: status,
-      at: instant,
-      carrier: text,
-      attempt: small,
-      answers: fc.array(answer, { maxLength: 3 }),
-      events: fc.array(eventOf(message), { maxLength: 3 }),
-      errorCode: textOrNull,
-      errorDetail: textOrNull,
-      failures: small,
-      dueAt: instantOrNull,
-      deadlineAt: instantOrNull,
-      deadLetter: textOrNull,
-    }),
+    fc.record(
+      {
+        kind: fc.constant('moved'),
+        message: fc.constant(message),
+        to: status,
+        at: instant,
+        carrier: text,
+        attempt: small,
+        answers: fc.array(answer, { maxLength: 3 }),
+        events: fc.array(eventOf(message), { maxLength: 3 }),
+        errorCode: textOrNull,
+        errorDetail: textOrNull,
+        failures: small,
+        dueAt: instantOrNull,
+        deadlineAt: instantOrNull,
+        deadLetter: textOrNull,
+        heldBy: text.filter((name) => name !== ''),
+        rawError: text.filter((code) => code !== ''),
+      },
+      { requiredKeys: MOVED_KEYS },
+    ),
   late: (message) =>
     fc.record({
       kind: fc.constant('late'),
@@ -170,26 +212,30 @@ const ENTRIES: {
       deadlineAt: instant,
     }),
   receipt: () =>
-    fc.record({
-      kind: fc.constant('receipt'),
-      id: fc.uuid({ version: 7 }),
-      carrier: text,
-      carrierMessageId: text,
-      matchKeys: fc.array(text, { maxLength: 3 }),
-      state: text,
-      settles: fc.constantFrom('delivered', 'undelivered', 'expired', null),
-      rawError: textOrNull,
-      rawText: text,
-      receivedAt: instant,
-      about: fc.option(
-        fc.record({
-          recipient: text,
-          sender: text,
-          submittedAt: instantOrNull,
-          reference: fc.option(small),
-        }),
-      ),
-    }),
+    fc.record(
+      {
+        asksRules: fc.constant(true),
+        kind: fc.constant('receipt'),
+        id: fc.uuid({ version: 7 }),
+        carrier: text,
+        carrierMessageId: text,
+        matchKeys: fc.array(text, { maxLength: 3 }),
+        state: text,
+        settles: fc.constantFrom('delivered', 'undelivered', 'expired', null),
+        rawError: textOrNull,
+        rawText: text,
+        receivedAt: instant,
+        about: fc.option(
+          fc.record({
+            recipient: text,
+            sender: text,
+            submittedAt: instantOrNull,
+            reference: fc.option(small),
+          }),
+        ),
+      },
+      { requiredKeys: RECEIPT_KEYS },
+    ),
   told: () =>
     fc.record({
       kind: fc.constant('told'),

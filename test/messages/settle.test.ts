@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { SegmentOutcome } from '../../src/carriers/carrier.ts'
 import type { ClassPolicy, RetryPolicy } from '../../src/core/policy.ts'
+import { POLICIES_ONLY } from '../../src/messages/failure-judge.ts'
 import {
   type ChooseNext,
   type Held,
@@ -52,7 +53,14 @@ const RETRY: RetryPolicy = {
 
 function rules(chooseNext: ChooseNext, policy: Partial<ClassPolicy> = {}): StepRules {
   const all = { ...testPolicies()('transactional'), retry: RETRY, ...policy }
-  return { policy: all, chooseNext, chooseOtherUp: () => undefined, random: () => 0.5 }
+  return {
+    policy: all,
+    judge: POLICIES_ONLY,
+    chooseNext,
+    chooseOtherUp: () => undefined,
+    submits: () => 1,
+    random: () => 0.5,
+  }
 }
 
 /** Milliseconds until the message joins a queue again; undefined: it does not. */

@@ -47,7 +47,7 @@ describe('message states', () => {
     expect(statesBefore('accepted')).toEqual([])
     // A waiting message may be given another time.
     expect(statesBefore('scheduled')).toEqual(['accepted', 'scheduled', 'queued'])
-    // Sent again elsewhere, its receipt not having come: the tracker lets nothing else through.
+    // Sent again elsewhere: no receipt came, or it is lost. The tracker lets nothing else through.
     expect(mayMove('sent', 'queued')).toBe(true)
     expect(mayMove('sent', 'sending')).toBe(false)
   })

@@ -19,6 +19,7 @@ export interface ShownMessage {
   readonly send_at: string | null
   readonly expires_at: string
   readonly final_at: string | null
+  readonly held_by: string | null
   readonly timeline: readonly ShownEvent[]
 }
 

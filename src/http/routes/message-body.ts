@@ -63,6 +63,7 @@ export function messageBody(row: MessageRow) {
     dead_letter: row.dead_letter,
     replayed_as: row.replayed_as,
     replay_of: row.replay_of,
+    held_by: row.held_by,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
     final_at: row.final_at?.toISOString() ?? null,

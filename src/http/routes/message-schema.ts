@@ -173,6 +173,10 @@ export const message = acceptedMessage
       .openapi({ description: 'Why it is on the list of dead letters; null: it is not.' }),
     replayed_as: z.uuid().nullable().openapi({ description: 'The message that repeats it.' }),
     replay_of: z.uuid().nullable().openapi({ description: 'The dead letter that it repeats.' }),
+    held_by: z.string().nullable().openapi({
+      description:
+        'The failure rule that holds it until somebody resolves it; null: it is not held.',
+    }),
     text: z.string(),
     text_erased_at: z.iso
       .datetime()
@@ -207,6 +211,10 @@ export const listQuery = z.strictObject({
   from: z.string().optional(),
   carrier: z.string().optional(),
   client_reference: z.string().optional(),
+  held: z
+    .literal('true')
+    .optional()
+    .openapi({ description: 'Only what a failure rule holds for an operator.' }),
   created_from: z.iso.datetime({ offset: true }).optional(),
   created_before: z.iso.datetime({ offset: true }).optional(),
 })

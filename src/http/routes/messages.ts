@@ -273,6 +273,7 @@ export function messageRoutes({
       from: query.from,
       carrier: query.carrier,
       clientReference: query.client_reference,
+      isHeld: query.held === 'true',
       createdFrom: instant(query.created_from),
       createdBefore: instant(query.created_before),
       before: query.cursor === undefined ? undefined : idFromCursor(query.cursor),

@@ -17,10 +17,11 @@ export interface ResolveParts {
 const resolveRoute = createRoute({
   method: 'post',
   path: '/v1/messages/{id}/resolve',
-  summary: 'Settle a message whose outcome is unknown',
+  summary: 'Settle a message that waits for an operator',
   description:
     'For a message that its carrier may or may not have, `error.code` being `outcome_unknown`. ' +
-    '`resend` sends it again, and the recipient may get it twice; `fail` ends it.',
+    '`resend` sends it again, and the recipient may get it twice; `fail` ends it. For one that a ' +
+    'failure rule holds (`held_by`): `release` sends it on, `fail` ends it.',
   security: [{ apiKey: [] }],
   request: {
     params: z.object({ id: z.string() }),

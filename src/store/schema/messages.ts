@@ -92,6 +92,8 @@ export const messages = pgTable(
     /** The message that repeats this dead letter, or that this one repeats. */
     replayed_as: uuid(),
     replay_of: uuid(),
+    /** The failure rule that holds it for an operator; null: it is not held. */
+    held_by: text(),
   },
   (table) => [
     index('messages_by_tenant').on(table.tenant_id, table.id),
@@ -121,5 +123,6 @@ export const messages = pgTable(
       .on(table.partner, sql`coalesce(to_fingerprint, to_number)`)
       .where(sql`partner is not null and status in ('queued', 'scheduled')`),
     index('messages_dead').on(table.tenant_id, table.id).where(sql`dead_letter is not null`),
+    index('messages_held').on(table.tenant_id, table.id).where(sql`held_by is not null`),
   ],
 )

@@ -1,0 +1,106 @@
+import { z } from 'zod'
+import {
+  choice,
+  integer,
+  list,
+  mapping,
+  optionalText,
+  requiredText,
+  setting,
+  text,
+} from './field.ts'
+
+/** Where the operator is told of what needs a person. */
+export interface AlertsConfig {
+  readonly webhook: { readonly url: string; readonly secret: string } | undefined
+  readonly mail: AlertMailConfig | undefined
+}
+
+/** The mail server that takes alerts, and whom they go to. */
+export interface AlertMailConfig {
+  readonly host: string
+  readonly port: number
+  /** TLS after a command, from the first octet, or not at all. */
+  readonly tls: MailTls
+  readonly login: { readonly username: string; readonly password: string } | undefined
+  readonly from: string
+  readonly to: readonly string[]
+}
+
+/** How a connection to a mail server is encrypted. */
+export type MailTls = (typeof MAIL_TLS)[number]
+
+const MAIL_TLS = ['starttls', 'implicit', 'none'] as const
+const ADDRESS = /^[^\s@<>,;]{1,64}@[^\s@<>,;]{1,190}$/
+const ADDRESSES = 'a list of mail addresses'
+const SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
+
+const mail = mapping({
+  host: requiredText(/^[^\s/]{1,253}$/, 'a host name or an address', {
+    about: 'The mail server (SMTP).',
+  }),
+  port: integer(1, 65_535, 587, { about: 'Its port.' }),
+  tls: choice(MAIL_TLS, 'starttls', {
+    about: 'TLS after STARTTLS, which the server must offer; from the first octet; or not at all.',
+  }),
+  username: text(/^.{0,200}$/, 'up to 200 characters', '', {
+    about: 'Account at the mail server; empty: it wants none.',
+  }),
+  password: text(/^.{0,200}$/, 'up to 200 characters', '', {
+    about: 'Password of that account.',
+    isSecret: true,
+  }),
+  from: requiredText(ADDRESS, 'a mail address', { about: 'Sender of the mails.' }),
+  to: setting(
+    list(z.string({ error: ADDRESSES }).regex(ADDRESS, { error: ADDRESSES }), ADDRESSES).min(1, {
+      error: ADDRESSES,
+    }),
+    { about: 'Who gets them.', allowed: ADDRESSES, defaultText: 'required', isText: true },
+  ),
+})
+
+/** The `alerts` section of the file. */
+export const alertsSchema = setting(
+  mapping({
+    webhook_url: optionalText(/^https?:\/\/\S{1,2000}$/, 'an http or https URL', {
+      about: 'Gets alerts as `POST`, signed as any webhook ([webhooks.md](webhooks.md)).',
+    }),
+    webhook_secret: optionalText(SECRET, '`whsec_` and 24 to 64 octets in base64', {
+      about: 'What they are signed with.',
+      isSecret: true,
+    }),
+    mail: setting(mail.optional(), {
+      about: 'Sends alerts by mail too.',
+      allowed: 'a mapping',
+      defaultText: 'none',
+    }),
+  }).prefault({}),
+  {
+    about:
+      'Where the operator is told of what needs a person; see [failure-rules.md](failure-rules.md).',
+    allowed: 'a mapping',
+    defaultText: '{}',
+  },
+)
+
+type FileAlerts = ReturnType<(typeof alertsSchema)['parse']>
+
+/** The `alerts` of a file without mistakes. */
+export function toAlerts({
+  webhook_url: url,
+  webhook_secret: secret,
+  mail: file,
+}: FileAlerts): AlertsConfig {
+  return {
+    webhook: url !== undefined && secret !== undefined ? { url, secret } : undefined,
+    mail: file && {
+      host: file.host,
+      port: file.port,
+      tls: file.tls,
+      login:
+        file.username === '' ? undefined : { username: file.username, password: file.password },
+      from: file.from,
+      to: file.to,
+    },
+  }
+}
