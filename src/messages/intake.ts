@@ -9,9 +9,12 @@ import { Turns } from '../core/turns.ts'
 import { elapsed } from '../core/waits.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
+import { Destinations, destinationText, isShortCode } from '../routing/destination.ts'
+import { type Network, type NetworkSource, NO_NETWORKS } from '../routing/network.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/router.ts'
-import { parseSender } from '../routing/sender.ts'
+import { parseSender, type Sender, senderText } from '../routing/sender.ts'
+import { SenderRules } from '../routing/sender-rules.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
 import type { Message, RawContent, RequestedEncoding } from './message.ts'
@@ -46,8 +49,13 @@ export interface MessageRequest {
 /** What a request would become and cost. */
 export interface Quote {
   readonly number: PhoneNumber
+  /** The destination as the message will have it. */
+  readonly to: string
+  readonly network: Network | null
   /** The sender id as it will be shown. */
   readonly from: string
+  /** The sender id that was asked for, where a rule of the country has put another in its place. */
+  readonly replacedFrom: string | null
   readonly encoding: string
   readonly segments: number
   readonly best: RouteCandidate
@@ -71,6 +79,12 @@ export interface IntakeOptions {
   readonly isCrowded: () => boolean
   /** Throws a {@link GatewayError} for an address that must not be called. */
   readonly checkCallbackUrl: (url: string) => void
+  /** Absent: no network is known. */
+  readonly networks?: NetworkSource
+  /** Absent: there are no short codes. */
+  readonly destinations?: Destinations
+  /** Absent: every sender may go everywhere. */
+  readonly senderRules?: SenderRules
   readonly clock: Clock
 }
 
@@ -91,6 +105,9 @@ export class Intake {
   readonly #dispatcher: Dispatcher
   readonly #options: IntakeOptions
   readonly #clock: Clock
+  readonly #networks: NetworkSource
+  readonly #destinations: Destinations
+  readonly #senderRules: SenderRules
   readonly #turns = new Turns()
   /** Where the segments go that partners send one by one: all to the same carrier. */
   readonly #siblingCarriers = new Recent<string>(10_000, SIBLINGS_MS)
@@ -102,22 +119,30 @@ export class Intake {
     this.#spool = options.spool
     this.#dispatcher = options.dispatcher
     this.#clock = options.clock
+    this.#networks = options.networks ?? NO_NETWORKS
+    this.#destinations = options.destinations ?? new Destinations()
+    this.#senderRules = options.senderRules ?? new SenderRules()
   }
 
   /**
    * Judges a request and gives its encoding, segments, route and price, changing nothing.
    *
-   * @throws {GatewayError} with `pointer`: `to_invalid`, `from_invalid`, `text_invalid`,
-   *   `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`, `send_at_invalid`,
-   *   `webhook_url_invalid`, `webhook_address_refused`
+   * @param tenantId - whose rules for senders hold; null: nobody's
+   * @throws {GatewayError} with `pointer`: `to_invalid`, `from_invalid`, `sender_not_allowed`,
+   *   `text_invalid`, `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`,
+   *   `send_at_invalid`, `webhook_url_invalid`, `webhook_address_refused`
    */
-  quote(request: MessageRequest): Quote {
+  quote(request: MessageRequest, tenantId: string | null = null): Quote {
     readSendAt(request.sendAt, this.#clock())
     if (request.callbackUrl !== null) this.#options.checkCallbackUrl(request.callbackUrl)
-    const number = readNumber(request.to)
-    const from = readSender(request.from)
+    const number = readNumber(request.to, this.#destinations)
+    const to = destinationText(number)
+    const asked = readSender(request.from)
+    const sender = this.#allowedSender(asked, number.country, request.trafficClass, tenantId)
+    const from = senderText(sender)
+    const replacedFrom = sender === asked ? null : senderText(asked)
     const content = readContent(request)
-    const siblings = siblingKey(request, from, number.e164)
+    const siblings = siblingKey(request, from, to)
     const decision = this.#routes.decide({
       number,
       content,
@@ -127,7 +152,22 @@ export class Intake {
     const [best] = decision.candidates
     const layout = best && this.#routes.layOut(best.carrier, content)
     if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
-    return { number, from, ...layout, best, decision }
+    const network = number.shortCode === undefined ? this.#networks.find(to) : null
+    return { number, to, network, from, replacedFrom, ...layout, best, decision }
+  }
+
+  /**
+   * Asks for the networks of destinations that are not known yet; undefined: there is nothing to wait
+   * for. What is not told in time is taken from the tables.
+   */
+  resolveNetworks(requests: readonly MessageRequest[]): Promise<void> | undefined {
+    if (!this.#networks.looksUp) return undefined
+    const numbers: string[] = []
+    for (const { to } of requests) {
+      const parsed = this.#destinations.read(to)
+      if (parsed.ok && parsed.number.shortCode === undefined) numbers.push(parsed.number.e164)
+    }
+    return this.#networks.resolve(numbers)
   }
 
   /**
@@ -143,6 +183,11 @@ export class Intake {
     replayOf: Message | null = null,
   ): Promise<Message> {
     this.#refuseIfFull()
+    const resolving = this.resolveNetworks([request])
+    if (resolving) {
+      await resolving
+      this.#refuseIfFull()
+    }
     const at = this.#clock()
     const entry = this.#acceptedEntry(tenantId, request, at, replayOf)
     const { message } = entry
@@ -171,6 +216,11 @@ export class Intake {
   ): Promise<readonly Verdict[]> {
     if (requests.length > 1) await this.#uncrowded()
     this.#refuseIfFull()
+    const resolving = this.resolveNetworks(requests)
+    if (resolving) {
+      await resolving
+      this.#refuseIfFull()
+    }
     const at = this.#clock()
     const entries: JournalEntry[] = []
     const verdicts: Verdict[] = []
@@ -204,7 +254,7 @@ export class Intake {
     at: Date,
     replayOf: Message | null,
   ): AcceptedEntry {
-    const quote = this.quote(request)
+    const quote = this.quote(request, tenantId)
     const message = this.#messageOf(tenantId, request, quote, at, replayOf?.id ?? null)
     const siblings = siblingKey(message, message.from, message.to)
     if (siblings !== undefined) {
@@ -249,7 +299,7 @@ export class Intake {
       source: request.source,
       partner: request.partner,
       partnerMessageId: request.partnerMessageId ?? null,
-      to: quote.number.e164,
+      to: quote.to,
       from: quote.from,
       text: request.text,
       raw: request.raw,
@@ -281,7 +331,29 @@ export class Intake {
       deadlineAt: timing.expiresAt,
       deadLetter: null,
       replayedAs: null,
+      network: quote.network?.mccmnc ?? null,
     }
+  }
+
+  /**
+   * The sender as the rules of the destination's country let it be.
+   *
+   * @throws {GatewayError} `sender_not_allowed`
+   */
+  #allowedSender(
+    sender: Sender,
+    country: string,
+    trafficClass: TrafficClass,
+    tenantId: string | null,
+  ): Sender {
+    const verdict = this.#senderRules.judge({ country, tenantId, trafficClass, sender })
+    if (verdict.action === 'allow') return sender
+    if (verdict.action === 'replace') return verdict.sender
+    throw new GatewayError(
+      'sender_not_allowed',
+      `"${senderText(sender)}" may not be the sender of messages to ${country}: ${verdict.reason}`,
+      { pointer: '/from' },
+    )
   }
 
   /** Refuses everything from now on. */
@@ -298,7 +370,10 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
       at,
       type: 'accepted',
       status: 'accepted',
-      detail: { source, encoding, segments },
+      detail:
+        quote.replacedFrom === null
+          ? { source, encoding, segments }
+          : { source, encoding, segments, from_replaced: quote.replacedFrom },
     },
     routedEvent(messageId, quote.decision, at, status),
   ]
@@ -307,32 +382,42 @@ function acceptedEvents(message: Message, quote: Quote, at: Date): TimelineEvent
 }
 
 /**
- * Reads a number.
+ * Reads who a message that was accepted before goes to, and gives it as messages have it. Whether a
+ * short code is one that messages are taken for does not matter any more.
  *
  * @throws {GatewayError} `to_invalid`
  */
-export function readNumber(to: string): PhoneNumber {
+export function readDestination(to: string): string {
+  const digits = to.trim()
   const parsed = parseNumber(to)
+  if (!parsed.ok && isShortCode(digits)) return digits
+  return readNumber(to, ANY_NUMBER).e164
+}
+
+/**
+ * Reads who a message that was accepted before is from, and gives it as messages have it.
+ *
+ * @throws {GatewayError} `from_invalid`
+ */
+export function readOrigin(from: string): string {
+  return senderText(readSender(from))
+}
+
+const ANY_NUMBER = new Destinations()
+
+/** @throws {GatewayError} `to_invalid` */
+function readNumber(to: string, destinations: Destinations): PhoneNumber {
+  const parsed = destinations.read(to)
   if (parsed.ok) return parsed.number
   throw new GatewayError('to_invalid', `"${to}" is not a phone number: ${parsed.reason}`, {
     pointer: '/to',
   })
 }
 
-/** Type of number of a sender in international form, SMPP v3.4 section 5.2.5. */
-const INTERNATIONAL = 1
-
-/**
- * Reads a sender id and gives it as messages have it.
- *
- * @throws {GatewayError} `from_invalid`
- */
-export function readSender(from: string): string {
+/** @throws {GatewayError} `from_invalid` */
+function readSender(from: string): Sender {
   const parsed = parseSender(from)
-  if (parsed.ok) {
-    const { kind, value, ton } = parsed.sender
-    return kind === 'number' && ton === INTERNATIONAL ? `+${value}` : value
-  }
+  if (parsed.ok) return parsed.sender
   throw new GatewayError('from_invalid', `"${from}" is not a sender id: ${parsed.reason}`, {
     pointer: '/from',
   })

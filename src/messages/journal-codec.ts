@@ -446,6 +446,7 @@ function messageFields(message: Message): Fields {
     millis(message.deadlineAt),
     message.passThrough && storedPassThrough(message.passThrough),
     message.partnerMessageId,
+    message.network,
   ]
 }
 
@@ -454,7 +455,7 @@ function messageOf(fields: Fields): Message {
   const [encoding, requestedEncoding, segments, maxSegments, trafficClass, ...more] = rest
   const [clientReference, callbackUrl, country, priceMicros, priceCurrency, ...times] = more
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
-  const [deadlineAt, passThrough, partnerMessageId] = last
+  const [deadlineAt, passThrough, partnerMessageId, network] = last
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -494,6 +495,8 @@ function messageOf(fields: Fields): Message {
     deadlineAt: instantOrNull(deadlineAt),
     deadLetter: null,
     replayedAs: null,
+    // Absent where an older version has journalled it.
+    network: (network as string | null | undefined) ?? null,
   }
 }
 

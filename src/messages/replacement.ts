@@ -82,7 +82,7 @@ export class Replacement {
     }
     const at = clock()
     const request = requestOf(message, wish, at)
-    const quote = intake.quote(request)
+    const quote = intake.quote(request, message.tenantId)
     const timing =
       wish.sendAt === undefined
         ? presentTiming(message, wish, at)

@@ -2,8 +2,9 @@ import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carrier
 import type { Clock } from '../core/clock.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { EncodingError } from '../encoding/errors.ts'
+import { Destinations } from '../routing/destination.ts'
 import { explainCandidate } from '../routing/explain.ts'
-import { type PhoneNumber, parseNumber } from '../routing/number.ts'
+import type { PhoneNumber } from '../routing/number.ts'
 import type { PrefixTable } from '../routing/prefix-table.ts'
 import { Quality } from '../routing/quality.ts'
 import {
@@ -42,14 +43,22 @@ export class Routes {
   readonly #carriers: ReadonlyMap<string, PricedCarrier>
   readonly #clock: Clock
 
-  constructor(carriers: readonly PricedCarrier[], clock: Clock) {
+  readonly #destinations: Destinations
+
+  constructor(
+    carriers: readonly PricedCarrier[],
+    clock: Clock,
+    destinations: Destinations = new Destinations(),
+  ) {
+    this.#destinations = destinations
     this.#carriers = new Map(carriers.map((priced) => [priced.carrier.name, priced]))
     this.#clock = clock
   }
 
   /** Ranks the carriers for a content; best first. */
   decide(question: RouteQuestion): RouteDecision {
-    const { number, content, trafficClass, siblingCarrier, excluded } = question
+    const { number, content, trafficClass, siblingCarrier } = question
+    const excluded = this.#destinations.excluded(number, question.excluded)
     return rank(
       {
         number,
@@ -107,7 +116,7 @@ export class Routes {
   }
 
   #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
-    const parsed = parseNumber(message.to)
+    const parsed = this.#destinations.read(message.to)
     if (!parsed.ok) return undefined
     return this.decide({
       number: parsed.number,

@@ -70,6 +70,7 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     deadlineAt: instant(row.deadline_at),
     deadLetter: row.dead_letter,
     replayedAs: row.replayed_as,
+    network: row.network,
   }
 }
 

@@ -123,6 +123,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       dead_letter: ['text', ({ row }) => row.deadLetter],
       replayed_as: ['uuid', ({ row }) => row.replayedAs],
       replay_of: ['uuid', ({ row }) => row.replayOf],
+      network: ['text', ({ row }) => row.network],
     },
     changes,
   )
@@ -133,7 +134,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       max_segments, traffic_class, client_reference, callback_url, country, status, carrier,
       attempt, failures, price_micros, price_currency, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
-      replayed_as, replay_of)
+      replayed_as, replay_of, network)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }

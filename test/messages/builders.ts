@@ -71,6 +71,7 @@ export function testMessage(more: Partial<Message> = {}): Message {
     deadlineAt: expiresAt,
     deadLetter: null,
     replayedAs: null,
+    network: null,
     ...more,
   }
 }

@@ -3,7 +3,7 @@ import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import type { ClassPolicy } from '../../src/core/policy.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
-import { Intake, type MessageRequest } from '../../src/messages/intake.ts'
+import { Intake, type IntakeOptions, type MessageRequest } from '../../src/messages/intake.ts'
 import { type PricedCarrier, Routes } from '../../src/messages/routes.ts'
 import type { PolicyFor } from '../../src/messages/settle.ts'
 import type { Spool } from '../../src/messages/spool.ts'
@@ -36,6 +36,8 @@ export interface HarnessOptions {
   readonly laneCapacity?: number
   readonly memoryCapacity?: number
   readonly policy?: Partial<ClassPolicy>
+  /** What intake knows of numbers and senders. */
+  readonly numbers?: Pick<IntakeOptions, 'networks' | 'destinations' | 'senderRules'>
 }
 
 /** Everything between a front door and the carriers; the first carrier is the cheapest. */
@@ -54,7 +56,7 @@ export class Harness {
   readonly #waiters = new Set<() => void>()
 
   constructor(journal: Journal, carriers: readonly Carrier[], options: HarnessOptions = {}) {
-    const { policy, ...more } = options
+    const { policy, numbers = {}, ...more } = options
     this.journal = journal
     this.clock = () => this.now ?? new Date()
     // The entries' promises come first, then what they set going.
@@ -65,6 +67,7 @@ export class Harness {
     this.routes = new Routes(
       carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)),
       clock,
+      numbers.destinations,
     )
     const { routes } = this
     const policyFor = testPolicies(policy)
@@ -86,6 +89,7 @@ export class Harness {
       isBehind: () => false,
       isCrowded: () => this.isCrowded,
       checkCallbackUrl: () => {},
+      ...numbers,
       clock,
     })
     this.sweeper = new Sweeper({ ...work, dispatcher })

@@ -71,6 +71,7 @@ const message: fc.Arbitrary<Message> = fc
     carrier: text,
     dueAt: instantOrNull,
     deadlineAt: instantOrNull,
+    network: textOrNull,
   })
   .map((fields) => ({
     ...testMessage(),

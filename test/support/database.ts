@@ -69,7 +69,7 @@ async function administer(serverUrl: string, statement: string): Promise<void> {
 export async function truncate(store: Store): Promise<void> {
   await store.query(
     sql`truncate messages, partner_ids, attempts, receipts, events, outbox, journal, journal_refused, nodes, carriers,
-      idempotency_keys, encryption_keys,
+      idempotency_keys, encryption_keys, network_versions, ported_numbers,
       webhook_endpoints, api_keys, tenants`,
   )
 }

@@ -188,10 +188,10 @@ export function messageRoutes({
     }
   }
 
-  function quote(requests: readonly MessageRequest[], requestId: string) {
+  function quote(tenantId: string, requests: readonly MessageRequest[], requestId: string) {
     return requests.map((request, index) => {
       try {
-        return quotedBody(intake.quote(request))
+        return quotedBody(intake.quote(request, tenantId))
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error
         return refusedBody(request.to, index, error, requestId)
@@ -237,9 +237,10 @@ export function messageRoutes({
     const requests = [single, ...others.map((one) => requestFor(one, body))]
     const requestId = c.get('requestId')
     if (body.dry_run) {
+      await intake.resolveNetworks(requests)
       return Array.isArray(to)
-        ? c.json({ messages: quote(requests, requestId) }, 200)
-        : c.json(await counted(async () => quotedBody(intake.quote(single))), 200)
+        ? c.json({ messages: quote(tenantId, requests, requestId) }, 200)
+        : c.json(await counted(async () => quotedBody(intake.quote(single, tenantId))), 200)
     }
     const header = c.req.header('idempotency-key')
     if (header !== undefined) {

@@ -83,6 +83,8 @@ export const messages = pgTable(
     /** The message that repeats this dead letter, or that this one repeats. */
     replayed_as: uuid(),
     replay_of: uuid(),
+    /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
+    network: text(),
   },
   (table) => [
     index('messages_by_tenant').on(table.tenant_id, table.id),
