@@ -26,6 +26,25 @@ export async function callApi<Answer extends object>(
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),
     })
+    if (response.status === 204) return {} as Answer & ApiProblem
+    return (await response.json()) as Answer & ApiProblem
+  } catch (error) {
+    return unreachable(url, error) as Answer & ApiProblem
+  }
+}
+
+/** Sends a file to the HTTP API of a running gateway; a problem is an answer too, and never thrown. */
+export async function uploadToApi<Answer extends object>(
+  { url, key }: ApiAccess,
+  path: string,
+  body: Buffer,
+): Promise<Answer & ApiProblem> {
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'text/plain; charset=utf-8' },
+      body: new Uint8Array(body),
+    })
     return (await response.json()) as Answer & ApiProblem
   } catch (error) {
     return unreachable(url, error) as Answer & ApiProblem

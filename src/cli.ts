@@ -15,6 +15,13 @@ import {
 import { hashPasswordOfInput } from './hash-password.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
+import {
+  importFile,
+  listNetworks,
+  portNumber,
+  restoreNetworks,
+  showNumber,
+} from './number-commands.ts'
 import { SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
 import { sendAndFollow } from './send.ts'
 import { SmppError } from './smpp/errors.ts'
@@ -38,6 +45,16 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     send them again, each as a new message
                                     CHOICE: [--reason WORD] [--error CODE] [--to NUMBER] [--carrier NAME]
                                     [--since TIME] [--limit N]; with each: [--json] [--key KEY] [--url URL]
+  linehaul numbers lookup NUMBER [--ask]
+                                    country, type and network of a number; with --ask the look-up is asked
+  linehaul numbers import FILE [--format csv|libphonenumber|mcc-mnc-list|names|ported]
+                                    [--replaces PREFIX] [--replace] [--preview]
+                                    take a table of networks or of ported numbers in, see docs/numbers.md
+  linehaul numbers list | restore ID
+                                    versions of the tables; make an earlier one count again
+  linehaul numbers set NUMBER MCCMNC | remove NUMBER
+                                    the network of one ported number
+                                    all take an operator's key: [--key KEY] [--url URL]
   linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul binds                    every connection of carriers and partners with its id
   linehaul pcap BIND-ID [--texts] > FILE.pcap
@@ -301,6 +318,82 @@ async function pcap(args: string[]): Promise<void> {
   }
 }
 
+async function numbers([action, ...args]: string[]): Promise<void> {
+  const run = action === undefined ? undefined : NUMBER_ACTIONS[action]
+  if (!run) throw new UsageError('numbers needs one of: lookup, import, list, restore, set, remove')
+  if (!(await run(args))) process.exitCode = 1
+}
+
+const NUMBER_ACTIONS: Readonly<Record<string, (args: string[]) => Promise<boolean>>> = {
+  async lookup(args) {
+    const options = { ...OPERATOR_OPTIONS, ask: { type: 'boolean' } } as const
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+    const [number] = named(positionals, ['NUMBER'], 'lookup')
+    return showNumber(numberCommand(values), number ?? '', values.ask ?? false)
+  },
+
+  async import(args) {
+    const options = {
+      ...OPERATOR_OPTIONS,
+      format: { type: 'string' },
+      replaces: { type: 'string' },
+      replace: { type: 'boolean' },
+      preview: { type: 'boolean' },
+    } as const
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+    const [file] = named(positionals, ['FILE'], 'import')
+    return importFile(numberCommand(values), file ?? '', values)
+  },
+
+  async list(args) {
+    const { values } = parseArgs({ args, options: OPERATOR_OPTIONS })
+    return listNetworks(numberCommand(values))
+  },
+
+  async restore(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: OPERATOR_OPTIONS,
+      allowPositionals: true,
+    })
+    const [id] = named(positionals, ['ID'], 'restore')
+    return restoreNetworks(numberCommand(values), id ?? '')
+  },
+
+  async set(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: OPERATOR_OPTIONS,
+      allowPositionals: true,
+    })
+    const [number, mccmnc] = named(positionals, ['NUMBER', 'MCCMNC'], 'set')
+    return portNumber(numberCommand(values), number ?? '', mccmnc)
+  },
+
+  async remove(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: OPERATOR_OPTIONS,
+      allowPositionals: true,
+    })
+    const [number] = named(positionals, ['NUMBER'], 'remove')
+    return portNumber(numberCommand(values), number ?? '', undefined)
+  },
+}
+
+/** What stands beside the options, when it is as much as the action wants. */
+function named(found: string[], wanted: readonly string[], action: string): string[] {
+  if (found.length === wanted.length) return found
+  throw new UsageError(`numbers ${action} needs ${wanted.join(' and ')}`)
+}
+
+function numberCommand(values: {
+  readonly key?: string | undefined
+  readonly url?: string | undefined
+}) {
+  return { ...operatorAccess('numbers', values), say, complain }
+}
+
 async function sandbox(args: string[]): Promise<void> {
   parseArgs({ args, options: {} })
   const running = await startSandbox({ ports: SANDBOX_PORTS })
@@ -336,6 +429,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   'hash-password': hashPasswordOfInput,
   binds,
   pcap,
+  numbers,
   sandbox,
 }
 

@@ -50,6 +50,7 @@ import type { TellingRecipient } from './messages/telling.ts'
 import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
+import { openNumbers } from './numbers.ts'
 import { partnerAccount } from './partners/account.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
@@ -244,12 +245,22 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
+  const numbers = await openNumbers({
+    config: config.numbers,
+    carriers: carrierConfigs.map(({ name }) => name),
+    tenantId: (name) => access.tenantNamed(name)?.id,
+    store,
+    logger,
+    clock,
+  })
+  opened.push(() => numbers.close())
   const routes = new Routes(
     carrierConfigs.flatMap(({ name, rates }) => {
       const carrier = carriers.get(name)
       return carrier ? [{ carrier, rates: rateTable(rates) }] : []
     }),
     clock,
+    numbers.destinations,
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
@@ -262,6 +273,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    networks: numbers.networks,
+    destinations: numbers.destinations,
+    senderRules: numbers.senderRules,
     clock,
   })
   const queries = new StateQueries({ ...work, carriers })
@@ -381,6 +395,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
+    networks: numbers.networks,
+    destinations: numbers.destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: config.recorder.showTexts,
     access,
@@ -433,6 +449,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await spool.close()
     await tables.close()
     marks?.close()
+    await numbers.close()
     await saveQuality(store, routes.quality.snapshot())
     await assembly.sandbox?.close()
     await store.close()

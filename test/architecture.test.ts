@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['core'],
   store: ['core'],
   routing: ['core'],
+  networks: ['core', 'routing', 'store'],
   accounts: ['core', 'store'],
   // The settings of a carrier or a partner are its configuration: a second type for the same fields
   // would only have to be copied field by field.
@@ -21,7 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
-  http: ['core', 'accounts', 'inbound', 'routing', 'messages', 'webhooks', 'telemetry'],
+  http: ['core', 'accounts', 'inbound', 'routing', 'networks', 'messages', 'webhooks', 'telemetry'],
   sandbox: ['encoding', 'smpp'],
 }
 

@@ -1,5 +1,6 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
 import { type Mistake, pathText } from './mistake.ts'
+import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
 
 /**
@@ -24,6 +25,11 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
   mistakes.push(...inboundMistakes(root), ...sharedPort(root))
   mistakes.push(...waitBounds(root), ...bodyAfterRecord(root, tenants), ...encryptionKeys(root))
+  const known = {
+    carriers: places(carriers, 'name').map(({ value }) => value),
+    tenants: places(tenants, 'name').map(({ value }) => value),
+  }
+  mistakes.push(...numbersMistakes(root.numbers, known))
   return mistakes
 }
 

@@ -9,6 +9,7 @@ import { toDialect } from './dialect.ts'
 import { readDocument, typed } from './document.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
+import { toNumbers } from './numbers.ts'
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
@@ -252,6 +253,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
         partner,
       })),
     },
+    numbers: toNumbers(content.numbers, folder),
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),
     adminKeys: content.admin_keys,

@@ -23,6 +23,7 @@ import {
   retentionSchema,
   tenantRetentionSchema,
 } from './keeping.ts'
+import { type NumbersConfig, numbersSchema } from './numbers.ts'
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
@@ -44,6 +45,7 @@ export interface Config {
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
   readonly webhooks: WebhooksConfig
   readonly inbound: InboundConfig
+  readonly numbers: NumbersConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
   readonly encryption: EncryptionConfig
@@ -581,11 +583,13 @@ export const fileSchema = mapping({
     { about: 'Where webhooks may go.', allowed: 'a mapping', defaultText: '{}' },
   ),
   inbound: inboundSchema,
+  numbers: numbersSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open `/v1/binds`, which shows ' +
-      'the traffic of every tenant, and nothing that belongs to one tenant.',
+      'the traffic of every tenant, `/v1/networks`, `/v1/numbers` and `/v1/ported-numbers`, and ' +
+      'nothing that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

@@ -13,6 +13,7 @@ import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
+import { type NumberParts, numberRoutes } from './routes/numbers.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
@@ -24,6 +25,7 @@ export interface AppParts
   extends MessageParts,
     DeadLetterParts,
     InboundParts,
+    NumberParts,
     PartnerParts,
     ResolveParts,
     SystemParts,
@@ -38,8 +40,16 @@ export interface AppParts
 /** Room for 1,000 recipients and the longest text there is. */
 const MAX_BODY_OCTETS = 1024 * 1024
 
-/** What shows the traffic of every tenant. */
-const OPERATOR_PATHS = /^\/v1\/binds(?:\/|$)/
+/** Room for a file of two million numbers. */
+const MAX_FILE_OCTETS = 64 * 1024 * 1024
+
+/** What belongs to no tenant, or shows the traffic of every one. */
+const OPERATOR_PATHS = /^\/v1\/(?:binds|networks|numbers|ported-numbers)(?:\/|$)/
+
+/** Where the body of a POST is a file. */
+const FILE_PATHS = /^\/v1\/(?:networks|ported-numbers)$/
+
+const FILE_TYPE = /^text\/(?:csv|plain) *(?:;|$)/i
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -56,8 +66,12 @@ function nameRequest(c: Context<AppEnv>): void {
   else c.header('x-request-id', requestId)
 }
 
-function refuseBody(): never {
-  throw new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
+function isFile(c: Context): boolean {
+  return c.req.method === 'POST' && FILE_PATHS.test(c.req.path)
+}
+
+function refuseBody(maxOctets: number): never {
+  throw new GatewayError('body_too_large', `the body is over ${maxOctets} octets`)
 }
 
 /**
@@ -66,15 +80,23 @@ function refuseBody(): never {
  * Where the length is told, as nearly everywhere, the header is enough: the middleware that reads
  * the body makes a web stream of it first, which takes a fifth of a request's time.
  */
-const countOctets = bodyLimit({ maxSize: MAX_BODY_OCTETS, onError: refuseBody })
+const countOctets = bodyLimit({
+  maxSize: MAX_BODY_OCTETS,
+  onError: () => refuseBody(MAX_BODY_OCTETS),
+})
+const countFileOctets = bodyLimit({
+  maxSize: MAX_FILE_OCTETS,
+  onError: () => refuseBody(MAX_FILE_OCTETS),
+})
 
 const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
-    return countOctets(c, next)
+    return isFile(c) ? countFileOctets(c, next) : countOctets(c, next)
   }
   // Node's HTTP parser has checked that it is a number, and gives no more octets than that.
-  if (Number(length) > MAX_BODY_OCTETS) refuseBody()
+  if (Number(length) > MAX_BODY_OCTETS && !isFile(c)) refuseBody(MAX_BODY_OCTETS)
+  if (Number(length) > MAX_FILE_OCTETS) refuseBody(MAX_FILE_OCTETS)
   return next()
 }
 
@@ -82,6 +104,7 @@ const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
 function requireJson(c: Context<AppEnv>): void {
   const type = c.req.header('content-type')
   if (type !== undefined && JSON_TYPE.test(type)) return
+  if (type !== undefined && FILE_TYPE.test(type) && isFile(c)) return
   const hasBody =
     (c.req.header('content-length') ?? '0') !== '0' ||
     c.req.header('transfer-encoding') !== undefined
@@ -121,6 +144,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', inboundRoutes(parts))
   app.route('/', resolveRoutes(parts))
   app.route('/', partnerRoutes(parts))
+  app.route('/', numberRoutes(parts))
   app.route('/', webhookRoutes(parts))
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

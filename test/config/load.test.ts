@@ -69,6 +69,15 @@ describe('a good configuration', () => {
   it('has every default when there is no file, and runs the sandbox', () => {
     expect(loadConfig({ env: {}, cwd })).toEqual({
       adminKeys: [],
+      numbers: {
+        networkFile: undefined,
+        portedFile: undefined,
+        lookup: undefined,
+        shortCodes: [],
+        senderRules: [],
+        shippedSenderRules: true,
+        unregisteredSenders: 'allow',
+      },
       recorder: { pdusPerBind: 200, keepEndedBinds: 50, showTexts: false },
       http: { host: '0.0.0.0', port: 8080 },
       smpp: DEFAULT_SMPP,

@@ -28,6 +28,8 @@ import { TableWriter } from '../../src/messages/table-writer.ts'
 import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { NetworkDirectory } from '../../src/networks/directory.ts'
+import { Destinations } from '../../src/routing/destination.ts'
 import { PrefixTable } from '../../src/routing/prefix-table.ts'
 import type { Rate } from '../../src/routing/router.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
@@ -73,10 +75,14 @@ const CARRIERS = [
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const store = await openTestPglite()
-  const access = await openAccess(store, [
-    { name: 'demo', apiKeys: ['demo-key'] },
-    { name: 'other', apiKeys: ['other-key'] },
-  ])
+  const access = await openAccess(
+    store,
+    [
+      { name: 'demo', apiKeys: ['demo-key'] },
+      { name: 'other', apiKeys: ['other-key'] },
+    ],
+    ['operator-key'],
+  )
   const carriers = CARRIERS.map(({ name, rates }) => {
     const carrier = new SmppCarrier({
       config: completeCarrier({
@@ -153,6 +159,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     logger,
     clock,
   })
+  const networks = await NetworkDirectory.open({ store, clock, logger })
+  const destinations = new Destinations()
   const intake = new Intake({
     routes,
     spool,
@@ -161,6 +169,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     isBehind: () => false,
     isCrowded: () => false,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    networks,
+    destinations,
     clock,
   })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
@@ -184,6 +194,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
+    networks,
+    destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: false,
     access,
