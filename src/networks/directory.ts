@@ -23,10 +23,10 @@ import {
 } from './number-lookup.ts'
 import {
   applyPorted,
-  countStrangers,
   type PortedReport,
   portedFault,
   readPorted,
+  strangers,
 } from './ported-import.ts'
 import { PortedStore } from './ported-store.ts'
 import { diffRanges, type RangeDiff } from './range-diff.ts'
@@ -211,13 +211,14 @@ export class NetworkDirectory implements NetworkSource {
       const { ported } = this.#table
       const { numbers, mistakes } = await readPorted(pieces)
       const isApplied = !isPreview && mistakes.count === 0
-      const removed = replaces ? countStrangers(ported, numbers) : 0
+      const leaving = replaces ? await strangers(ported, numbers) : []
       if (isApplied) {
-        await applyPorted(numbers, ported, this.#portedStore, replaces)
+        await applyPorted(numbers, ported, this.#portedStore, leaving)
         this.#rename()
       }
       const { list, count: mistakeCount } = mistakes
-      return { isApplied, rows: numbers.size, removed, mistakes: list, mistakeCount }
+      const { size: rows } = numbers
+      return { isApplied, rows, removed: leaving.length, mistakes: list, mistakeCount }
     })
   }
 

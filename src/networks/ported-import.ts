@@ -58,30 +58,34 @@ export async function readPorted(
  * Puts numbers into the database and into memory, a batch at a time, so that both say the same
  * whatever happens in between.
  *
- * @param replaces - numbers that are not among the incoming are taken out
+ * @param leaving - numbers to be taken out
  */
 export async function applyPorted(
   incoming: PortedNumbers,
   present: PortedNumbers,
   store: PortedStore,
-  replaces: boolean,
+  leaving: readonly string[],
 ): Promise<void> {
   await inBatches(incoming.entries(), async (batch) => {
     await store.put(batch)
     for (const [number, mccmnc] of batch) present.set(number, mccmnc)
   })
-  if (!replaces) return
-  await inBatches(strangers(present, incoming), async (batch) => {
+  await inBatches(leaving, async (batch) => {
     await store.remove(batch)
     for (const number of batch) present.delete(number)
   })
 }
 
-/** How many numbers {@link applyPorted} would take out. */
-export function countStrangers(present: PortedNumbers, incoming: PortedNumbers): number {
-  let count = 0
-  for (const [number] of present.entries()) if (!incoming.find(number)) count++
-  return count
+/** Numbers that are there and not among the incoming: those that {@link applyPorted} takes out. */
+export async function strangers(
+  present: PortedNumbers,
+  incoming: PortedNumbers,
+): Promise<readonly string[]> {
+  const found: string[] = []
+  await inSlices(present.entries(), ([number]) => {
+    if (!incoming.find(number)) found.push(number)
+  })
+  return found
 }
 
 function takeLine(line: string, numbers: PortedNumbers): string | undefined {
@@ -97,13 +101,6 @@ function takeLine(line: string, numbers: PortedNumbers): string | undefined {
     return `number ${shown(number)} stands in the file before; write it once`
   numbers.set(number, mccmnc)
   return undefined
-}
-
-/** Listed before any is taken out: a table must not change while it is walked. */
-function strangers(present: PortedNumbers, incoming: PortedNumbers): string[] {
-  const found: string[] = []
-  for (const [number] of present.entries()) if (!incoming.find(number)) found.push(number)
-  return found
 }
 
 async function inBatches<Item>(

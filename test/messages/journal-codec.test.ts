@@ -268,6 +268,16 @@ describe('encodeEntries and decodeEntries', () => {
     expect(entry).toMatchObject({ message: { from: '"\\', clientReference: '\n' } })
   })
 
+  it('read an acceptance of a version that knew fewer fields', () => {
+    const row = JSON.parse(encodeEntries([accepted(testMessage({ network: '23415' }))]))
+    const beforeNetworks = row[0][1].slice(0, 29)
+    row[0][1] = beforeNetworks
+    const [entry] = decodedWith(JSON.stringify(row), new Map())
+    expect(entry).toMatchObject({
+      message: { network: null, partnerMessageId: null, country: 'GB' },
+    })
+  })
+
   it('say what a row needs and what it brings, before it is resolved', () => {
     const brought = testMessage()
     const needed = testMessage()

@@ -130,6 +130,15 @@ export function numberRoutes({ networks, destinations, access }: NumberParts) {
     })
   }
 
+  /** A number that has a network of its own. */
+  function readWhole(text: string): string {
+    const { e164, shortCode } = read(text)
+    if (shortCode === undefined) return e164
+    throw new GatewayError('to_invalid', `${shortCode} is a short code: it has no network`, {
+      pointer: '/number',
+    })
+  }
+
   function numberBody(text: string) {
     const number = read(text)
     const isShort = number.shortCode !== undefined
@@ -189,7 +198,7 @@ export function numberRoutes({ networks, destinations, access }: NumberParts) {
 
   app.openapi(numberRoute, async (c) => {
     const { number } = c.req.valid('param')
-    if (c.req.valid('query').lookup === 'true') await networks.resolve([read(number).e164])
+    if (c.req.valid('query').lookup === 'true') await networks.resolve([readWhole(number)])
     return c.json(numberBody(number), 200)
   })
 
@@ -211,14 +220,14 @@ export function numberRoutes({ networks, destinations, access }: NumberParts) {
   })
 
   openapiWithBody(app, setPortedRoute, async (c) => {
-    const { e164 } = read(c.req.valid('param').number)
+    const e164 = readWhole(c.req.valid('param').number)
     await networks.setPorted(e164, c.req.valid('json').mccmnc)
     return c.json(numberBody(e164), 200)
   })
 
   app.openapi(removePortedRoute, async (c) => {
     const { number } = c.req.valid('param')
-    if (await networks.removePorted(read(number).e164)) return c.body(null, 204)
+    if (await networks.removePorted(readWhole(number))) return c.body(null, 204)
     throw new GatewayError('not_found', `${number} is not in the table of ported numbers`)
   })
 
