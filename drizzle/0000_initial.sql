@@ -184,7 +184,24 @@ CREATE TABLE "messages" (
 	"dead_letter" text,
 	"replayed_as" uuid,
 	"replay_of" uuid,
-	"held_by" text
+	"held_by" text,
+	"network" text
+);
+--> statement-breakpoint
+CREATE TABLE "network_versions" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"kind" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"source" text NOT NULL,
+	"sha256" text NOT NULL,
+	"row_count" integer NOT NULL,
+	"content" "bytea"
+);
+--> statement-breakpoint
+CREATE TABLE "ported_numbers" (
+	"number" bigint PRIMARY KEY NOT NULL,
+	"mccmnc" text NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "nodes" (
@@ -297,6 +314,7 @@ CREATE INDEX "messages_by_partner_id" ON "messages" USING btree ("partner","part
 CREATE INDEX "messages_of_partner_waiting" ON "messages" USING btree ("partner",coalesce(to_fingerprint, to_number)) WHERE partner is not null and status in ('queued', 'scheduled');--> statement-breakpoint
 CREATE INDEX "messages_dead" ON "messages" USING btree ("tenant_id","id") WHERE dead_letter is not null;--> statement-breakpoint
 CREATE INDEX "messages_held" ON "messages" USING btree ("tenant_id","id") WHERE held_by is not null;--> statement-breakpoint
+CREATE INDEX "network_versions_by_kind" ON "network_versions" USING btree ("kind","id");--> statement-breakpoint
 CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("recipient","id") WHERE state = 'waiting';--> statement-breakpoint
 CREATE INDEX "outbox_by_message" ON "outbox" USING btree ("message_id");--> statement-breakpoint
 CREATE INDEX "receipts_by_carrier" ON "receipts" USING btree ("carrier","received_at");--> statement-breakpoint

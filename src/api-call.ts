@@ -26,6 +26,7 @@ export async function callApi<Answer extends object>(
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),
     })
+    if (response.status === 204) return {} as Answer & ApiProblem
     return (await response.json()) as Answer & ApiProblem
   } catch (error) {
     return unreachable(url, error) as Answer & ApiProblem

@@ -25,6 +25,13 @@ import { hashPasswordOfInput } from './hash-password.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
 import {
+  importFile,
+  listNetworks,
+  portNumber,
+  restoreNetworks,
+  showNumber,
+} from './number-commands.ts'
+import {
   type DeckTarget,
   exportRateDeck,
   importRateDeck,
@@ -72,6 +79,16 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     let version N count again
                                     DECK: carrier NAME, or tenant NAME; with each: [--json], and an
                                     operator's key: [--key KEY] [--url URL]
+  linehaul numbers lookup NUMBER [--ask]
+                                    country, type and network of a number; with --ask the look-up is asked
+  linehaul numbers import FILE [--format csv|libphonenumber|mcc-mnc-list|names|ported]
+                                    [--replaces PREFIX] [--replace] [--preview]
+                                    take a table of networks or of ported numbers in, see docs/numbers.md
+  linehaul numbers list | restore ID
+                                    versions of the tables; make an earlier one count again
+  linehaul numbers set NUMBER MCCMNC | remove NUMBER
+                                    the network of one ported number
+                                    all take an operator's key: [--key KEY] [--url URL]
   linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul binds                    every connection of carriers and partners with its id
   linehaul pcap BIND-ID [--texts] > FILE.pcap
@@ -444,6 +461,82 @@ function readVersion(text: string): number {
   throw new UsageError(`"${text}" is not the number of a version`)
 }
 
+async function numbers([action, ...args]: string[]): Promise<void> {
+  const run = action === undefined ? undefined : NUMBER_ACTIONS[action]
+  if (!run) throw new UsageError('numbers needs one of: lookup, import, list, restore, set, remove')
+  if (!(await run(args))) process.exitCode = 1
+}
+
+const NUMBER_ACTIONS: Readonly<Record<string, (args: string[]) => Promise<boolean>>> = {
+  async lookup(args) {
+    const options = { ...OPERATOR_OPTIONS, ask: { type: 'boolean' } } as const
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+    const [number] = named(positionals, ['NUMBER'], 'lookup')
+    return showNumber(numberCommand(values), number ?? '', values.ask ?? false)
+  },
+
+  async import(args) {
+    const options = {
+      ...OPERATOR_OPTIONS,
+      format: { type: 'string' },
+      replaces: { type: 'string' },
+      replace: { type: 'boolean' },
+      preview: { type: 'boolean' },
+    } as const
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+    const [file] = named(positionals, ['FILE'], 'import')
+    return importFile(numberCommand(values), file ?? '', values)
+  },
+
+  async list(args) {
+    const { values } = parseArgs({ args, options: OPERATOR_OPTIONS })
+    return listNetworks(numberCommand(values))
+  },
+
+  async restore(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: OPERATOR_OPTIONS,
+      allowPositionals: true,
+    })
+    const [id] = named(positionals, ['ID'], 'restore')
+    return restoreNetworks(numberCommand(values), id ?? '')
+  },
+
+  async set(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: OPERATOR_OPTIONS,
+      allowPositionals: true,
+    })
+    const [number, mccmnc] = named(positionals, ['NUMBER', 'MCCMNC'], 'set')
+    return portNumber(numberCommand(values), number ?? '', mccmnc)
+  },
+
+  async remove(args) {
+    const { values, positionals } = parseArgs({
+      args,
+      options: OPERATOR_OPTIONS,
+      allowPositionals: true,
+    })
+    const [number] = named(positionals, ['NUMBER'], 'remove')
+    return portNumber(numberCommand(values), number ?? '', undefined)
+  },
+}
+
+/** What stands beside the options, when it is as much as the action wants. */
+function named(found: string[], wanted: readonly string[], action: string): string[] {
+  if (found.length === wanted.length) return found
+  throw new UsageError(`numbers ${action} needs ${wanted.join(' and ')}`)
+}
+
+function numberCommand(values: {
+  readonly key?: string | undefined
+  readonly url?: string | undefined
+}) {
+  return { ...operatorAccess('numbers', values), say, complain }
+}
+
 async function sandbox(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { faults: { type: 'string' } } })
   const running = await startSandbox({
@@ -492,6 +585,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   binds,
   pcap,
   rates,
+  numbers,
   sandbox,
 }
 

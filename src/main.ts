@@ -61,6 +61,7 @@ import type { TellingRecipient } from './messages/telling.ts'
 import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
+import { openNumbers } from './numbers.ts'
 import { partnerAccount } from './partners/account.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
@@ -273,6 +274,15 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
+  const numbers = await openNumbers({
+    config: config.numbers,
+    carriers: carrierConfigs.map(({ name }) => name),
+    tenantId: (name) => access.tenantNamed(name)?.id,
+    store,
+    logger,
+    clock,
+  })
+  opened.push(() => numbers.close())
   const quality = new Quality(config.quality)
   for (const name of carriers.keys()) quality.carrierIndex(name)
   const health = new CarrierHealth({
@@ -289,7 +299,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
   const termsFor = tenantTerms(config, access, rateDecks)
   const routeSources = { config, carrierConfigs, carriers, decks: rateDecks, access }
-  const routes = new Routes(routeSetup(routeSources), clock, { quality, health, termsFor })
+  const routes = new Routes(routeSetup(routeSources), clock, {
+    quality,
+    health,
+    termsFor,
+    destinations: numbers.destinations,
+  })
   const routeUpkeep = new RouteUpkeep(routes, routeSources, logger)
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
   const { lateAt } = missingReceipts
@@ -315,6 +330,9 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
     guards: guards.isOff ? undefined : guards,
+    networks: numbers.networks,
+    destinations: numbers.destinations,
+    senderRules: numbers.senderRules,
     clock,
   })
   const queries = new StateQueries({ ...work, carriers, lateAt, asksRules })
@@ -456,6 +474,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     tenantName: (id) => tenantNames.get(id) ?? id,
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
+    networks: numbers.networks,
+    destinations: numbers.destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: config.recorder.showTexts,
     access,
@@ -519,6 +539,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     marks?.close()
     await qualityStore.close()
     await keepGuards()
+    await numbers.close()
     await assembly.sandbox?.close()
     await store.close()
   }

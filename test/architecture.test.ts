@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['core'],
   store: ['core'],
   routing: ['core'],
+  networks: ['core', 'routing', 'store'],
   accounts: ['core', 'store'],
   // The settings of a carrier or a partner are its configuration: a second type for the same fields
   // would only have to be copied field by field.
@@ -22,7 +23,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
-  http: ['core', 'accounts', 'inbound', 'rates', 'routing', 'messages', 'webhooks', 'telemetry'],
+  http: [
+    'core',
+    'accounts',
+    'inbound',
+    'networks',
+    'rates',
+    'routing',
+    'messages',
+    'webhooks',
+    'telemetry',
+  ],
   alerting: ['config', 'core', 'webhooks'],
   sandbox: ['encoding', 'smpp'],
 }

@@ -23,6 +23,10 @@ const MAX_ID_CHARACTERS = 255
 /** Intermediate notifications and acknowledgements of the handset, SMPP v3.4 section 5.2.17. */
 const MORE_THAN_FINAL_RECEIPTS = 0x1c
 
+/** Of a short code, SMPP v3.4 section 5.2.5. */
+const TON_NETWORK_SPECIFIC = 3
+const NPI_UNKNOWN = 0
+
 /** Longest receipt text that is kept. */
 const MAX_RAW_OCTETS = 1_000
 
@@ -144,13 +148,15 @@ function addressesOf(
   config: CarrierConfig,
   { sender, to }: Pick<OutboundMessage, 'sender' | 'to'>,
 ) {
+  // A short code has no `+`: it is the network's own number.
+  const isInternational = to.startsWith('+')
   return {
     source_addr_ton: config.sourceTon ?? sender.ton,
     source_addr_npi: config.sourceNpi ?? sender.npi,
     source_addr: sender.value,
-    dest_addr_ton: config.destinationTon ?? 1,
-    dest_addr_npi: config.destinationNpi ?? 1,
-    destination_addr: config.destinationPlus ? to : to.slice(1),
+    dest_addr_ton: isInternational ? (config.destinationTon ?? 1) : TON_NETWORK_SPECIFIC,
+    dest_addr_npi: isInternational ? (config.destinationNpi ?? 1) : NPI_UNKNOWN,
+    destination_addr: config.destinationPlus || !isInternational ? to : to.slice(1),
   }
 }
 

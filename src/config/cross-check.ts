@@ -1,6 +1,7 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
 import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
+import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
 
 /**
@@ -38,6 +39,11 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...bodyAfterRecord(root, tenants),
     ...encryptionKeys(root),
   )
+  const known = {
+    carriers: places(carriers, 'name').map(({ value }) => value),
+    tenants: places(tenants, 'name').map(({ value }) => value),
+  }
+  mistakes.push(...numbersMistakes(root.numbers, known))
   return mistakes
 }
 

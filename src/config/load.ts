@@ -12,6 +12,7 @@ import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
 import { toEncryption, toRetention } from './keeping.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
+import { toNumbers } from './numbers.ts'
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
@@ -264,6 +265,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
       })),
     },
     guards: toGuards(content.guards),
+    numbers: toNumbers(content.numbers, folder),
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),
     adminKeys: content.admin_keys,

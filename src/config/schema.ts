@@ -28,6 +28,7 @@ import {
   retentionSchema,
   tenantRetentionSchema,
 } from './keeping.ts'
+import { type NumbersConfig, numbersSchema } from './numbers.ts'
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
@@ -58,6 +59,7 @@ export interface Config {
   readonly quality: QualityConfig
   readonly inbound: InboundConfig
   readonly guards: GuardsConfig
+  readonly numbers: NumbersConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
   readonly encryption: EncryptionConfig
@@ -619,12 +621,13 @@ export const fileSchema = mapping({
   quality: qualitySchema,
   inbound: inboundSchema,
   guards: guardsSchema,
+  numbers: numbersSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open what shows or changes the ' +
-      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`), and nothing ' +
-      'that belongs to one tenant.',
+      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
+      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and nothing that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

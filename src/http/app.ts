@@ -16,6 +16,7 @@ import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
 import { type GuardParts, guardRoutes } from './routes/guards.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
+import { type NumberParts, numberRoutes } from './routes/numbers.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
@@ -31,6 +32,7 @@ export interface AppParts
     FeedbackParts,
     GuardParts,
     InboundParts,
+    NumberParts,
     PartnerParts,
     RateDeckParts,
     ResolveParts,
@@ -49,10 +51,19 @@ export interface AppParts
 const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant, or changes its way. */
-const OPERATOR_PATHS = /^\/v1\/(?:binds|carriers|guards|rate-decks|route)(?:\/|$)/
+const OPERATOR_PATHS =
+  /^\/v1\/(?:binds|carriers|guards|networks|numbers|ported-numbers|rate-decks|route)(?:\/|$)/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
+
+/** Room for a file of two million numbers. */
+const MAX_FILE_OCTETS = 64 * 1024 * 1024
+
+/** Where the body of a POST is a file. */
+const FILE_PATHS = /^\/v1\/(?:networks|ported-numbers)$/
+
+const FILE_TYPE = /^text\/(?:csv|plain) *(?:;|$)/i
 
 const REQUEST_ID = /^[\w.:-]{1,100}$/
 
@@ -69,8 +80,12 @@ function nameRequest(c: Context<AppEnv>): void {
   else c.header('x-request-id', requestId)
 }
 
-function refuseBody(): never {
-  throw new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
+function isFile(c: Context): boolean {
+  return c.req.method === 'POST' && FILE_PATHS.test(c.req.path)
+}
+
+function refuseBody(maxOctets: number): never {
+  throw new GatewayError('body_too_large', `the body is over ${maxOctets} octets`)
 }
 
 /**
@@ -79,16 +94,24 @@ function refuseBody(): never {
  * Where the length is told, as nearly everywhere, the header is enough: the middleware that reads
  * the body makes a web stream of it first, which takes a fifth of a request's time.
  */
-const countOctets = bodyLimit({ maxSize: MAX_BODY_OCTETS, onError: refuseBody })
+const countOctets = bodyLimit({
+  maxSize: MAX_BODY_OCTETS,
+  onError: () => refuseBody(MAX_BODY_OCTETS),
+})
+const countFileOctets = bodyLimit({
+  maxSize: MAX_FILE_OCTETS,
+  onError: () => refuseBody(MAX_FILE_OCTETS),
+})
 
 const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
   if (DECK_PATHS.test(c.req.path)) return next()
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
-    return countOctets(c, next)
+    return isFile(c) ? countFileOctets(c, next) : countOctets(c, next)
   }
   // Node's HTTP parser has checked that it is a number, and gives no more octets than that.
-  if (Number(length) > MAX_BODY_OCTETS) refuseBody()
+  if (Number(length) > MAX_BODY_OCTETS && !isFile(c)) refuseBody(MAX_BODY_OCTETS)
+  if (Number(length) > MAX_FILE_OCTETS) refuseBody(MAX_FILE_OCTETS)
   return next()
 }
 
@@ -96,6 +119,7 @@ const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
 function requireJson(c: Context<AppEnv>): void {
   const type = c.req.header('content-type')
   if (type !== undefined && JSON_TYPE.test(type)) return
+  if (type !== undefined && FILE_TYPE.test(type) && isFile(c)) return
   const hasBody =
     (c.req.header('content-length') ?? '0') !== '0' ||
     c.req.header('transfer-encoding') !== undefined
@@ -140,6 +164,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', feedbackRoutes(parts))
   app.route('/', partnerRoutes(parts))
   app.route('/', routeTestRoutes(parts))
+  app.route('/', numberRoutes(parts))
   app.route('/', webhookRoutes(parts))
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {

@@ -37,7 +37,10 @@ const OVERLOADED: Kind = { status: 503, title: 'Try again later' }
 const KINDS: Readonly<Record<string, Kind>> = {
   to_invalid: INPUT,
   from_invalid: INPUT,
+  sender_not_allowed: INPUT,
   text_empty: INPUT,
+  file_invalid: { status: 422, title: 'The file has mistakes' },
+  ported_number_invalid: { status: 422, title: 'The request has invalid fields' },
   text_invalid: INPUT,
   text_too_long: INPUT,
   text_not_encodable: INPUT,

@@ -15,11 +15,6 @@ export const RECEIPT_MISSING = 'receipt_missing'
 
 /** What a message has in common with others that a carrier should do as well with. */
 export function qualityCellOf(message: Message): QualityCell {
-  const { country, trafficClass } = message
-  return { country, network: networkOf(message), trafficClass }
-}
-
-/** MCC and MNC of the recipient; null: not known, as long as numbers tell only the country. */
-function networkOf(_message: Message): string | null {
-  return null
+  const { country, network, trafficClass } = message
+  return { country, network, trafficClass }
 }

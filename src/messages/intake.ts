@@ -10,11 +10,14 @@ import { elapsed } from '../core/waits.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
+import { Destinations, destinationText, isShortCode } from '../routing/destination.ts'
 import { explainDecision } from '../routing/explain.ts'
 import type { OpenBreaker } from '../routing/guard-breakers.ts'
 import { type Guards, guardCode } from '../routing/guards.ts'
+import { type Network, type NetworkSource, NO_NETWORKS } from '../routing/network.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
-import { parseSender } from '../routing/sender.ts'
+import { parseSender, type Sender, senderText } from '../routing/sender.ts'
+import { SenderRules } from '../routing/sender-rules.ts'
 import { type TenantPrice, type TenantTerms, tenantPriceOf } from '../routing/tenant-price.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
@@ -51,8 +54,13 @@ export interface MessageRequest {
 /** What a request would become and cost. */
 export interface Quote {
   readonly number: PhoneNumber
+  /** The destination as the message will have it. */
+  readonly to: string
+  readonly network: Network | null
   /** The sender id as it will be shown. */
   readonly from: string
+  /** The sender id that was asked for, where a rule of the country has put another in its place. */
+  readonly replacedFrom: string | null
   readonly encoding: string
   readonly segments: number
   readonly best: RouteCandidate
@@ -84,6 +92,12 @@ export interface IntakeOptions {
   readonly checkCallbackUrl: (url: string) => void
   /** Looks for pumping and loops; undefined: nobody does. */
   readonly guards?: Guards | undefined
+  /** Absent: no network is known. */
+  readonly networks?: NetworkSource
+  /** Absent: there are no short codes. */
+  readonly destinations?: Destinations
+  /** Absent: every sender may go everywhere. */
+  readonly senderRules?: SenderRules
   readonly clock: Clock
 }
 
@@ -106,6 +120,9 @@ export class Intake {
   readonly #dispatcher: Dispatcher
   readonly #options: IntakeOptions
   readonly #clock: Clock
+  readonly #networks: NetworkSource
+  readonly #destinations: Destinations
+  readonly #senderRules: SenderRules
   readonly #turns = new Turns()
   /** Where the segments go that partners send one by one: all to the same carrier. */
   readonly #siblingCarriers = new Recent<string>(10_000, SIBLINGS_MS)
@@ -117,14 +134,17 @@ export class Intake {
     this.#spool = options.spool
     this.#dispatcher = options.dispatcher
     this.#clock = options.clock
+    this.#networks = options.networks ?? NO_NETWORKS
+    this.#destinations = options.destinations ?? new Destinations()
+    this.#senderRules = options.senderRules ?? new SenderRules()
   }
 
   /**
    * Judges a request and gives its encoding, segments, route and price, changing nothing.
    *
-   * @throws {GatewayError} with `pointer`: `to_invalid`, `from_invalid`, `text_invalid`,
-   *   `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`, `send_at_invalid`,
-   *   `webhook_url_invalid`, `webhook_address_refused`
+   * @throws {GatewayError} with `pointer`: `to_invalid`, `from_invalid`, `sender_not_allowed`,
+   *   `text_invalid`, `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`,
+   *   `send_at_invalid`, `webhook_url_invalid`, `webhook_address_refused`
    */
   quote(tenantId: string, request: MessageRequest): Quote {
     return this.#quote(tenantId, request, (question) => this.#routes.rehearse(question))
@@ -140,42 +160,75 @@ export class Intake {
     tenantId: string,
     request: MessageRequest,
     draw?: number,
-  ): { number: PhoneNumber; from: string; decision: RouteDecision } {
+  ): { number: PhoneNumber; network: Network | null; from: string; decision: RouteDecision } {
     return this.#judge(tenantId, request, (question) =>
       this.#routes.rehearse({ ...question, draw, most: Number.POSITIVE_INFINITY }),
     )
   }
 
   #quote(tenantId: string, request: MessageRequest, decide: Decide): Quote {
-    const { number, from, content, decision } = this.#judge(tenantId, request, decide)
+    const judged = this.#judge(tenantId, request, decide)
+    const { number, to, network, from, replacedFrom, content, decision } = judged
     const [best] = decision.candidates
     const layout = best && this.#routes.layOut(best.carrier, content)
     if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
     const at = this.#clock().getTime()
     const tariff = this.#options.termsFor?.(tenantId)?.tariff
     const cost = { micros: best.priceMicros, currency: best.currency }
-    const price = tenantPriceOf(tariff, number.e164, null, layout.segments, at, cost)
-    const carrierDeckVersion = this.#routes.deckVersionOf(best.carrier)
-    return { number, from, ...layout, best, decision, price, carrierDeckVersion }
+    const mccmnc = network?.mccmnc ?? null
+    const price = tenantPriceOf(tariff, number.e164, mccmnc, layout.segments, at, cost)
+    return {
+      number,
+      to,
+      network,
+      from,
+      replacedFrom,
+      encoding: layout.encoding,
+      segments: layout.segments,
+      best,
+      decision,
+      price,
+      carrierDeckVersion: this.#routes.deckVersionOf(best.carrier),
+    }
   }
 
   #judge(tenantId: string, request: MessageRequest, decide: Decide) {
     readSendAt(request.sendAt, this.#clock())
     if (request.callbackUrl !== null) this.#options.checkCallbackUrl(request.callbackUrl)
-    const number = readNumber(request.to)
-    const from = readSender(request.from)
+    const number = readNumber(request.to, this.#destinations)
+    const to = destinationText(number)
+    const asked = readSender(request.from)
+    const sender = this.#allowedSender(asked, number.country, request.trafficClass, tenantId)
+    const from = senderText(sender)
+    const replacedFrom = sender === asked ? null : senderText(asked)
     const content = readContent(request)
-    const siblings = siblingKey(request, from, number.e164)
+    const network = number.shortCode === undefined ? this.#networks.find(to) : null
+    const siblings = siblingKey(request, from, to)
     const decision = decide({
       tenantId,
       from,
+      network: network?.mccmnc ?? null,
       number,
       content,
       trafficClass: request.trafficClass,
       registeredDelivery: request.registeredDelivery,
       siblingCarrier: siblings && this.#siblingCarriers.get(siblings, this.#clock().getTime()),
     })
-    return { number, from, content, decision }
+    return { number, to, network, from, replacedFrom, content, decision }
+  }
+
+  /**
+   * Asks for the networks of destinations that are not known yet; undefined: there is nothing to wait
+   * for. What is not told in time is taken from the tables.
+   */
+  resolveNetworks(requests: readonly MessageRequest[]): Promise<void> | undefined {
+    if (!this.#networks.looksUp) return undefined
+    const numbers: string[] = []
+    for (const { to } of requests) {
+      const parsed = this.#destinations.read(to)
+      if (parsed.ok && parsed.number.shortCode === undefined) numbers.push(parsed.number.e164)
+    }
+    return this.#networks.resolve(numbers)
   }
 
   /**
@@ -191,6 +244,11 @@ export class Intake {
     replayOf: Message | null = null,
   ): Promise<Message> {
     this.#refuseIfFull()
+    const resolving = this.resolveNetworks([request])
+    if (resolving) {
+      await resolving
+      this.#refuseIfFull()
+    }
     const at = this.#clock()
     const entry = this.#acceptedEntry(tenantId, request, at, replayOf)
     const { message } = entry
@@ -219,6 +277,11 @@ export class Intake {
   ): Promise<readonly Verdict[]> {
     if (requests.length > 1) await this.#uncrowded()
     this.#refuseIfFull()
+    const resolving = this.resolveNetworks(requests)
+    if (resolving) {
+      await resolving
+      this.#refuseIfFull()
+    }
     const at = this.#clock()
     const entries: JournalEntry[] = []
     const verdicts: Verdict[] = []
@@ -324,7 +387,7 @@ export class Intake {
       source: request.source,
       partner: request.partner,
       partnerMessageId: request.partnerMessageId ?? null,
-      to: quote.number.e164,
+      to: quote.to,
       from: quote.from,
       text: request.text,
       raw: request.raw,
@@ -361,7 +424,29 @@ export class Intake {
       deadLetter: null,
       replayedAs: null,
       heldBy: null,
+      network: quote.network?.mccmnc ?? null,
     }
+  }
+
+  /**
+   * The sender as the rules of the destination's country let it be.
+   *
+   * @throws {GatewayError} `sender_not_allowed`
+   */
+  #allowedSender(
+    sender: Sender,
+    country: string,
+    trafficClass: TrafficClass,
+    tenantId: string | null,
+  ): Sender {
+    const verdict = this.#senderRules.judge({ country, tenantId, trafficClass, sender })
+    if (verdict.action === 'allow') return sender
+    if (verdict.action === 'replace') return verdict.sender
+    throw new GatewayError(
+      'sender_not_allowed',
+      `"${senderText(sender)}" may not be the sender of messages to ${country}: ${verdict.reason}`,
+      { pointer: '/from' },
+    )
   }
 
   /** Refuses everything from now on. */
@@ -382,16 +467,14 @@ function acceptedEvents(
   at: Date,
   suspicion: OpenBreaker | undefined,
 ): TimelineEvent[] {
-  const { id: messageId, status, dueAt, source, encoding, segments } = message
+  const { id: messageId, status, dueAt } = message
   const events: TimelineEvent[] = [
     {
       messageId,
       at,
       type: 'accepted',
       status: 'accepted',
-      detail: suspicion
-        ? { source, encoding, segments, suspicion: suspicionDetail(suspicion) }
-        : { source, encoding, segments },
+      detail: acceptedDetail(message, quote, suspicion),
     },
     withMoney(routedEvent(messageId, quote.decision, at, status), message),
   ]
@@ -403,38 +486,62 @@ function acceptedEvents(
   return events
 }
 
+function acceptedDetail(
+  { source, encoding, segments }: Message,
+  { replacedFrom }: Quote,
+  suspicion: OpenBreaker | undefined,
+): object {
+  return {
+    source,
+    encoding,
+    segments,
+    ...(replacedFrom === null ? {} : { from_replaced: replacedFrom }),
+    ...(suspicion && { suspicion: suspicionDetail(suspicion) }),
+  }
+}
+
 function suspicionDetail(breaker: OpenBreaker): object {
   const { action, reason } = breaker
   return { code: guardCode(breaker), action, reason }
 }
 
 /**
- * Reads a number.
+ * Reads who a message that was accepted before goes to, and gives it as messages have it. Whether a
+ * short code is one that messages are taken for does not matter any more.
  *
  * @throws {GatewayError} `to_invalid`
  */
-export function readNumber(to: string): PhoneNumber {
+export function readDestination(to: string): string {
+  const digits = to.trim()
   const parsed = parseNumber(to)
+  if (!parsed.ok && isShortCode(digits)) return digits
+  return readNumber(to, ANY_NUMBER).e164
+}
+
+/**
+ * Reads who a message that was accepted before is from, and gives it as messages have it.
+ *
+ * @throws {GatewayError} `from_invalid`
+ */
+export function readOrigin(from: string): string {
+  return senderText(readSender(from))
+}
+
+const ANY_NUMBER = new Destinations()
+
+/** @throws {GatewayError} `to_invalid` */
+function readNumber(to: string, destinations: Destinations): PhoneNumber {
+  const parsed = destinations.read(to)
   if (parsed.ok) return parsed.number
   throw new GatewayError('to_invalid', `"${to}" is not a phone number: ${parsed.reason}`, {
     pointer: '/to',
   })
 }
 
-/** Type of number of a sender in international form, SMPP v3.4 section 5.2.5. */
-const INTERNATIONAL = 1
-
-/**
- * Reads a sender id and gives it as messages have it.
- *
- * @throws {GatewayError} `from_invalid`
- */
-export function readSender(from: string): string {
+/** @throws {GatewayError} `from_invalid` */
+function readSender(from: string): Sender {
   const parsed = parseSender(from)
-  if (parsed.ok) {
-    const { kind, value, ton } = parsed.sender
-    return kind === 'number' && ton === INTERNATIONAL ? `+${value}` : value
-  }
+  if (parsed.ok) return parsed.sender
   throw new GatewayError('from_invalid', `"${from}" is not a sender id: ${parsed.reason}`, {
     pointer: '/from',
   })

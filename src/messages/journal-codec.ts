@@ -460,6 +460,7 @@ function messageFields(message: Message): Fields {
     message.costCurrency,
     message.carrierDeckVersion,
     message.tenantDeckVersion,
+    message.network,
   ]
 }
 
@@ -479,8 +480,9 @@ function messageOf(fields: Fields): Message {
   const [encoding, requestedEncoding, segments, maxSegments, trafficClass, ...more] = rest
   const [clientReference, callbackUrl, country, priceMicros, priceCurrency, ...times] = more
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
-  const [deadlineAt, passThrough, partnerMessageId, ...money] = last
-  const cost = costOf(money, priceMicros, priceCurrency)
+  const [deadlineAt, passThrough, partnerMessageId, ...later] = last
+  const cost = costOf(later, priceMicros, priceCurrency)
+  const [, , , , network] = later
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -525,6 +527,8 @@ function messageOf(fields: Fields): Message {
     deadLetter: null,
     replayedAs: null,
     heldBy: null,
+    // Absent where an older version has journalled it.
+    network: (network as string | null | undefined) ?? null,
   }
 }
 

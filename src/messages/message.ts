@@ -24,7 +24,7 @@ export interface Message {
    * The id that the partner knows it by; null: {@link id}. The messages of one submit_multi share it.
    */
   readonly partnerMessageId: string | null
-  /** E.164 with `+`. */
+  /** E.164 with `+`, or the digits of a short code. */
   readonly to: string
   readonly from: string
   text: string
@@ -83,4 +83,6 @@ export interface Message {
   replayedAs: string | null
   /** The failure rule that holds it for an operator; null: it is not held. */
   heldBy: string | null
+  /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
+  readonly network: string | null
 }

@@ -6,7 +6,8 @@ import { Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import type { RouteDecision } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
-import { type PhoneNumber, parseNumber } from '../routing/number.ts'
+import { Destinations } from '../routing/destination.ts'
+import type { PhoneNumber } from '../routing/number.ts'
 import { makeReading, Quality, type QualityReading } from '../routing/quality.ts'
 import type { QualityOutcome } from '../routing/quality-cell.ts'
 import type { DeckRate, DeckRates } from '../routing/rate-deck.ts'
@@ -55,6 +56,8 @@ export interface RouteQuestion {
   readonly tenantId: string
   readonly from: string
   readonly number: PhoneNumber
+  /** MCC and MNC; null: not known. */
+  readonly network: string | null
   readonly content: Content
   readonly trafficClass: TrafficClass
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
@@ -83,6 +86,8 @@ export interface CarrierKnowledge {
   readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf'>
   /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
   readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
+  /** Short codes and who takes messages for them; nothing: there are none. */
+  readonly destinations?: Destinations | undefined
   /** Numbers in [0, 1), for lots. */
   readonly random?: () => number
 }
@@ -98,16 +103,19 @@ export class Routes {
   /** Of each route, how many messages it has had. */
   readonly #turns = new Map<string | null, number>()
 
+  readonly #destinations: Destinations
+
   constructor(
     setup: RouteSetup,
     clock: Clock,
-    { quality = new Quality(), health, termsFor, random = Math.random }: CarrierKnowledge = {},
+    { quality = new Quality(), health, termsFor, destinations, random }: CarrierKnowledge = {},
   ) {
     this.quality = quality
     this.#health = health
     this.#termsFor = termsFor
+    this.#destinations = destinations ?? new Destinations()
     this.#clock = clock
-    this.#random = random
+    this.#random = random ?? Math.random
     const parts = new Parts(setup, clock().getTime())
     while (parts.addSome()) {}
     this.#built = this.#with(parts)
@@ -132,7 +140,7 @@ export class Routes {
   rehearse(question: RouteQuestion): RouteDecision {
     const { number, content, draw = Math.floor(this.#random() * UINT32) } = question
     const terms = this.#termsFor?.(question.tenantId)
-    const sold = terms?.tariff?.deck.rateFor(number.e164, null, this.#clock().getTime())
+    const sold = terms?.tariff?.deck.rateFor(number.e164, question.network, this.#clock().getTime())
     return this.#built.router.rank(
       {
         tenant: question.tenantId,
@@ -140,14 +148,14 @@ export class Routes {
         digits: number.e164.slice(1),
         country: number.country,
         region: number.region,
-        network: null,
+        network: question.network,
         trafficClass: question.trafficClass,
         text: content.text,
         tags: NO_TAGS,
         atMs: this.#clock().getTime(),
         layOut: this.#layouts(content, question.registeredDelivery),
         siblingCarrier: question.siblingCarrier,
-        excluded: question.excluded,
+        excluded: this.#destinations.excluded(number, question.excluded),
         sellMicros: sold ? Number(sold.priceMicros) : null,
         sellCurrency: sold?.currency ?? '',
         refusesLosses: terms?.lossMaking === 'refuse',
@@ -231,12 +239,13 @@ export class Routes {
   }
 
   #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
-    const parsed = parseNumber(message.to)
+    const parsed = this.#destinations.read(message.to)
     if (!parsed.ok) return undefined
     return this.decide({
       tenantId: message.tenantId,
       from: message.from,
       number: parsed.number,
+      network: message.network,
       content: message,
       trafficClass: message.trafficClass,
       registeredDelivery: message.registeredDelivery,
@@ -282,11 +291,11 @@ export class Routes {
 
   /** How all carriers are now, for messages of one kind. */
   #read(question: RouteQuestion): LiveReading {
-    const { number, trafficClass } = question
+    const { number, network, trafficClass } = question
     const { reading, learned, indexes } = this.#built
     const { carriers } = this.#built.router
     const nowMs = this.#clock().getTime()
-    const cell = { country: number.country, network: null, trafficClass }
+    const cell = { country: number.country, network, trafficClass }
     this.quality.read(cell, nowMs, learned)
     for (let place = 0; place < carriers.length; place++) {
       const index = indexes[place] as number

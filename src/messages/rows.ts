@@ -75,6 +75,7 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     deadLetter: row.dead_letter,
     replayedAs: row.replayed_as,
     heldBy: row.held_by,
+    network: row.network,
   }
 }
 

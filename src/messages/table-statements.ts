@@ -128,6 +128,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       replayed_as: ['uuid', ({ row }) => row.replayedAs],
       replay_of: ['uuid', ({ row }) => row.replayOf],
       held_by: ['text', ({ row }) => row.heldBy],
+      network: ['text', ({ row }) => row.network],
     },
     changes,
   )
@@ -139,7 +140,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       attempt, failures, price_micros, price_currency, cost_micros, cost_currency,
       carrier_deck_version, tenant_deck_version, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
-      replayed_as, replay_of, held_by)
+      replayed_as, replay_of, held_by, network)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }

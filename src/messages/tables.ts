@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { TrafficClass } from '../core/policy.ts'
+import { isShortCode } from '../routing/destination.ts'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
 import type { ReceiptEntry } from './journal.ts'
@@ -209,7 +210,9 @@ export async function findUncertain(
   receipts: readonly ReceiptEntry[],
 ): Promise<string[]> {
   const carriers = [...new Set(receipts.map(({ carrier }) => carrier))]
-  const recipients = receipts.map(({ about }) => `+${recipientDigits(about?.recipient ?? '')}`)
+  const digits = receipts.map(({ about }) => recipientDigits(about?.recipient ?? ''))
+  // Short codes are kept as they are.
+  const recipients = [...digits.map((each) => `+${each}`), ...digits.filter(isShortCode)]
   const forms = recipients.flatMap((recipient) => store.cipher.fingerprints(recipient))
   const wanted = textArray([...new Set(forms)])
   const first = Math.min(...receipts.map(({ receivedAt }) => receivedAt.getTime()))

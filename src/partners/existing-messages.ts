@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Archive } from '../messages/archive.ts'
 import type { Cancellation } from '../messages/cancellation.ts'
-import { readNumber, readSender } from '../messages/intake.ts'
+import { readDestination, readOrigin } from '../messages/intake.ts'
 import type { Message } from '../messages/message.ts'
 import type { PartnerMessages, PartnerScope } from '../messages/partner-messages.ts'
 import type { Replacement } from '../messages/replacement.ts'
@@ -97,7 +97,7 @@ export class ExistingMessages {
   }
 
   async #waiting(pdu: CancelSm, account: PartnerAccount): Promise<Message[]> {
-    const addresses = { from: readSender(senderOf(pdu)), to: readNumber(pdu.destination_addr).e164 }
+    const addresses = { from: readOrigin(senderOf(pdu)), to: readDestination(pdu.destination_addr) }
     const waiting = await this.#options.messages.waiting(scopeOf(account), addresses)
     const found = waiting.filter(
       (message) =>
@@ -129,7 +129,7 @@ function requireSource(
   found: readonly Message[],
   pdu: { readonly source_addr_ton: number; readonly source_addr: string },
 ): void {
-  const from = readSender(senderOf(pdu))
+  const from = readOrigin(senderOf(pdu))
   if (found.every((message) => message.from === from)) return
   throw new GatewayError('from_invalid', `the message was not submitted with the sender "${from}"`)
 }
@@ -138,7 +138,7 @@ function requireSource(
 function withAddresses(found: readonly Message[], pdu: CancelSm): readonly Message[] {
   if (pdu.source_addr !== '') requireSource(found, pdu)
   if (pdu.destination_addr === '') return found
-  const to = readNumber(pdu.destination_addr).e164
+  const to = readDestination(pdu.destination_addr)
   const meant = found.filter((message) => message.to === to)
   if (meant.length > 0) return meant
   throw new GatewayError('to_invalid', `the message does not go to ${to}`)

@@ -1,4 +1,9 @@
-import { type Intake, type MessageRequest, readNumber, readSender } from '../messages/intake.ts'
+import {
+  type Intake,
+  type MessageRequest,
+  readDestination,
+  readOrigin,
+} from '../messages/intake.ts'
 import type { JournalEntry } from '../messages/journal.ts'
 import type { Message } from '../messages/message.ts'
 import type { PartnerMessages } from '../messages/partner-messages.ts'
@@ -38,7 +43,7 @@ export class Replacing {
     serviceType: string,
     alongside: (message: Message) => readonly JournalEntry[],
   ): Promise<Message> {
-    const addresses = { from: readSender(request.from), to: readNumber(request.to).e164 }
+    const addresses = { from: readOrigin(request.from), to: readDestination(request.to) }
     const key = [account.systemId, addresses.from, addresses.to, serviceType].join('\0')
     // One after the other: of two at once neither would find the other.
     const before = this.#running.get(key)

@@ -5,6 +5,7 @@ import { CommandStatus } from '../smpp/status.ts'
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   to_invalid: CommandStatus.ESME_RINVDSTADR,
   from_invalid: CommandStatus.ESME_RINVSRCADR,
+  sender_not_allowed: CommandStatus.ESME_RINVSRCADR,
   text_empty: CommandStatus.ESME_RINVMSGLEN,
   text_invalid: CommandStatus.ESME_RSUBMITFAIL,
   text_too_long: CommandStatus.ESME_RINVMSGLEN,

@@ -25,6 +25,8 @@ export interface PhoneNumber {
   readonly region: Region
   /** `unknown` for numbers of the right length that the numbering plan does not assign. */
   readonly type: NumberType
+  /** The digits of a short code; then {@link e164} is its country's code with them, for prices. */
+  readonly shortCode?: string
 }
 
 /** A number, or what would be right in its place. */

@@ -11,6 +11,7 @@ export type NumberType =
   | 'pager'
   | 'uan'
   | 'voicemail'
+  | 'short_code'
   | 'unknown'
 
 /** A numbering plan as the phone number library describes it; its data writes 0 for "none". */

@@ -46,6 +46,14 @@ export function parseSender(text: string): SenderResult {
   return accepted('alphanumeric', trimmed, 5, 0)
 }
 
+/** Type of number of a sender in international form, SMPP v3.4 section 5.2.5. */
+const INTERNATIONAL = 1
+
+/** A sender as messages have it: a number in international form with `+`. */
+export function senderText({ kind, value, ton }: Sender): string {
+  return kind === 'number' && ton === INTERNATIONAL ? `+${value}` : value
+}
+
 function digitsSender(text: string): SenderResult {
   const all = text.replace(/\D+/g, '')
   const isInternational = text.startsWith('+') || all.startsWith('00')

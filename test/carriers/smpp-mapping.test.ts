@@ -128,6 +128,15 @@ describe('submitSm', () => {
     })
   })
 
+  it('sends to a short code as the network knows it, whatever the settings of numbers are', () => {
+    const settings = config({ destinationTon: 1, destinationNpi: 1, destinationPlus: true })
+    expect(pdusOf(settings, message('Hi', { to: '60123' }))[0]).toMatchObject({
+      dest_addr_ton: 3,
+      dest_addr_npi: 0,
+      destination_addr: '60123',
+    })
+  })
+
   it.each([
     ['a begun second counts', 299.1, {}, '000000000500000R'],
     ['no less than a second', 0.1, {}, '000000000001000R'],

@@ -91,6 +91,7 @@ describe('POST /v1/messages', () => {
     expect(one.status).toBe(200)
     expect(await one.json()).toEqual({
       dry_run: true,
+      network: null,
       to: '+447700900123',
       from: 'Linehaul',
       segments: 1,

@@ -32,8 +32,10 @@ import { TableWriter } from '../../src/messages/table-writer.ts'
 import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { NetworkDirectory } from '../../src/networks/directory.ts'
 import { RateDecks } from '../../src/rates/rate-decks.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
+import { Destinations } from '../../src/routing/destination.ts'
 import { Guards } from '../../src/routing/guards.ts'
 import { Quality } from '../../src/routing/quality.ts'
 import type { LossMaking } from '../../src/routing/tenant-price.ts'
@@ -195,6 +197,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     clock,
   })
   const guards = new Guards({ ...DEFAULT_GUARDS, except: NO_EXCEPTIONS })
+  const networks = await NetworkDirectory.open({ store, clock, logger })
+  const destinations = new Destinations()
   const intake = new Intake({
     routes,
     spool,
@@ -210,6 +214,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     isBehind: () => false,
     isCrowded: () => false,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    networks,
+    destinations,
     clock,
   })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
@@ -238,6 +244,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     tenantName: (id) => id,
     clock,
     feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),
+    networks,
+    destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: false,
     access,

@@ -401,7 +401,7 @@ describe('submit_multi', () => {
         { dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: '12' },
         { dl_name: 'everybody' },
         { dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: good },
-        { dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: '14155552671' },
+        { dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: '33612345678' },
       ],
       short_message: 'hello',
       registered_delivery: 1,
@@ -414,7 +414,7 @@ describe('submit_multi', () => {
       new Map([
         ['12', ESME_RINVDSTADR],
         ['everybody', ESME_RINVDLNAME],
-        ['14155552671', ESME_RINVDSTADR],
+        ['33612345678', ESME_RINVDSTADR],
       ]),
     )
     const receipts = await receiptsOf(partner, 1)

@@ -148,7 +148,7 @@ describe('submit_sm', () => {
 
   test.each([
     ['no number', '12', {}, smpp.errors.ESME_RINVDSTADR],
-    ['a country without a carrier', '14155552671', {}, smpp.errors.ESME_RINVDSTADR],
+    ['a country without a carrier', '33612345678', {}, smpp.errors.ESME_RINVDSTADR],
     ['no sender', '447700900999', { source_addr: '' }, smpp.errors.ESME_RINVSRCADR],
     ['no text', '447700900999', { short_message: '' }, smpp.errors.ESME_RINVMSGLEN],
     [

@@ -3,6 +3,7 @@ import { uuidv7 } from 'uuidv7'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Archive } from '../../src/messages/archive.ts'
 import type { Message } from '../../src/messages/message.ts'
+import { loadMessages } from '../../src/messages/tables.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases } from '../support/database.ts'
 import { accepted, ids, Journal, moved, submitting, TENANT, testMessage } from './builders.ts'
@@ -50,6 +51,15 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
       const rows = await archive.list(TENANT, { limit: 100, ...filter })
       return rows.map((row) => messages.findIndex(({ id }) => id === row.id))
     }
+
+    it('keeps the network of the recipient, in the row and for whoever works on it again', async () => {
+      const message = testMessage({ tenantId: uuidv7(), network: '23415' })
+      await journal.write(accepted(message))
+      const [row] = await archive.list(message.tenantId, { limit: 1 })
+      expect(row?.network).toBe('23415')
+      const [stored] = await loadMessages(store, [message.id])
+      expect(stored?.message.network).toBe('23415')
+    })
 
     it('lists newest first, and only the messages of the tenant', async () => {
       expect(await numbers({})).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0])

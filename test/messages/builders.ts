@@ -77,6 +77,7 @@ export function testMessage(more: Partial<Message> = {}): Message {
     deadLetter: null,
     replayedAs: null,
     heldBy: null,
+    network: null,
     ...more,
   }
 }

@@ -138,6 +138,7 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
     const [cheap] = harness.routes.decide({
       tenantId: TENANT,
       from: letter.from,
+      network: null,
       number: harness.intake.quote(TENANT, request()).number,
       content: letter,
       trafficClass: 'transactional',

@@ -6,7 +6,7 @@ import type { ClassPolicy } from '../../src/core/policy.ts'
 import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { FailureJudge, type RuleAlert } from '../../src/messages/failure-judge.ts'
-import { Intake, type MessageRequest } from '../../src/messages/intake.ts'
+import { Intake, type IntakeOptions, type MessageRequest } from '../../src/messages/intake.ts'
 import { Losses } from '../../src/messages/losses.ts'
 import { MissingReceipts } from '../../src/messages/missing-receipts.ts'
 import { type RoutedCarrier, Routes } from '../../src/messages/routes.ts'
@@ -47,6 +47,8 @@ export interface HarnessOptions {
   readonly policy?: Partial<ClassPolicy>
   /** Failure rules; none unless given. */
   readonly rules?: readonly FailureRule[]
+  /** What intake knows of numbers and senders. */
+  readonly numbers?: Pick<IntakeOptions, 'networks' | 'destinations' | 'senderRules'>
 }
 
 /** Everything between a front door and the carriers; the first carrier is the cheapest. */
@@ -69,7 +71,7 @@ export class Harness {
   readonly #waiters = new Set<() => void>()
 
   constructor(journal: Journal, carriers: readonly Carrier[], options: HarnessOptions = {}) {
-    const { policy, rules = [], ...more } = options
+    const { policy, rules = [], numbers = {}, ...more } = options
     this.journal = journal
     this.clock = () => this.now ?? new Date()
     // The entries' promises come first, then what they set going.
@@ -80,6 +82,7 @@ export class Harness {
     this.routes = new Routes(
       { carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)) },
       clock,
+      { destinations: numbers.destinations },
     )
     const { routes } = this
     journal.onOutcome = (outcome) => {
@@ -113,6 +116,7 @@ export class Harness {
       isBehind: () => false,
       isCrowded: () => this.isCrowded,
       checkCallbackUrl: () => {},
+      ...numbers,
       clock,
     })
     this.losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })

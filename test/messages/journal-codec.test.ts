@@ -81,6 +81,7 @@ const message: fc.Arbitrary<Message> = fc
     carrier: text,
     dueAt: instantOrNull,
     deadlineAt: instantOrNull,
+    network: textOrNull,
   })
   .map((fields) => ({
     ...testMessage(),
@@ -319,6 +320,16 @@ describe('encodeEntries and decodeEntries', () => {
     expect(Buffer.from(row).toString()).toBe(row)
     const [entry] = decodedWith(row, new Map())
     expect(entry).toMatchObject({ message: { from: '"\\', clientReference: '\n' } })
+  })
+
+  it('read an acceptance of a version that knew fewer fields', () => {
+    const row = JSON.parse(encodeEntries([accepted(testMessage({ network: '23415' }))]))
+    const beforeNetworks = row[0][1].slice(0, 29)
+    row[0][1] = beforeNetworks
+    const [entry] = decodedWith(JSON.stringify(row), new Map())
+    expect(entry).toMatchObject({
+      message: { network: null, partnerMessageId: null, country: 'GB' },
+    })
   })
 
   it('say what a row needs and what it brings, before it is resolved', () => {

@@ -31,6 +31,7 @@ function question(text = 'Hello') {
     tenantId: 'tenant',
     from: 'ACME',
     number: parsed.number,
+    network: null,
     content,
     trafficClass: 'transactional',
     registeredDelivery: 0,

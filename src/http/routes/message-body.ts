@@ -28,12 +28,13 @@ export function acceptedBody(message: Message) {
 export function quotedBody(quote: Quote) {
   return {
     dry_run: true as const,
-    to: quote.number.e164,
+    to: quote.to,
     from: quote.from,
     segments: quote.segments,
     encoding: quote.encoding,
     price: priceBody(quote.price.micros, quote.price.currency),
     carrier: quote.best.carrier,
+    network: quote.network?.mccmnc ?? null,
   }
 }
 
@@ -58,6 +59,7 @@ export function messageBody(row: MessageRow) {
     send_at: row.send_at?.toISOString() ?? null,
     expires_at: row.expires_at.toISOString(),
     country: row.country,
+    network: row.network,
     carrier: row.carrier,
     attempts: row.attempt,
     dead_letter: row.dead_letter,

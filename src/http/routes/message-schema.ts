@@ -5,6 +5,11 @@ import { MESSAGE_STATUSES } from '../../messages/states.ts'
 /** Recipients in one call at most. */
 export const MAX_RECIPIENTS = 1_000
 
+const network = z.string().nullable().openapi({
+  example: '23415',
+  description: "The recipient's network, MCC and MNC or a key; null: not known.",
+})
+
 const status = z.enum(MESSAGE_STATUSES).openapi('MessageStatus')
 
 const price = z
@@ -127,6 +132,7 @@ export const quotedMessage = z
     encoding: z.string(),
     price,
     carrier: z.string().openapi({ description: 'The carrier that would be asked first.' }),
+    network,
   })
   .openapi('QuotedMessage')
 
@@ -187,6 +193,7 @@ export const message = acceptedMessage
     send_at: z.iso.datetime().nullable(),
     expires_at: z.iso.datetime(),
     country: z.string().openapi({ example: 'GB' }),
+    network,
     updated_at: z.iso.datetime(),
     final_at: z.iso.datetime().nullable(),
   })

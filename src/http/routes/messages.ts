@@ -242,6 +242,7 @@ export function messageRoutes({
     const requests = [single, ...others.map((one) => requestFor(one, body))]
     const requestId = c.get('requestId')
     if (body.dry_run) {
+      await intake.resolveNetworks(requests)
       return Array.isArray(to)
         ? c.json({ messages: quote(tenantId, requests, requestId) }, 200)
         : c.json(await counted(async () => quotedBody(intake.quote(tenantId, single))), 200)

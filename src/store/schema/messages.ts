@@ -94,6 +94,8 @@ export const messages = pgTable(
     replay_of: uuid(),
     /** The failure rule that holds it for an operator; null: it is not held. */
     held_by: text(),
+    /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
+    network: text(),
   },
   (table) => [
     index('messages_by_tenant').on(table.tenant_id, table.id),
