@@ -24,6 +24,8 @@ export interface BenchOptions {
   secondsPerRound: number
   /** How long a bench goes on that has no rounds; its own choice when absent. */
   minutes?: number
+  /** Where a bench that draws something writes it; absent: nowhere. */
+  svg?: string
 }
 
 /** The machine and the code that the figures belong to. */

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { type BenchOptions, type BenchRow, printTable, writeJson } from './harness.ts'
 
 const USAGE =
-  'usage: npm run bench -- <subject> [--json FILE] [--rounds 5] [--seconds 1] [--minutes 60]\nsubjects: '
+  'usage: npm run bench -- <subject> [--json FILE] [--rounds 5] [--seconds 1] [--minutes 60] [--svg FILE]\nsubjects: '
 
 /** What each `<subject>.bench.ts` exports. */
 interface Bench {
@@ -58,6 +58,7 @@ function parseCommandLine(
     return `--seconds is "${parsed.values.seconds}", not in 0..600`
   }
   const options: BenchOptions = { rounds, secondsPerRound }
+  if (parsed.values.svg !== undefined) options.svg = parsed.values.svg
   if (parsed.values.minutes !== undefined) {
     const minutes = Number(parsed.values.minutes)
     if (!(minutes > 0 && minutes <= 1_440)) {
@@ -77,6 +78,7 @@ function parseRaw(args: string[]) {
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '1' },
       minutes: { type: 'string' },
+      svg: { type: 'string' },
     },
   })
 }

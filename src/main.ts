@@ -304,6 +304,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     health,
     termsFor,
     destinations: numbers.destinations,
+    onCanaryStopped: (carrier, route) => {
+      const reason = `the canary of the route ${route} delivers too little`
+      health.setMode(carrier, 'drained', reason).catch((error: unknown) => {
+        logger.error({ carrier, error: messageOf(error) }, 'cannot keep that a canary is stopped')
+      })
+    },
   })
   const routeUpkeep = new RouteUpkeep(routes, routeSources, logger)
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })

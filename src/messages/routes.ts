@@ -86,6 +86,8 @@ export interface CarrierKnowledge {
   readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf'>
   /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
   readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
+  /** A canary delivers too little: it gets no message any more. */
+  readonly onCanaryStopped?: ((carrier: string, route: string) => void) | undefined
   /** Short codes and who takes messages for them; nothing: there are none. */
   readonly destinations?: Destinations | undefined
   /** Numbers in [0, 1), for lots. */
@@ -104,18 +106,16 @@ export class Routes {
   readonly #turns = new Map<string | null, number>()
 
   readonly #destinations: Destinations
+  readonly #onCanaryStopped: CarrierKnowledge['onCanaryStopped']
 
-  constructor(
-    setup: RouteSetup,
-    clock: Clock,
-    { quality = new Quality(), health, termsFor, destinations, random }: CarrierKnowledge = {},
-  ) {
-    this.quality = quality
-    this.#health = health
-    this.#termsFor = termsFor
-    this.#destinations = destinations ?? new Destinations()
+  constructor(setup: RouteSetup, clock: Clock, knowledge: CarrierKnowledge = {}) {
+    this.quality = knowledge.quality ?? new Quality()
+    this.#health = knowledge.health
+    this.#termsFor = knowledge.termsFor
+    this.#onCanaryStopped = knowledge.onCanaryStopped
+    this.#destinations = knowledge.destinations ?? new Destinations()
     this.#clock = clock
-    this.#random = random ?? Math.random
+    this.#random = knowledge.random ?? Math.random
     const parts = new Parts(setup, clock().getTime())
     while (parts.addSome()) {}
     this.#built = this.#with(parts)
@@ -132,6 +132,9 @@ export class Routes {
   /** Ranks the carriers for a message that is about to be sent; best first. */
   decide(question: RouteQuestion): RouteDecision {
     const decision = this.rehearse(question)
+    if (decision.stoppedCanary !== null) {
+      this.#onCanaryStopped?.(decision.stoppedCanary, decision.route ?? '')
+    }
     this.#turns.set(decision.route, (decision.turn + 1) % UINT32)
     return decision
   }

@@ -301,7 +301,7 @@ export class Router {
     if (strategy.name === 'round_robin') this.#takeTurns(turn)
     else if (strategy.name === 'weighted_round_robin') this.#pick(route, (turn + 1) * GOLDEN_RATIO)
     else if (strategy.name === 'random') this.#pick(route, lotOf(request.draw, LOT.random))
-    this.#prefer(request, route, reading)
+    this.#prefer(request, route, reading, value)
     return value
   }
 
@@ -400,7 +400,7 @@ export class Router {
   }
 
   /** Marks the one carrier that comes before those with a better score. */
-  #prefer(request: RouteRequest, route: CompiledRoute, reading: LiveReading): void {
+  #prefer(request: RouteRequest, route: CompiledRoute, reading: LiveReading, value: number): void {
     const { strategy, canary, canaryCarrier } = route
     if (this.#preferSibling(request)) return
     for (let index = 0; index < this.#count; index++) {
@@ -420,7 +420,7 @@ export class Router {
     if (strategy.sticky !== 'none') {
       this.#preferSticky(textHash(strategy.sticky === 'sender' ? request.from : request.digits))
     } else if (lotOf(request.draw, LOT.explore) * 100 < strategy.explorePercent) {
-      this.#preferOther(lotOf(request.draw, LOT.explored))
+      this.#preferOther(lotOf(request.draw, LOT.explored), route, value)
     }
   }
 
@@ -452,20 +452,52 @@ export class Router {
     if (best >= 0) this.#preferences[best] = PREFERRED.sticky
   }
 
-  /** One of those that could take it now, whatever it is like. */
-  #preferOther(lot: number): void {
-    let able = 0
+  /**
+   * One of those that could take it now and might be better than the best if only they delivered
+   * everything, the more often the better they would be: of the others it does not matter how well they do.
+   */
+  #preferOther(lot: number, route: CompiledRoute, value: number): void {
+    const best = this.#bestScore()
+    let sum = 0
     for (let index = 0; index < this.#count; index++) {
-      if ((this.#tiers[this.#open[index] as number] as number) < DOWN) able++
+      sum += this.#promiseOf(this.#open[index] as number, route, value, best)
     }
-    let left = Math.floor(lot * able)
+    let left = lot * sum
     for (let index = 0; index < this.#count; index++) {
       const carrier = this.#open[index] as number
-      if ((this.#tiers[carrier] as number) >= DOWN) continue
-      if (left-- > 0) continue
+      const promise = this.#promiseOf(carrier, route, value, best)
+      left -= promise
+      if (promise === 0 || left >= 0) continue
       this.#tiers[carrier] = 0
       this.#preferences[carrier] = PREFERRED.explore
       return
+    }
+  }
+
+  #bestScore(): number {
+    const tier = this.#firstTier()
+    let best = Number.POSITIVE_INFINITY
+    for (let index = 0; index < this.#count; index++) {
+      const carrier = this.#open[index] as number
+      if (this.#tiers[carrier] === tier) best = Math.min(best, this.#scores[carrier] as number)
+    }
+    return best
+  }
+
+  /** How much better than the best it would be if it delivered everything; 0: not better. */
+  #promiseOf(carrier: number, route: CompiledRoute, value: number, best: number): number {
+    if ((this.#tiers[carrier] as number) >= DOWN || this.#scores[carrier] === best) return 0
+    const { strategy } = route
+    const cost = this.#costs[carrier] as number
+    switch (strategy.name) {
+      case 'expected_cost':
+        return Math.max(0, best - cost)
+      case 'weighted': {
+        const worth = value * (this.#segments[carrier] as number)
+        return Math.max(0, best - weightedScore(strategy, cost, 1, 0, worth))
+      }
+      default:
+        return 1
     }
   }
 
@@ -572,6 +604,7 @@ function rounded(share: number): number {
 
 function isCanaryStopped({ canary, canaryCarrier }: CompiledRoute, reading: LiveReading): boolean {
   if (canary === undefined || canaryCarrier < 0) return false
+  if (reading.standing[canaryCarrier] === STANDING.closed) return false
   if ((reading.messages[canaryCarrier] as number) < canary.afterMessages) return false
   return (reading.upper[canaryCarrier] as number) < canary.stopBelow
 }
