@@ -578,16 +578,21 @@ export class Router {
     return this.#conversion[currency] === undefined ? 'nominal' : 'converted'
   }
 
-  /** Carriers that are left out; where somebody may take it, without those that never would. */
+  /**
+   * Carriers that are left out; where somebody may take it, without those that never would. Those out
+   * of service are all named: without them the decision could not be made again.
+   */
   #refused(isAll: boolean, most: number): RouteRefusal[] {
     const refused: RouteRefusal[] = []
     for (let carrier = 0; carrier < this.carriers.length; carrier++) {
       const refusal = this.#refusals[carrier] as number
       if (refusal === 0) continue
       const code = REFUSALS[refusal - 1] as RefusalCode
-      if (!isAll && (code === 'not_in_route' || code === 'no_rate')) continue
+      if (!isAll) {
+        if (code === 'not_in_route' || code === 'no_rate') continue
+        if (refused.length >= most && code !== 'closed') continue
+      }
       refused.push({ carrier: (this.carriers[carrier] as RouterCarrier).name, code })
-      if (!isAll && refused.length === most) break
     }
     return refused
   }

@@ -5,6 +5,8 @@ import { openTestApp, problemIn, type TestApp } from './test-app.ts'
 
 const GOOD = { to: '+447700900123', from: 'Linehaul', text: 'hello' }
 
+const OPERATOR = /^\/v1\/(?:carriers|guards|networks|ported-numbers|rate-decks|route)\b/
+
 interface Operation {
   readonly method: string
   readonly path: string
@@ -38,7 +40,7 @@ afterAll(() => api.close())
 
 function send({ method, path }: Operation, type: string | undefined, body: string | null) {
   const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type }
-  if (path.startsWith('/v1/ported-numbers')) headers.authorization = 'Bearer operator-key'
+  if (OPERATOR.test(path)) headers.authorization = 'Bearer operator-key'
   if (body !== null) headers['content-length'] = String(body.length)
   return api.request(path, { method, headers, body })
 }

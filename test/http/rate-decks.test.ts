@@ -288,7 +288,7 @@ describe('a tenant that must not be served at a loss', () => {
     const refused = await app.post({ ...message, to: '+8613800138000' })
     const problem = await problemIn(refused)
     expect(problem).toMatchObject({ status: 422, code: 'no_route' })
-    expect(problem.detail).toContain('alpha: costs more than this tenant pays')
+    expect(problem.detail).toContain('alpha: costs more than the tenant pays')
     expect(problem.detail).not.toMatch(/0\.0\d/)
   })
 })

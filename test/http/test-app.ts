@@ -133,7 +133,26 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     logger,
     clock,
   })
-  const routes = new Routes({ carriers }, clock, { quality, health })
+  const rateDecks = await RateDecks.open(store, clock, [
+    ...CARRIERS.map(({ name, rates }) => ({
+      kind: 'carrier' as const,
+      name,
+      rates: Object.entries(rates).map(([prefix, price]) => ({
+        prefix,
+        priceMicros: parseMicros(price),
+        currency: 'EUR',
+      })),
+    })),
+    ...tenants.map(({ name }) => ({ kind: 'tenant' as const, name, rates: [] })),
+  ])
+  const termsFor = (tenantId: string) => {
+    const tenant = tenants.find(({ name }) => access.tenantNamed(name)?.id === tenantId)
+    return {
+      tariff: tenant && rateDecks.current('tenant', tenant.name),
+      lossMaking: options.lossMaking ?? 'allow',
+    }
+  }
+  const routes = new Routes({ carriers }, clock, { quality, health, termsFor })
   const { maxPending, maxQueued } = options
   const node = 'test'
   await store.query(sql`insert into nodes (id, started_at) values (${node}, now())`)
@@ -167,18 +186,6 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     health,
     ...(maxQueued === undefined ? {} : { maxQueued }),
   })
-  const rateDecks = await RateDecks.open(store, clock, [
-    ...CARRIERS.map(({ name, rates }) => ({
-      kind: 'carrier' as const,
-      name,
-      rates: Object.entries(rates).map(([prefix, price]) => ({
-        prefix,
-        priceMicros: parseMicros(price),
-        currency: 'EUR',
-      })),
-    })),
-    ...tenants.map(({ name }) => ({ kind: 'tenant' as const, name, rates: [] })),
-  ])
   const guard = new AddressGuard({ allowPrivateAddresses: false })
   const endpoints = await Endpoints.open(store, guard, clock)
   const webhooks = new WebhookSender({
@@ -204,13 +211,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     spool,
     dispatcher,
     policyFor: work.policyFor,
-    termsFor: (tenantId) => {
-      const tenant = tenants.find(({ name }) => access.tenantNamed(name)?.id === tenantId)
-      return {
-        tariff: tenant && rateDecks.current('tenant', tenant.name),
-        lossMaking: options.lossMaking ?? 'allow',
-      }
-    },
+    termsFor,
     isBehind: () => false,
     isCrowded: () => false,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),

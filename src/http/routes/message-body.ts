@@ -110,10 +110,11 @@ function timelineBody(event: TimelineLine) {
   }
 }
 
-/** A decision is kept as figures and shown in words. */
+/** A decision is kept as figures and shown in words, with the money that stands beside it. */
 function detailBody(detail: object | null): Record<string, unknown> | null {
-  const shown = isDecisionRecord(detail) ? explainDecision(decisionOf(detail)) : detail
-  return shown as Record<string, unknown> | null
+  if (!isDecisionRecord(detail)) return detail as Record<string, unknown> | null
+  const money = 'money' in detail ? { money: detail.money } : {}
+  return { ...explainDecision(decisionOf(detail)), ...money }
 }
 
 function priceBody(micros: bigint, currency: string) {
