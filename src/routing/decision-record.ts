@@ -77,6 +77,22 @@ export function decisionOf(record: DecisionRecord): RouteDecision {
   }
 }
 
+/** What else a detail says, such as the rule that asked for the decision. */
+export function besideDecision(detail: DecisionRecord): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(detail).filter(([key]) => !OWN_FIELDS.has(key)))
+}
+
+const OWN_FIELDS = new Set([
+  'form',
+  'route',
+  'strategy',
+  'draw',
+  'turn',
+  'count',
+  'candidates',
+  'refused',
+])
+
 function fieldsOf(candidate: RouteCandidate): CandidateFields {
   const { rate } = candidate
   return [

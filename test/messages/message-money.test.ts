@@ -3,6 +3,7 @@ import { atOnce } from '../../src/core/turns.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import type { MessageMoney } from '../../src/messages/money-detail.ts'
 import { Replacement } from '../../src/messages/replacement.ts'
+import { Routes } from '../../src/messages/routes.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
 import { readDeckCsv } from '../../src/routing/deck-csv.ts'
 import { RateTable } from '../../src/routing/rate-table.ts'
@@ -11,7 +12,7 @@ import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { eventRows, messageRow, TENANT } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness, request, testPolicies } from './harness.ts'
+import { Harness, priced, request, testPolicies } from './harness.ts'
 
 function terms(version: number, lossMaking: LossMaking, ...rows: readonly string[]): TenantTerms {
   const { deck } = readDeckCsv(['prefix,price,currency', ...rows].join('\n'))
@@ -33,13 +34,19 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     const carriers = ['alpha', 'beta'].map((name) => new FakeCarrier(name))
     for (const carrier of carriers) carrier.isUp = false
     harness = await Harness.open(store, carriers)
-    const { routes, spool, dispatcher, clock } = harness
+    const { spool, dispatcher, clock } = harness
+    const termsFor = (tenantId: string) => (tenantId === TENANT ? agreed : undefined)
+    const routes = new Routes(
+      { carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)) },
+      clock,
+      { termsFor },
+    )
     intake = new Intake({
       routes,
       spool,
       dispatcher,
       policyFor: testPolicies(),
-      termsFor: (tenantId) => (tenantId === TENANT ? agreed : undefined),
+      termsFor,
       isBehind: () => false,
       isCrowded: () => false,
       checkCallbackUrl: () => {},

@@ -5,7 +5,7 @@ import type { Message } from '../../messages/message.ts'
 import type { MessageRow } from '../../messages/rows.ts'
 import { isFinal, type MessageStatus } from '../../messages/states.ts'
 import type { TimelineLine } from '../../messages/timeline.ts'
-import { decisionOf, isDecisionRecord } from '../../routing/decision-record.ts'
+import { besideDecision, decisionOf, isDecisionRecord } from '../../routing/decision-record.ts'
 import { explainDecision } from '../../routing/explain.ts'
 import { parseNumber } from '../../routing/number.ts'
 
@@ -110,11 +110,10 @@ function timelineBody(event: TimelineLine) {
   }
 }
 
-/** A decision is kept as figures and shown in words, with the money that stands beside it. */
+/** A decision is kept as figures and shown in words, with what stands beside it. */
 function detailBody(detail: object | null): Record<string, unknown> | null {
   if (!isDecisionRecord(detail)) return detail as Record<string, unknown> | null
-  const money = 'money' in detail ? { money: detail.money } : {}
-  return { ...explainDecision(decisionOf(detail)), ...money }
+  return { ...besideDecision(detail), ...explainDecision(decisionOf(detail)) }
 }
 
 function priceBody(micros: bigint, currency: string) {
