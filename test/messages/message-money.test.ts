@@ -136,8 +136,8 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     expect(await messageRow(store, { id })).toMatchObject({ carrier: 'alpha' })
     expect(await routedDetails(id)).toMatchObject([
       {
-        candidates: [{ carrier: 'alpha' }],
-        refused: [{ carrier: 'beta', reason: 'costs more than this tenant pays' }],
+        candidates: [expect.arrayContaining(['alpha'])],
+        refused: [['beta', 'loss']],
       },
     ])
     await expect(intake.accept(TENANT, request({ to: '+33612345678' }))).rejects.toMatchObject({
