@@ -40,6 +40,7 @@ import {
   type RateCommand,
   rollBackRateDeck,
 } from './rate-commands.ts'
+import { rehearseRoutes } from './route-commands.ts'
 import { SANDBOX_CARRIERS, SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
 import { readFaults } from './sandbox/fault-file.ts'
 import { sendAndFollow } from './send.ts'
@@ -89,6 +90,9 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul numbers set NUMBER MCCMNC | remove NUMBER
                                     the network of one ported number
                                     all take an operator's key: [--key KEY] [--url URL]
+  linehaul routes rehearse FILE [--hours N]
+                                    what the "routing" of FILE would have changed in the last hours: carriers,
+                                    cost, margin, expected delivery; [--json], and an operator's key
   linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul binds                    every connection of carriers and partners with its id
   linehaul pcap BIND-ID [--texts] > FILE.pcap
@@ -377,6 +381,23 @@ function runCarriers(
   }
 }
 
+async function routes([action, ...args]: string[]): Promise<void> {
+  const options = {
+    ...OPERATOR_OPTIONS,
+    json: { type: 'boolean' },
+    hours: { type: 'string' },
+  } as const
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const [file, ...others] = positionals
+  const hours = Number(values.hours ?? '1')
+  if (action !== 'rehearse' || file === undefined || others.length > 0 || !(hours > 0)) {
+    throw new UsageError('routes needs: rehearse FILE [--hours N], N a number above 0')
+  }
+  const access = operatorAccess('routes', values)
+  const command = { ...access, isJson: values.json ?? false, say, complain }
+  if (!(await rehearseRoutes(command, file, hours))) process.exitCode = 1
+}
+
 async function binds(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: OPERATOR_OPTIONS })
   const access = operatorAccess('binds', values)
@@ -582,6 +603,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   dlq,
   'hash-password': hashPasswordOfInput,
   carriers,
+  routes,
   binds,
   pcap,
   rates,

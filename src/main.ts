@@ -45,6 +45,7 @@ import { QualityStore, registerCarriers } from './messages/quality-store.ts'
 import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
 import { owesReceipt, wantsIntermediate } from './messages/recipients.ts'
 import { type Recovered, recover } from './messages/recovery.ts'
+import { Rehearsal } from './messages/rehearsal.ts'
 import { Replacement } from './messages/replacement.ts'
 import { Resolution } from './messages/resolution.ts'
 import { Retention } from './messages/retention.ts'
@@ -70,6 +71,7 @@ import { partnerRecipient, ReceiptTransport } from './partners/receipt-transport
 import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
 import { RateDecks } from './rates/rate-decks.ts'
+import { rehearseRouting } from './route-rehearsal.ts'
 import { RouteUpkeep, routeSetup } from './route-upkeep.ts'
 import { FailureRules } from './routing/failure-rules.ts'
 import { Guards } from './routing/guards.ts'
@@ -476,6 +478,17 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     quality,
     binds,
     rateDecks,
+    rehearseRouting: (section, range) =>
+      rehearseRouting(
+        {
+          rehearsal: new Rehearsal(store, tables),
+          sources: routeSources,
+          knowledge: { termsFor, destinations: numbers.destinations },
+          clock,
+        },
+        section,
+        range,
+      ),
     guards,
     tenantName: (id) => tenantNames.get(id) ?? id,
     clock,

@@ -149,6 +149,20 @@ function readConfigFile(
   }
 }
 
+/**
+ * The `routing` section of a file, as it is written: of a whole configuration, or a file that has nothing
+ * else.
+ *
+ * @throws {ConfigError} when the file is no YAML or has no such section
+ */
+export function readRoutingSection(source: string, file: string): unknown {
+  const result = readDocument(source, file, textKeysOf(describeSettings()), {})
+  if (!result.ok) throw new ConfigError(result.mistakes)
+  const { routing } = result.root
+  if (routing === undefined) throw new ConfigError([{ path: file, message: 'has no "routing"' }])
+  return routing
+}
+
 function textKeysOf(settings: readonly SettingDescription[]): Set<string> {
   return new Set(settings.filter(({ isText }) => isText).map(({ path }) => lastKey(path)))
 }

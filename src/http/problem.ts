@@ -45,6 +45,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   text_too_long: INPUT,
   text_not_encodable: INPUT,
   no_route: INPUT,
+  routing_invalid: { status: 422, title: 'The request has invalid fields' },
   tenant_unknown: { status: 422, title: 'The request has invalid fields' },
   pumping_suspected: { status: 429, title: 'The traffic looks like pumping' },
   loop_suspected: { status: 429, title: 'The traffic looks like a loop' },

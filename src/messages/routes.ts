@@ -12,10 +12,12 @@ import { makeReading, Quality, type QualityReading } from '../routing/quality.ts
 import type { QualityOutcome } from '../routing/quality-cell.ts'
 import type { DeckRate, DeckRates } from '../routing/rate-deck.ts'
 import { RateIndexBuilder } from '../routing/rate-index.ts'
+import { replay } from '../routing/replay.ts'
 import {
   CAPABILITIES,
   type LiveReading,
   type ProfileLayout,
+  type RouteRequest,
   Router,
   type RouterCarrier,
   STANDING,
@@ -78,6 +80,8 @@ const CLASS_BITS = 0x13
 /** Message class 0 (flash), 3GPP TS 23.038 section 4. */
 const FLASH = 0x10
 const NO_TAGS: readonly string[] = []
+/** What a decision is made again with for carriers that it knew nothing of. */
+const UNKNOWN = { success: 0.9, lower: 0.7, upper: 1 }
 
 /** What is learnt of carriers while messages go through them. */
 export interface CarrierKnowledge {
@@ -141,33 +145,50 @@ export class Routes {
 
   /** The same for one that is not sent: it takes nobody's turn. */
   rehearse(question: RouteQuestion): RouteDecision {
-    const { number, content, draw = Math.floor(this.#random() * UINT32) } = question
+    const { draw = Math.floor(this.#random() * UINT32), most } = question
+    const request = this.#request(question, this.#clock().getTime(), draw)
+    return this.#built.router.rank(request, this.#read(question), most)
+  }
+
+  /**
+   * Makes an earlier decision about a message again, by these carriers, rates and routes and by what was
+   * known of the carriers then; undefined where its number can no longer be read.
+   */
+  replay(decision: RouteDecision, message: Message, at: Date): RouteDecision | undefined {
+    const tried = decision.refused.filter(({ code }) => code === 'tried')
+    const excluded = new Set(tried.map(({ carrier }) => carrier))
+    const question = this.#questionOf(message, excluded)
+    if (!question) return undefined
+    const request = this.#request(question, at.getTime(), decision.draw)
+    return replay(decision, request, this.#built.router, UNKNOWN)
+  }
+
+  readonly #turnOf = (route: string | null): number => this.#turns.get(route) ?? 0
+
+  #request(question: RouteQuestion, atMs: number, draw: number): RouteRequest {
+    const { number, content } = question
     const terms = this.#termsFor?.(question.tenantId)
-    const sold = terms?.tariff?.deck.rateFor(number.e164, question.network, this.#clock().getTime())
-    return this.#built.router.rank(
-      {
-        tenant: question.tenantId,
-        from: question.from,
-        digits: number.e164.slice(1),
-        country: number.country,
-        region: number.region,
-        network: question.network,
-        trafficClass: question.trafficClass,
-        text: content.text,
-        tags: NO_TAGS,
-        atMs: this.#clock().getTime(),
-        layOut: this.#layouts(content, question.registeredDelivery),
-        siblingCarrier: question.siblingCarrier,
-        excluded: this.#destinations.excluded(number, question.excluded),
-        sellMicros: sold ? Number(sold.priceMicros) : null,
-        sellCurrency: sold?.currency ?? '',
-        refusesLosses: terms?.lossMaking === 'refuse',
-        draw,
-        turn: (route) => this.#turns.get(route) ?? 0,
-      },
-      this.#read(question),
-      question.most,
-    )
+    const sold = terms?.tariff?.deck.rateFor(number.e164, question.network, atMs)
+    return {
+      tenant: question.tenantId,
+      from: question.from,
+      digits: number.e164.slice(1),
+      country: number.country,
+      region: number.region,
+      network: question.network,
+      trafficClass: question.trafficClass,
+      text: content.text,
+      tags: NO_TAGS,
+      atMs,
+      layOut: this.#layouts(content, question.registeredDelivery),
+      siblingCarrier: question.siblingCarrier,
+      excluded: this.#destinations.excluded(number, question.excluded),
+      sellMicros: sold ? Number(sold.priceMicros) : null,
+      sellCurrency: sold?.currency ?? '',
+      refusesLosses: terms?.lossMaking === 'refuse',
+      draw,
+      turn: this.#turnOf,
+    }
   }
 
   /** What the content takes at a carrier; undefined when it cannot be sent there. */
@@ -242,9 +263,14 @@ export class Routes {
   }
 
   #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
+    const question = this.#questionOf(message, excluded)
+    return question && this.decide(question)
+  }
+
+  #questionOf(message: Message, excluded: ReadonlySet<string>): RouteQuestion | undefined {
     const parsed = this.#destinations.read(message.to)
     if (!parsed.ok) return undefined
-    return this.decide({
+    return {
       tenantId: message.tenantId,
       from: message.from,
       number: parsed.number,
@@ -253,7 +279,7 @@ export class Routes {
       trafficClass: message.trafficClass,
       registeredDelivery: message.registeredDelivery,
       excluded,
-    })
+    }
   }
 
   #with(parts: Parts): Built {

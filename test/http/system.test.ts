@@ -219,6 +219,7 @@ test('/openapi.json describes what is there', async () => {
     '/v1/rate-decks/{kind}/{owner}/preview',
     '/v1/rate-decks/{kind}/{owner}/rollback',
     '/v1/rate-decks/{kind}/{owner}/{version}',
+    '/v1/route/rehearsal',
     '/v1/route/test',
     '/v1/webhooks',
     '/v1/webhooks/{id}',

@@ -241,6 +241,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     webhookEvents: new OutboxLog(store, tables, teller),
     binds,
     rateDecks,
+    rehearseRouting: () => Promise.reject(new Error('not part of this test')),
     guards,
     tenantName: (id) => id,
     clock,

@@ -277,3 +277,51 @@ describe('POST /v1/route/test', () => {
     expect(wrong).toMatchObject({ status: 422, body: { code: 'to_invalid' } })
   })
 })
+
+describe('POST /v1/route/rehearsal', () => {
+  const rehearse = (routing: object, api = operator) =>
+    api.call('POST', '/v1/route/rehearsal', { routing })
+
+  test('by the same routing all comes out the same; by another one the difference is told', async () => {
+    for (let n = 0; n < 20; n++) await send({ from: 'LOW' })
+    const same = await rehearse({ routes: ROUTES })
+    expect(same.status, JSON.stringify(same.body)).toBe(200)
+    expect(same.body.messages).toBeGreaterThan(300)
+    // Where a turn or a lot decides, it is the same one.
+    expect(same.body).toMatchObject({
+      same: same.body.decisions,
+      moved: [],
+      unroutable: 0,
+      skipped: 0,
+    })
+    expect(same.body.after).toEqual(same.body.before)
+
+    const other = ROUTES.map((route) =>
+      route.name === 'lowest' ? { ...route, strategy: strategy('best_quality') } : route,
+    )
+    const { body } = await rehearse({ routes: other })
+    const [move, ...others] = body.moved
+    expect(others).toEqual([])
+    expect(move).toMatchObject({ from: 'alpha', to: 'gamma' })
+    expect(move.count).toBeGreaterThanOrEqual(20)
+    expect(body.same).toBe(body.decisions - move.count)
+    const dearer = Number(body.after.cost) - Number(body.before.cost)
+    expect(dearer).toBeCloseTo(move.count * (0.03 - 0.01))
+    expect(Number(body.before.margin) - Number(body.after.margin)).toBeCloseTo(dearer)
+    expect(body.after.expected_deliveries).toBeGreaterThan(body.before.expected_deliveries)
+  })
+
+  test('a routing by which nobody would take some of them says so', async () => {
+    const { body } = await rehearse({ routes: [{ name: 'none', deny: [...NAMES] }] })
+    expect(body).toMatchObject({ same: 0, unroutable: body.decisions })
+  })
+
+  test('a wrong routing is refused with its key, and the operator alone may ask', async () => {
+    const wrong = await rehearse({ routes: [{ name: 'x', carriers: ['nobody'] }] })
+    expect(wrong).toMatchObject({ status: 422, body: { code: 'routing_invalid' } })
+    expect(wrong.body.detail).toContain('routes[0].carriers: there is no carrier "nobody"')
+    const key = await rehearse({ routs: [] })
+    expect(key).toMatchObject({ status: 422, body: { code: 'routing_invalid' } })
+    expect((await rehearse({ routes: [] }, gateway.api)).status).toBe(403)
+  })
+})

@@ -167,3 +167,32 @@ describe('turns', () => {
     )
   })
 })
+
+describe('a canary', () => {
+  it('that delivers too little is told of once, and gets nothing when it is taken out', () => {
+    const [fresh, old] = [new FakeCarrier('fresh'), new FakeCarrier('old')]
+    const canary = { carrier: 'fresh', percent: 100, stopBelow: 0.8, afterMessages: 20 }
+    const rule = { name: 'try', match: {}, carriers: ['old'], strategy: DEFAULT_STRATEGY, canary }
+    const stopped: string[] = []
+    let mode: 'enabled' | 'drained' = 'enabled'
+    const routes = new Routes(
+      { carriers: [priced(fresh, 1n), priced(old, 2n)], rules: [rule] },
+      () => NOW,
+      {
+        health: {
+          takes: (name) => (name === 'fresh' && mode === 'drained' ? 0 : 1),
+          modeOf: (name) => (name === 'fresh' ? mode : 'enabled'),
+        },
+        onCanaryStopped: (carrier, route) => {
+          stopped.push(`${carrier} of ${route}`)
+          mode = 'drained'
+        },
+      },
+    )
+    expect(names(routes)).toEqual(['fresh', 'old'])
+    const message = testMessage({ carrier: 'fresh' })
+    for (let n = 0; n < 50; n++) routes.note(message, [{ ...REFUSED, class: 'passing' }])
+    expect([names(routes), names(routes), names(routes)]).toEqual([['old'], ['old'], ['old']])
+    expect(stopped).toEqual(['fresh of try'])
+  })
+})

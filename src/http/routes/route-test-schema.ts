@@ -45,3 +45,43 @@ export const routeTestResult = z
     refused: z.array(z.strictObject({ carrier: z.string(), reason: z.string() })),
   })
   .openapi('RouteTestResult')
+
+/** Past decisions, and the routing by which they are to be made again. */
+export const routeRehearsal = z
+  .strictObject({
+    routing: z.record(z.string(), z.unknown()).openapi({
+      description: 'The section `routing` of the configuration file, as it would be.',
+    }),
+    since: z.iso.datetime({ offset: true }).optional().openapi({
+      description: 'Messages accepted from then on. Default: an hour before `until`.',
+    }),
+    until: z.iso.datetime({ offset: true }).optional().openapi({
+      description: 'Messages accepted before then. Default: now.',
+    }),
+    limit: z.int().min(1).max(1_000_000).default(100_000).openapi({
+      description: 'Messages at most, the earliest first.',
+    }),
+  })
+  .openapi('RouteRehearsal')
+
+const sums = z.strictObject({
+  cost: z.string().openapi({ description: 'In the base currency, or as amounts stand.' }),
+  margin: z.string(),
+  expected_deliveries: z.number(),
+})
+
+/** What would have been different. */
+export const routeRehearsalResult = z
+  .strictObject({
+    since: z.string(),
+    until: z.string(),
+    messages: z.int(),
+    decisions: z.int(),
+    same: z.int(),
+    moved: z.array(z.strictObject({ from: z.string(), to: z.string(), count: z.int() })),
+    unroutable: z.int(),
+    skipped: z.int().openapi({ description: 'Of an older version, or their text is erased.' }),
+    before: sums,
+    after: sums,
+  })
+  .openapi('RouteRehearsalResult')

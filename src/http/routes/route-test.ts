@@ -1,7 +1,10 @@
 import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import type { Access } from '../../accounts/access.ts'
+import type { Clock } from '../../core/clock.ts'
 import { GatewayError } from '../../core/errors.ts'
+import { formatMicros } from '../../core/money.ts'
 import type { Intake } from '../../messages/intake.ts'
+import type { RehearsalRange, RehearsalReport, RehearsalSums } from '../../messages/rehearsal.ts'
 import { explainDecision } from '../../routing/explain.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -13,7 +16,32 @@ import * as schema from './route-test-schema.ts'
 export interface RouteTestParts {
   readonly intake: Intake
   readonly access: Access
+  /** Makes past decisions again by another `routing` section. */
+  readonly rehearseRouting: (section: unknown, range: RehearsalRange) => Promise<RehearsalReport>
+  readonly clock: Clock
 }
+
+const HOUR_MS = 3_600_000
+
+const rehearsalRoute = createRoute({
+  method: 'post',
+  path: '/v1/route/rehearsal',
+  summary: 'What another routing would have changed in a past hour',
+  description:
+    'For keys of the operator. Past decisions are made again with the lots, turns and figures of their time; ' +
+    'nothing is sent or changed.',
+  security: [{ apiKey: [] }],
+  request: {
+    body: { required: true, content: { 'application/json': { schema: schema.routeRehearsal } } },
+  },
+  responses: {
+    200: json('The differences.', schema.routeRehearsalResult),
+    401: json('No valid API key.', problem),
+    403: json("The key is a tenant's.", problem),
+    422: json('A field is wrong; `errors` says which.', problem),
+    503: json('The database does not answer.', problem),
+  },
+})
 
 const testRoute = createRoute({
   method: 'post',
@@ -35,7 +63,7 @@ const testRoute = createRoute({
 })
 
 /** Routes under `/v1/route`. */
-export function routeTestRoutes({ intake, access }: RouteTestParts) {
+export function routeTestRoutes({ intake, access, rehearseRouting, clock }: RouteTestParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   openapiWithBody(app, testRoute, (c) => {
@@ -87,5 +115,36 @@ export function routeTestRoutes({ intake, access }: RouteTestParts) {
     )
   })
 
+  openapiWithBody(app, rehearsalRoute, async (c) => {
+    const { routing, since, until, limit } = c.req.valid('json')
+    const end = until === undefined ? clock() : new Date(until)
+    const start = since === undefined ? new Date(end.getTime() - HOUR_MS) : new Date(since)
+    const report = await rehearseRouting(routing, { since: start, until: end, limit })
+    return c.json(
+      {
+        since: start.toISOString(),
+        until: end.toISOString(),
+        messages: report.messages,
+        decisions: report.decisions,
+        same: report.same,
+        moved: [...report.moved],
+        unroutable: report.unroutable,
+        skipped: report.skipped,
+        before: sumsBody(report.before),
+        after: sumsBody(report.after),
+      },
+      200,
+    )
+  })
+
   return app
+}
+
+function sumsBody({ cost, margin, delivered }: RehearsalSums) {
+  const amount = (micros: number) => formatMicros(BigInt(Math.round(micros)))
+  return {
+    cost: amount(cost),
+    margin: amount(margin),
+    expected_deliveries: Math.round(delivered * 10) / 10,
+  }
 }
