@@ -130,8 +130,10 @@ async function serve(args: string[]): Promise<void> {
   const startedAt = performance.now()
   const gateway = await startGateway(config, {
     logger,
+    loadConfig: () => readConfig(),
     replaceDemoKey: values['new-demo-key'] ?? false,
   })
+  process.on('SIGHUP', () => void gateway.reload())
   announce(config, gateway, performance.now() - startedAt)
   const signal = await firstSignal()
   say(`${signal}: finishing what is at the carriers (a second signal stops at once)`)

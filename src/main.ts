@@ -10,6 +10,7 @@ import type { GuardsConfig } from './config/guards.ts'
 import type { InboundConfig } from './config/inbound.ts'
 import { completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
+import { ConfigWatch } from './config-watch.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
 import type { GuardPolicy } from './core/guards.ts'
@@ -124,6 +125,8 @@ export interface Gateway {
   /** The account by which an SMPP client can try the sandbox; only without a configuration. */
   readonly demoPartner: { readonly systemId: string; readonly password: string } | undefined
   readonly recovered: Recovered
+  /** Reads the configuration file now, as is done when it changes. */
+  reload(): Promise<void>
   /** Takes nothing new, lets carriers answer, unbinds, writes everything down, closes. */
   close(): Promise<void>
 }
@@ -131,6 +134,8 @@ export interface Gateway {
 /** How {@link startGateway} is told things that are no settings. */
 export interface GatewayOptions {
   readonly logger: Logger
+  /** Reads the configuration again when its file changes; absent: it stays as it is. */
+  readonly loadConfig?: () => Config
   /** Replace the demo tenant's key, because it was lost. */
   readonly replaceDemoKey?: boolean
 }
@@ -164,6 +169,7 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       store,
       sandbox,
       access,
+      loadConfig: options.loadConfig ?? (() => config),
       logger,
       opened,
     })
@@ -181,6 +187,7 @@ interface Assembly {
   readonly store: Store
   readonly sandbox: Sandbox | undefined
   readonly access: Access
+  readonly loadConfig: () => Config
   readonly logger: Logger
   readonly opened: (() => Promise<void>)[]
 }
@@ -191,7 +198,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const metrics = new Metrics()
 
   const node = `${hostname()}-${randomBytes(6).toString('hex')}`
-  const policyFor: PolicyFor = (trafficClass) => config.policies[trafficClass]
+  let { policies } = config
+  const policyFor: PolicyFor = (trafficClass) => policies[trafficClass]
   const operatorAlerts = new OperatorAlerts({
     config: config.alerts,
     version: VERSION,
@@ -482,7 +490,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       rehearseRouting(
         {
           rehearsal: new Rehearsal(store, tables),
-          sources: routeSources,
+          sources: routeUpkeep.sources,
           knowledge: { termsFor, destinations: numbers.destinations },
           clock,
         },
@@ -534,7 +542,20 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     )
   }, SAVE_GUARDS_EVERY_MS).unref()
 
+  const configWatch = new ConfigWatch({
+    config,
+    load: assembly.loadConfig,
+    apply: async (next) => {
+      // The routes take a moment to be made; all else follows in the same turn.
+      await routeUpkeep.follow(next.routing)
+      rules.replace(failureRules(next.failureRules, access))
+      policies = next.policies
+    },
+    logger,
+  })
+
   async function close(): Promise<void> {
+    await configWatch.close()
     clearInterval(guardTimer)
     intake.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
@@ -568,6 +589,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     smppPort: partners.port,
     smppTlsPort: partners.tlsPort,
     recovered,
+    reload: () => configWatch.reload(),
     close,
   }
 }

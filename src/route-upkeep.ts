@@ -1,5 +1,6 @@
 import type { Access } from './accounts/access.ts'
 import type { Carrier } from './carriers/carrier.ts'
+import type { RoutingConfig } from './config/routing.ts'
 import type { CarrierConfig, Config } from './config/schema.ts'
 import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
@@ -39,7 +40,7 @@ export function routeSetup(sources: RouteSources): RouteSetup {
  */
 export class RouteUpkeep {
   readonly #routes: Routes
-  readonly #sources: RouteSources
+  #sources: RouteSources
   readonly #logger: Logger
   readonly #stopListening: () => void
   #timer: NodeJS.Timeout | undefined
@@ -58,8 +59,15 @@ export class RouteUpkeep {
     this.#wait()
   }
 
-  /** Resolves when routes are as the sources say. */
-  async settled(): Promise<void> {
+  /** What routes are made from at present. */
+  get sources(): RouteSources {
+    return this.#sources
+  }
+
+  /** Makes routes by another configuration; resolves when messages go by them. */
+  async follow(routing: RoutingConfig): Promise<void> {
+    this.#sources = { ...this.#sources, config: { ...this.#sources.config, routing } }
+    this.#renew()
     await this.#working
   }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
-import { silentLogger } from '../../src/core/logger.ts'
+import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { startGateway } from '../../src/main.ts'
 import { ApiClient } from './api-client.ts'
 
@@ -90,20 +90,20 @@ export async function openGateway(
     readonly env?: Readonly<Record<string, string>>
     /** Sets what no file may say, such as a deadline of seconds. */
     readonly change?: (config: Config) => Config
+    readonly logger?: Logger
   },
 ): Promise<TestGateway> {
   const file = join(place.folder, 'linehaul.yaml')
   await writeFile(file, yaml)
   const { change = (config) => config } = place
-  const loaded = loadConfig({
-    env: environmentFor(place.folder, {
-      LINEHAUL_CONFIG: file,
-      DATABASE_URL: place.databaseUrl,
-      ...place.env,
-    }),
-    cwd: place.folder,
+  const env = environmentFor(place.folder, {
+    LINEHAUL_CONFIG: file,
+    DATABASE_URL: place.databaseUrl,
+    ...place.env,
   })
-  const gateway = await startGateway(change(loaded), { logger: silentLogger })
+  const load = () => change(loadConfig({ env, cwd: place.folder }))
+  const { logger = silentLogger } = place
+  const gateway = await startGateway(load(), { logger, loadConfig: load })
   const url = `http://127.0.0.1:${gateway.httpPort}`
   return {
     api: new ApiClient(url, 'test-key-1'),
