@@ -50,7 +50,7 @@ export interface QualityRecord {
 
 /** How carriers do in one cell, by carrier index; owned by the caller. */
 export interface QualityReading {
-  /** Share of delivered messages, between 0 and 1. */
+  /** Share of delivered messages, between 0 and 1, to four digits like the others. */
   readonly success: Float64Array
   /** Bounds that hold the true share with a confidence of 90 %. */
   readonly lower: Float64Array
@@ -313,10 +313,10 @@ export class Quality {
     // A coarser cell stands in for one to which nothing has gone yet.
     const messages = cell.isFinest ? counters.messages(index) / now : 0
     const sample = messages + this.#priorMessages
-    shown.success[index] = success
-    shown.lower[index] = wilsonLower(success, sample)
-    shown.upper[index] = wilsonUpper(success, sample)
-    shown.latencyMs[index] = this.#medianOf(cell, index, MEDIAN_RECEIPTS * now)
+    shown.success[index] = rounded(success)
+    shown.lower[index] = rounded(wilsonLower(success, sample))
+    shown.upper[index] = rounded(wilsonUpper(success, sample))
+    shown.latencyMs[index] = Math.round(this.#medianOf(cell, index, MEDIAN_RECEIPTS * now))
     shown.messages[index] = messages
   }
 
@@ -388,4 +388,9 @@ export function makeReading(carriers: number): QualityReading {
 
 function share(part: number | undefined, whole: number): number {
   return whole > 0 ? (part ?? 0) / whole : Number.NaN
+}
+
+/** To four digits: what is decided by it can be written down, and decided again. */
+function rounded(share: number): number {
+  return Math.round(share * 10_000) / 10_000
 }

@@ -58,7 +58,10 @@ export interface RouteRequest extends RouteSubject {
 /** {@link LiveReading.standing}. */
 export const STANDING = { closed: 0, up: 1, probe: 2, down: 3 } as const
 
-/** How the carriers are at the moment of the decision, by their numbers. */
+/**
+ * How the carriers are at the moment of the decision, by their numbers. Shares have four digits and
+ * times are whole milliseconds, so that a decision can be written down and made again.
+ */
 export interface LiveReading {
   readonly standing: Uint8Array
   readonly success: Float64Array
@@ -96,10 +99,18 @@ const REFUSALS: readonly RefusalCode[] = [
   'loss',
   'canary_stopped',
 ]
-const CODE = Object.fromEntries(REFUSALS.map((code, index) => [code, index + 1])) as Record<
-  RefusalCode,
-  number
->
+/** One more than the place in {@link REFUSALS}; written out, because a look-up in a made object is slow. */
+const CODE = {
+  not_in_route: 1,
+  tried: 2,
+  closed: 3,
+  class: 4,
+  capability: 5,
+  no_rate: 6,
+  text: 7,
+  loss: 8,
+  canary_stopped: 9,
+} as const satisfies Record<RefusalCode, number>
 
 // Tiers: it surely delivers too little, it is a canary for other messages, it cannot take any now.
 const POOR = 1
@@ -148,11 +159,6 @@ export class Router {
   readonly #refusals: Uint8Array
   readonly #segments: Int32Array
   readonly #costs: Float64Array
-  // Rounded, so that a decision can be written down and made again.
-  readonly #success: Float64Array
-  readonly #lower: Float64Array
-  readonly #upper: Float64Array
-  readonly #latencyMs: Float64Array
   readonly #scores: Float64Array
   readonly #tiers: Uint8Array
   readonly #preferences: Uint8Array
@@ -182,10 +188,6 @@ export class Router {
     this.#refusals = new Uint8Array(count)
     this.#segments = new Int32Array(count)
     this.#costs = new Float64Array(count)
-    this.#success = new Float64Array(count)
-    this.#lower = new Float64Array(count)
-    this.#upper = new Float64Array(count)
-    this.#latencyMs = new Float64Array(count)
     this.#scores = new Float64Array(count)
     this.#tiers = new Uint8Array(count)
     this.#preferences = new Uint8Array(count)
@@ -246,13 +248,6 @@ export class Router {
       if (code === 0) this.#open[count++] = carrier
     }
     this.#count = count
-    for (let index = 0; index < count; index++) {
-      const carrier = this.#open[index] as number
-      this.#success[carrier] = rounded(reading.success[carrier] as number)
-      this.#lower[carrier] = rounded(reading.lower[carrier] as number)
-      this.#upper[carrier] = rounded(reading.upper[carrier] as number)
-      this.#latencyMs[carrier] = Math.round(reading.latencyMs[carrier] as number)
-    }
     return stopped < 0 ? null : (route.canary?.carrier ?? null)
   }
 
@@ -296,7 +291,7 @@ export class Router {
       const carrier = this.#open[index] as number
       this.#preferences[carrier] = NOT_PREFERRED
       this.#tiers[carrier] = this.#tierOf(carrier, route, reading)
-      this.#scores[carrier] = this.#scoreOf(carrier, route, value)
+      this.#scores[carrier] = this.#scoreOf(carrier, route, reading, value)
     }
     if (strategy.name === 'round_robin') this.#takeTurns(turn)
     else if (strategy.name === 'weighted_round_robin') this.#pick(route, (turn + 1) * GOLDEN_RATIO)
@@ -307,24 +302,24 @@ export class Router {
 
   /** Lower tiers come first. */
   #tierOf(carrier: number, route: CompiledRoute, reading: LiveReading): number {
-    const isBelow = (this.#upper[carrier] as number) < route.strategy.minSuccess
+    const isBelow = (reading.upper[carrier] as number) < route.strategy.minSuccess
     const isDown = reading.standing[carrier] === STANDING.down
     return (isDown ? DOWN : 0) + (isBelow ? POOR : 0)
   }
 
-  #scoreOf(carrier: number, route: CompiledRoute, value: number): number {
+  #scoreOf(carrier: number, route: CompiledRoute, reading: LiveReading, value: number): number {
     const { strategy } = route
     const cost = this.#costs[carrier] as number
-    const success = this.#success[carrier] as number
+    const success = reading.success[carrier] as number
     switch (strategy.name) {
       case 'lowest_cost':
         return cost
       case 'expected_cost':
         return expectedCost(cost, success)
       case 'best_quality':
-        return -(this.#lower[carrier] as number)
+        return -(reading.lower[carrier] as number)
       case 'weighted': {
-        const latencyMs = this.#latencyMs[carrier] as number
+        const latencyMs = reading.latencyMs[carrier] as number
         const worth = value * (this.#segments[carrier] as number)
         return weightedScore(strategy, cost, success, latencyMs, worth)
       }
@@ -551,7 +546,7 @@ export class Router {
     const rate = this.#rates.rates[this.#rateIds[carrier] as number] as DeckRate
     const segments = this.#segments[carrier] as number
     const standing = reading.standing[carrier]
-    const upper = this.#upper[carrier] as number
+    const upper = reading.upper[carrier] as number
     return {
       carrier: (this.carriers[carrier] as RouterCarrier).name,
       rate,
@@ -561,10 +556,10 @@ export class Router {
       cost: this.#costs[carrier] as number,
       comparison: this.#comparisonOf(rate.currency),
       value: value * segments,
-      success: this.#success[carrier] as number,
-      lower: this.#lower[carrier] as number,
+      success: reading.success[carrier] as number,
+      lower: reading.lower[carrier] as number,
       upper,
-      latencyMs: this.#latencyMs[carrier] as number,
+      latencyMs: reading.latencyMs[carrier] as number,
       messages: Math.round(reading.messages[carrier] as number),
       score: this.#scores[carrier] as number,
       standing: standing === STANDING.down ? 'down' : standing === STANDING.probe ? 'probe' : 'up',
@@ -600,11 +595,6 @@ export class Router {
 
 function classBits(classes: readonly TrafficClass[] = TRAFFIC_CLASSES): number {
   return classes.reduce((bits, each) => bits | (1 << TRAFFIC_CLASSES.indexOf(each)), 0)
-}
-
-/** To four digits: a hundredth of a percent. */
-function rounded(share: number): number {
-  return Math.round(share * 10_000) / 10_000
 }
 
 function isCanaryStopped({ canary, canaryCarrier }: CompiledRoute, reading: LiveReading): boolean {

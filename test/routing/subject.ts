@@ -57,13 +57,15 @@ export function routerOf(
     routes,
     conversion,
   })
-  const figures = (read: (carrier: TestCarrier) => number) => Float64Array.from(sorted, read)
+  // As readings are: four digits, and whole milliseconds.
+  const figures = (read: (carrier: TestCarrier) => number) =>
+    Float64Array.from(sorted, (carrier) => Math.round(read(carrier) * 10_000) / 10_000)
   const reading = {
     standing: Uint8Array.from(sorted, ({ standing = 'up' }) => STANDING[standing]),
     success: figures(({ success = 1 }) => success),
     lower: figures(({ success = 1, lower = success }) => lower),
     upper: figures(({ success = 1, upper = success }) => upper),
-    latencyMs: figures(({ latencyMs = Number.NaN }) => latencyMs),
+    latencyMs: figures(({ latencyMs = Number.NaN }) => Math.round(latencyMs)),
     messages: figures(({ messages = 100 }) => messages),
   }
   return { router, reading }
