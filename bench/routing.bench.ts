@@ -160,7 +160,6 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     network: null,
     trafficClass: 'transactional',
     text: 'Your order is on its way.',
-    tags: [],
     atMs: 0,
     layOut: () => ({ segments: 1, needs: 0 }),
     siblingCarrier: undefined,

@@ -204,7 +204,6 @@ function requestFor(country: number, { values }: World, nowMs: number, draw: num
     digits: `${DIGITS[country]}123456789`,
     region: 'europe',
     text: 'Hello',
-    tags: [],
     atMs: nowMs,
     layOut: () => ({ segments: 1, needs: 0 }),
     siblingCarrier: undefined,

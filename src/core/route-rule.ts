@@ -40,8 +40,6 @@ export interface RouteMatch {
   readonly trafficClasses?: readonly TrafficClass[] | undefined
   readonly content?: RegExp | undefined
   readonly hours?: TimeWindow | undefined
-  /** Any of them. */
-  readonly tags?: readonly string[] | undefined
 }
 
 /** A share of a route's messages that tries a new carrier. */

@@ -6,8 +6,10 @@ interface Entry {
 
 /** Finds messages of partners by what a partner says of them; messages of others are not in it. */
 export class PartnerIndex<Value extends Entry> {
-  /** By partner and id, and by partner and number: a number begins with `+`, and no id does. */
-  /** Nearly every key has one message: a set for each would cost more than all else here. */
+  /**
+   * By partner and id, and by partner and number: a number begins with `+`, and no id does. Nearly every
+   * key has one message: a set for each would cost more than all else here.
+   */
   readonly #byKey = new Map<string, Value | Set<Value>>()
 
   add(value: Value): void {

@@ -103,14 +103,13 @@ export class Routes {
   readonly quality: Quality
   readonly #health: CarrierKnowledge['health']
   readonly #termsFor: CarrierKnowledge['termsFor']
+  readonly #onCanaryStopped: CarrierKnowledge['onCanaryStopped']
+  readonly #destinations: Destinations
   readonly #clock: Clock
   readonly #random: () => number
   #built: Built
   /** Of each route, how many messages it has had. */
   readonly #turns = new Map<string | null, number>()
-
-  readonly #destinations: Destinations
-  readonly #onCanaryStopped: CarrierKnowledge['onCanaryStopped']
 
   constructor(setup: RouteSetup, clock: Clock, knowledge: CarrierKnowledge = {}) {
     this.quality = knowledge.quality ?? new Quality()
@@ -178,7 +177,6 @@ export class Routes {
       network: question.network,
       trafficClass: question.trafficClass,
       text: content.text,
-      tags: NO_TAGS,
       atMs,
       layOut: this.#layouts(content, question.registeredDelivery),
       siblingCarrier: question.siblingCarrier,

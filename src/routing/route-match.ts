@@ -14,7 +14,6 @@ export interface RouteSubject {
   readonly network: string | null
   readonly trafficClass: TrafficClass
   readonly text: string
-  readonly tags: readonly string[]
   readonly atMs: number
 }
 
@@ -28,7 +27,6 @@ export function fits(match: CompiledMatch, subject: RouteSubject): boolean {
     (match.networks === undefined || fitsNetwork(match.networks, subject.network)) &&
     (match.prefixes === undefined || fitsPrefix(match.prefixes, subject.digits)) &&
     (match.senders === undefined || fitsSender(match.senders, subject.from)) &&
-    (match.tags === undefined || fitsTag(match.tags, subject.tags)) &&
     (match.hours === undefined || fitsHours(match.hours, subject.atMs)) &&
     (match.content === undefined || match.content.test(subject.text))
   )
@@ -45,7 +43,6 @@ export interface CompiledMatch {
   readonly trafficClasses: ReadonlySet<string> | undefined
   readonly content: RegExp | undefined
   readonly hours: CompiledWindow | undefined
-  readonly tags: ReadonlySet<string> | undefined
 }
 
 interface SenderPatterns {
@@ -78,7 +75,6 @@ export function compileMatch(match: RouteMatch): CompiledMatch {
       knownFor: Number.NaN,
       isOpen: false,
     },
-    tags: setOf(match.tags),
   }
 }
 
@@ -109,11 +105,6 @@ function fitsNetwork(networks: ReadonlySet<string>, network: string | null): boo
 
 function fitsPrefix(prefixes: readonly string[], digits: string): boolean {
   for (const prefix of prefixes) if (digits.startsWith(prefix)) return true
-  return false
-}
-
-function fitsTag(wanted: ReadonlySet<string>, tags: readonly string[]): boolean {
-  for (const tag of tags) if (wanted.has(tag)) return true
   return false
 }
 

@@ -100,11 +100,9 @@ describe('fits', () => {
     expect(is({ content }, { text: 'decoded' })).toBe(false)
   })
 
-  it('looks at regions and tags', () => {
+  it('looks at regions', () => {
     expect(is({ regions: ['europe'] })).toBe(true)
     expect(is({ regions: ['asia', 'africa'] })).toBe(false)
-    expect(is({ tags: ['vip'] }, { tags: ['x', 'vip'] })).toBe(true)
-    expect(is({ tags: ['vip'] })).toBe(false)
   })
 
   it('looks at the clock of the time zone, over midnight as well', () => {

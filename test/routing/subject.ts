@@ -92,7 +92,6 @@ export function requestOf(
     network: null,
     trafficClass: 'transactional',
     text: 'Hello',
-    tags: [],
     atMs: Date.UTC(2026, 0, 5, 12),
     layOut: () => ({ segments: 1, needs: 0 }),
     siblingCarrier: undefined,
