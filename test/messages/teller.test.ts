@@ -241,11 +241,14 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
         'message.delivered',
       ])
     }
-    expect(await outboxRows(store)).toMatchObject(
-      messages.flatMap(() => [
-        { event: 'message.sent', state: 'done', tries: 2 },
-        { event: 'message.delivered', state: 'done', tries: 1 },
-      ]),
+    // What was told last is noted a moment after it was told.
+    await vi.waitFor(async () =>
+      expect(await outboxRows(store)).toMatchObject(
+        messages.flatMap(() => [
+          { event: 'message.sent', state: 'done', tries: 2 },
+          { event: 'message.delivered', state: 'done', tries: 1 },
+        ]),
+      ),
     )
   })
 
