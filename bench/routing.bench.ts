@@ -7,6 +7,7 @@ import type { DeckRate } from '../src/routing/rate-deck.ts'
 import { RateIndexBuilder } from '../src/routing/rate-index.ts'
 import { type LiveReading, type RouteRequest, Router, STANDING } from '../src/routing/router.ts'
 import { type BenchOptions, type BenchRow, compare, rowFrom } from './harness.ts'
+import { randomFrom } from './support/random.ts'
 
 /** Choosing carriers for a message, against a scan of every rate; and reading numbers. */
 export const subject = 'routing'
@@ -24,17 +25,6 @@ const SINGLE_DECISIONS = 50_000
 const SLICE = 5_000
 const PLANS = ['4477', '86138', '1202555', '49151', '336', '9198', '5511', '23480']
 const COUNTRIES = ['GB', 'CN', 'US', 'DE', 'FR', 'IN', 'BR', 'NG']
-
-/** A small generator with a fixed start (mulberry32), so that every run measures the same data. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 interface Deck {
   readonly name: string

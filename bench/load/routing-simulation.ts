@@ -2,6 +2,7 @@ import { DEFAULT_STRATEGY, type Strategy } from '../../src/core/route-rule.ts'
 import { makeReading, Quality } from '../../src/routing/quality.ts'
 import { RateIndexBuilder } from '../../src/routing/rate-index.ts'
 import { Router, STANDING } from '../../src/routing/router.ts'
+import { randomFrom } from '../support/random.ts'
 
 /** Simulated carriers: what they ask is known, what they deliver is not. */
 
@@ -273,15 +274,4 @@ function sharesOf(choices: readonly number[]): number[][] {
 
 function at(table: readonly (readonly number[])[], country: number, carrier: number): number {
   return table[country]?.[carrier] as number
-}
-
-/** A small generator with a fixed start (mulberry32): a seed gives the same run again. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

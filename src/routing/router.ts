@@ -88,18 +88,7 @@ const MAX_LISTED = 5
 const DEFAULT_VALUE = 3
 const GOLDEN_RATIO = 0.6180339887498949
 
-const REFUSALS: readonly RefusalCode[] = [
-  'not_in_route',
-  'tried',
-  'closed',
-  'class',
-  'capability',
-  'no_rate',
-  'text',
-  'loss',
-  'canary_stopped',
-]
-/** One more than the place in {@link REFUSALS}; written out, because a look-up in a made object is slow. */
+/** As they are noted of a carrier, 0 standing for none; written out, because a look-up in a made object is slow. */
 const CODE = {
   not_in_route: 1,
   tried: 2,
@@ -111,6 +100,7 @@ const CODE = {
   loss: 8,
   canary_stopped: 9,
 } as const satisfies Record<RefusalCode, number>
+const REFUSALS = Object.keys(CODE) as RefusalCode[]
 
 // Tiers: it surely delivers too little, it is a canary for other messages, it cannot take any now.
 const POOR = 1
@@ -118,15 +108,8 @@ const RESERVED = 2
 const DOWN = 4
 
 const NOT_PREFERRED = 0
-const PREFERENCES: readonly (Preference | null)[] = [
-  null,
-  'siblings',
-  'probe',
-  'canary',
-  'sticky',
-  'explore',
-]
 const PREFERRED = { siblings: 1, probe: 2, canary: 3, sticky: 4, explore: 5 } as const
+const PREFERENCES = Object.keys(PREFERRED) as Preference[]
 
 /** Lots of one message: each has its own number, so that they do not depend on each other. */
 const LOT = { canary: 1, explore: 2, explored: 3, random: 4 } as const
@@ -563,7 +546,7 @@ export class Router {
       messages: Math.round(reading.messages[carrier] as number),
       score: this.#scores[carrier] as number,
       standing: standing === STANDING.down ? 'down' : standing === STANDING.probe ? 'probe' : 'up',
-      preference: PREFERENCES[this.#preferences[carrier] as number] ?? null,
+      preference: PREFERENCES[(this.#preferences[carrier] as number) - 1] ?? null,
       isBelowMinimum: upper < strategy.minSuccess,
     }
   }

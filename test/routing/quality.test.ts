@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { randomFrom } from '../../bench/support/random.ts'
 import {
   makeReading,
   Quality,
@@ -7,7 +8,6 @@ import {
   type QualityOptions,
   type QualityRecord,
 } from '../../src/routing/quality.ts'
-import { randomFrom } from './random.ts'
 
 const MINUTE = 60_000
 const START = Date.parse('2026-01-01T00:00:00Z')

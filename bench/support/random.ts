@@ -1,4 +1,4 @@
-/** A small generator with a fixed start (mulberry32): every run of a test sees the same numbers. */
+/** A small generator with a fixed start (mulberry32): every run sees the same numbers. */
 export function randomFrom(seed: number): () => number {
   let state = seed
   return () => {
