@@ -87,7 +87,7 @@ const UNKNOWN = { success: 0.9, lower: 0.7, upper: 1 }
 export interface CarrierKnowledge {
   readonly quality?: Quality
   /** Every carrier that is bound can be used, unless given. */
-  readonly health?: Pick<CarrierHealth, 'takes' | 'modeOf'>
+  readonly health?: Pick<CarrierHealth, 'read' | 'takes' | 'modeOf'>
   /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
   readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
   /** A canary delivers too little: it gets no message any more. */
@@ -284,8 +284,10 @@ export class Routes {
     const built = parts.finish()
     const { router } = built
     const indexes = Int32Array.from(router.carriers, ({ name }) => this.quality.carrierIndex(name))
-    const learned = makeReading(Math.max(0, ...indexes) + 1)
-    return { ...built, reading: readingFor(router), learned, indexes }
+    const count = Math.max(0, ...indexes) + 1
+    const learned = makeReading(count)
+    const takes = new Uint8Array(count)
+    return { ...built, reading: readingFor(router), learned, takes, indexes }
   }
 
   /** Each way of laying texts out is asked once, however many carriers have it. */
@@ -319,14 +321,18 @@ export class Routes {
   /** How all carriers are now, for messages of one kind. */
   #read(question: RouteQuestion): LiveReading {
     const { number, network, trafficClass } = question
-    const { reading, learned, indexes } = this.#built
+    const { reading, learned, takes, indexes } = this.#built
     const { carriers } = this.#built.router
     const nowMs = this.#clock().getTime()
     const cell = { country: number.country, network, trafficClass }
     this.quality.read(cell, nowMs, learned)
+    this.#health?.read(nowMs, takes)
     for (let place = 0; place < carriers.length; place++) {
       const index = indexes[place] as number
-      reading.standing[place] = this.#standingOf((carriers[place] as RouterCarrier).name, nowMs)
+      reading.standing[place] = this.#standingOf(
+        (carriers[place] as RouterCarrier).name,
+        takes[index],
+      )
       reading.success[place] = learned.success[index] as number
       reading.lower[place] = learned.lower[index] as number
       reading.upper[place] = learned.upper[index] as number
@@ -336,11 +342,10 @@ export class Routes {
     return reading
   }
 
-  #standingOf(name: string, nowMs: number): number {
+  #standingOf(name: string, takes: number | undefined): number {
     if (this.#health === undefined) {
       return this.#built.carriers.get(name)?.isUp ? STANDING.up : STANDING.down
     }
-    const takes = this.#health.takes(name, nowMs)
     if (takes === 0) return this.#isTakenOut(name) ? STANDING.closed : STANDING.down
     return takes === 2 ? STANDING.probe : STANDING.up
   }
@@ -358,6 +363,7 @@ interface Built {
   readonly reading: LiveReading
   /** By the numbers of {@link Quality}, which {@link indexes} has by the router's. */
   readonly learned: QualityReading
+  readonly takes: Uint8Array
   readonly indexes: Int32Array
 }
 
@@ -386,7 +392,7 @@ class Parts {
     return this.#rates !== undefined
   }
 
-  finish(): Omit<Built, 'reading' | 'learned' | 'indexes'> {
+  finish(): Omit<Built, 'reading' | 'learned' | 'takes' | 'indexes'> {
     const profiles: Carrier[] = []
     const numbers = new Map<string, number>()
     const carriers = this.#carriers.map((routed): RouterCarrier => {

@@ -180,6 +180,8 @@ describe('a canary', () => {
       () => NOW,
       {
         health: {
+          // `fresh` is the first by name.
+          read: (_nowMs, into) => into.fill(1).fill(mode === 'drained' ? 0 : 1, 0, 1),
           takes: (name) => (name === 'fresh' && mode === 'drained' ? 0 : 1),
           modeOf: (name) => (name === 'fresh' ? mode : 'enabled'),
         },
