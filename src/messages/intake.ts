@@ -22,7 +22,8 @@ import { type TenantPrice, type TenantTerms, tenantPriceOf } from '../routing/te
 import type { Dispatcher } from './dispatcher.ts'
 import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
 import type { Message, RawContent, RequestedEncoding } from './message.ts'
-import { withMoney } from './money-detail.ts'
+import type { CarrierCost } from './message-cost.ts'
+import { moneyDetail } from './money-detail.ts'
 import { type RouteQuestion, type Routes, routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -65,10 +66,12 @@ export interface Quote {
   readonly segments: number
   readonly best: RouteCandidate
   readonly decision: RouteDecision
-  /** What the tenant pays; what it costs stands in {@link best}. */
+  /** What the tenant pays. */
   readonly price: TenantPrice
-  /** The rate deck of the carrier that the cost is from. */
-  readonly carrierDeckVersion: number
+  /** What {@link best} charges. */
+  readonly cost: CarrierCost
+  /** What the timeline says of both, see {@link moneyDetail}. */
+  readonly money: object | undefined
 }
 
 /** What became of one request among many: a message, or the reason why not. */
@@ -174,7 +177,7 @@ export class Intake {
     if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
     const at = this.#clock().getTime()
     const tariff = this.#options.termsFor?.(tenantId)?.tariff
-    const cost = { micros: best.priceMicros, currency: best.currency }
+    const cost = this.#routes.costOf(best)
     const mccmnc = network?.mccmnc ?? null
     const price = tenantPriceOf(tariff, number.e164, mccmnc, layout.segments, at, cost)
     return {
@@ -188,7 +191,8 @@ export class Intake {
       best,
       decision,
       price,
-      carrierDeckVersion: this.#routes.deckVersionOf(best.carrier),
+      cost,
+      money: moneyDetail(cost, price, this.#routes.conversion),
     }
   }
 
@@ -403,9 +407,9 @@ export class Intake {
       country: quote.number.country,
       priceMicros: quote.price.micros,
       priceCurrency: quote.price.currency,
-      costMicros: quote.best.priceMicros,
-      costCurrency: quote.best.currency,
-      carrierDeckVersion: quote.carrierDeckVersion,
+      costMicros: quote.cost.micros,
+      costCurrency: quote.cost.currency,
+      carrierDeckVersion: quote.cost.deckVersion,
       tenantDeckVersion: quote.price.deckVersion,
       createdAt: at,
       sendAt: timing.sendAt,
@@ -476,7 +480,7 @@ function acceptedEvents(
       status: 'accepted',
       detail: acceptedDetail(message, quote, suspicion),
     },
-    withMoney(routedEvent(messageId, quote.decision, at, status), message),
+    routedEvent(messageId, quote.decision, at, quote.money, status),
   ]
   if (dueAt) {
     const isHeldBack = suspicion?.action === 'hold_back' && suspicion.untilMs === dueAt.getTime()

@@ -4,7 +4,7 @@ import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
 import { Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
-import type { RouteDecision } from '../routing/decision.ts'
+import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
 import { Destinations } from '../routing/destination.ts'
 import type { PhoneNumber } from '../routing/number.ts'
@@ -22,12 +22,14 @@ import {
   type RouterCarrier,
   STANDING,
 } from '../routing/router.ts'
-import type { TenantTerms } from '../routing/tenant-price.ts'
+import type { Conversion, TenantTerms } from '../routing/tenant-price.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
+import { moneyDetail, priceOf } from './money-detail.ts'
 import type { Held, NextCarrier } from './settle.ts'
 
 /** A carrier with what the choice needs to know of it. */
@@ -195,9 +197,14 @@ export class Routes {
     return carrier && layoutAt(carrier, content)
   }
 
-  /** The rate deck that a carrier's prices are from; 0: the configuration. */
-  deckVersionOf(carrierName: string): number {
-    return this.#built.deckVersions.get(carrierName) ?? 0
+  /** What a candidate of a decision that was just made charges. */
+  costOf({ carrier, priceMicros: micros, currency }: RouteCandidate): CarrierCost {
+    return { micros, currency, deckVersion: this.#built.deckVersions.get(carrier) ?? 0 }
+  }
+
+  /** What a unit of each currency is worth at present. */
+  get conversion(): Conversion {
+    return this.#built.conversion
   }
 
   /** When a rate begins to hold that is not in force yet: {@link replace} is due then. */
@@ -214,7 +221,9 @@ export class Routes {
     const decision = this.#decideFor(message, excluded)
     const [best] = decision?.candidates ?? []
     if (!decision || !best) return undefined
-    return { carrier: best.carrier, event: routedEvent(message.id, decision, at) }
+    const cost = this.costOf(best)
+    const money = moneyDetail(cost, priceOf(message), this.conversion)
+    return { carrier: best.carrier, cost, event: routedEvent(message.id, decision, at, money) }
   }
 
   /** The move of a waiting message away from a carrier that is down; undefined to leave it there. */
@@ -358,6 +367,7 @@ interface Built {
   readonly profiles: readonly Carrier[]
   readonly router: Router
   readonly deckVersions: ReadonlyMap<string, number>
+  readonly conversion: Conversion
   readonly nextChangeAtMs: number
   /** By the router's numbers. */
   readonly reading: LiveReading
@@ -410,6 +420,7 @@ class Parts {
       deckVersions: new Map(
         this.#carriers.map(({ carrier, deckVersion = 0 }) => [carrier.name, deckVersion]),
       ),
+      conversion,
       nextChangeAtMs: rates.nextChangeAtMs,
       carriers: new Map(this.#carriers.map(({ carrier }) => [carrier.name, carrier])),
       profiles,
@@ -456,16 +467,22 @@ export function moveTo(message: Message, next: NextCarrier, at: Date): MovedEntr
     ...unchanged(message, at),
     to: 'queued',
     carrier: next.carrier,
+    cost: next.cost,
     events: [next.event],
     dueAt: null,
   }
 }
 
-/** The timeline's line about a choice: who was in question, in order, and why. */
+/**
+ * The timeline's line about a choice: who was in question, in order, and why.
+ *
+ * @param money - see {@link moneyDetail}
+ */
 export function routedEvent(
   messageId: string,
   decision: RouteDecision,
   at: Date,
+  money: object | undefined,
   status: TimelineEvent['status'] = 'queued',
 ): TimelineEvent {
   return {
@@ -474,6 +491,6 @@ export function routedEvent(
     type: 'routed',
     status,
     carrier: decision.candidates[0]?.carrier,
-    detail: recordOf(decision),
+    detail: money === undefined ? recordOf(decision) : { ...recordOf(decision), money },
   }
 }

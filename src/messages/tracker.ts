@@ -17,6 +17,7 @@ import type {
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
 import { isLost, lossReason, rawErrorOf, withoutText } from './loss.ts'
 import type { Message } from './message.ts'
+import { type CarrierCost, costOfSubmit, setCost, shareOf } from './message-cost.ts'
 import {
   isFinal,
   isSettled,
@@ -126,6 +127,9 @@ export class Tracker {
         commandStatus: null,
         answeredAt: null,
         receiptAt: null,
+        costMicros: shareOf(message.costMicros, entry.segmentCount, segment),
+        costCurrency: message.costCurrency,
+        carrierDeckVersion: message.carrierDeckVersion,
         isStored: false,
       }
       live.attempts.push(attempt)
@@ -153,6 +157,7 @@ export class Tracker {
         this.#outcomes.push({ message, carrier, outcome: 'unanswered', latencyMs: undefined })
       }
       message.carrier = entry.carrier
+      if (entry.cost) this.#setCost(live, entry.cost)
       message.errorCode = entry.errorCode
       message.errorDetail = entry.errorDetail
       message.failures = entry.failures
@@ -333,7 +338,7 @@ export class Tracker {
       this.#passOn(message, attempt, receipt)
     }
     if (!isEnd || !end) return
-    message.carrier = attempt.carrier
+    this.#returnTo(live, attempt)
     if (end === 'delivered') {
       message.errorCode = null
       message.errorDetail = null
@@ -348,6 +353,20 @@ export class Tracker {
     const isOwnWord = end === 'delivered' || isFirstLoss
     const rawError = isOwnWord ? receipt.rawError : rawErrorOf(message.errorDetail)
     this.#announce(live, end, receipt.receivedAt, rawError)
+  }
+
+  /** It is with the carrier of one of its submits, which may be an earlier one. */
+  #returnTo(live: LiveMessage, { attempt: number, carrier }: Attempt): void {
+    const { message, attempts } = live
+    if (number === message.attempt && carrier === message.carrier) return
+    message.carrier = carrier
+    const cost = costOfSubmit(attempts.filter(({ attempt }) => attempt === number))
+    if (cost) this.#setCost(live, cost)
+  }
+
+  #setCost(live: LiveMessage, cost: CarrierCost): void {
+    setCost(live.message, cost)
+    this.#live.touch(live).hasNewCost = true
   }
 
   /** It is lost by its receipts: a `moved` that follows says whether that is its end. */
@@ -464,9 +483,11 @@ export class Tracker {
     message.segments = entry.segments
     message.priceMicros = entry.priceMicros
     message.priceCurrency = entry.priceCurrency
-    message.costMicros = entry.costMicros
-    message.costCurrency = entry.costCurrency
-    message.carrierDeckVersion = entry.carrierDeckVersion
+    this.#setCost(live, {
+      micros: entry.costMicros,
+      currency: entry.costCurrency,
+      deckVersion: entry.carrierDeckVersion,
+    })
     message.tenantDeckVersion = entry.tenantDeckVersion
     message.carrier = entry.carrier
     message.sendAt = entry.sendAt

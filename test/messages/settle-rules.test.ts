@@ -4,7 +4,7 @@ import type { FailureAction, FailureMatch, FailureRule } from '../../src/core/fa
 import { FailureJudge, type RuleAlert } from '../../src/messages/failure-judge.ts'
 import { type ChooseNext, type Held, newlyHeld, nextStep } from '../../src/messages/settle.ts'
 import { FailureRules } from '../../src/routing/failure-rules.ts'
-import { testMessage } from './builders.ts'
+import { COST, testMessage } from './builders.ts'
 import { testPolicies } from './harness.ts'
 
 const AT = new Date('2026-01-02T03:04:05Z')
@@ -38,7 +38,7 @@ function held(segments = 1): Held {
 const choose: ChooseNext = (message, excluded, at) => {
   const carrier = ['alpha', 'beta', 'gamma'].find((name) => !excluded.has(name))
   const event = { messageId: message.id, at, type: 'routed', status: 'queued', carrier } as const
-  return carrier === undefined ? undefined : { carrier, event }
+  return carrier === undefined ? undefined : { carrier, cost: COST, event }
 }
 
 /** Lets rules decide about outcomes; notes what they do beside. */
