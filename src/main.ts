@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
+import { Ledger } from './billing/ledger.ts'
 import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
@@ -209,6 +210,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const rules = new FailureRules(failureRules(config.failureRules, access))
   const asksRules = () => rules.has('callback_failure')
   const live = new LiveMessages()
+  const ledger = new Ledger()
+  await ledger.load(store)
   const tracker = new Tracker({
     live,
     recipientsFor: (message, status) => recipientsFor(message, status),
@@ -218,6 +221,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const tables = new TableWriter({
     store,
     live,
+    ledger,
     node,
     logger,
     committedSeq: () => spool.committedSeq,

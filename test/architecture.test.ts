@@ -15,10 +15,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   routing: ['core'],
   networks: ['core', 'routing', 'store'],
   accounts: ['core', 'store'],
+  billing: ['core', 'store'],
   // The settings of a carrier or a partner are its configuration: a second type for the same fields
   // would only have to be copied field by field.
   carriers: ['config', 'core', 'encoding', 'smpp'],
-  messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'store'],
+  messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'billing', 'store'],
   rates: ['core', 'routing', 'store'],
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],

@@ -50,9 +50,14 @@ export interface Booking {
   readonly funding: bigint
   readonly messageId: string | null
   readonly owed: Owed | null
-  /** The operator's word on money that comes or goes. */
+  /** What tells money that comes or goes apart from other such money: booked once for each tenant. */
+  readonly reference: string | null
+  /** The operator's word on it. */
   readonly note: string | null
 }
+
+/** A line that is being made. */
+export type Writable<Line> = { -readonly [Key in keyof Line]: Line[Key] }
 
 const NOTHING: Booked = { currency: '', reserved: 0n, revenue: 0n, tax: 0n }
 
@@ -97,7 +102,7 @@ export function bookingsBetween(
   before: Booked | undefined,
   after: Booked,
   about: Pick<Booking, 'at' | 'tenantId' | 'messageId'>,
-): Booking[] {
+): Writable<Booking>[] {
   if (before && before.currency !== after.currency) {
     return [
       ...bookingsBetween(before, { ...NOTHING, currency: before.currency }, about),
@@ -122,9 +127,32 @@ export function bookingsBetween(
       funding: 0n,
       messageId: about.messageId,
       owed: null,
+      reference: null,
       note: null,
     },
   ]
+}
+
+/** The line that says only what a carrier is owed for a message. */
+export function costBooking(
+  owed: Owed,
+  { at, tenantId, messageId }: Pick<Booking, 'at' | 'tenantId' | 'messageId'>,
+): Booking {
+  return {
+    kind: 'cost',
+    at,
+    tenantId,
+    currency: owed.currency,
+    balance: 0n,
+    reserved: 0n,
+    revenue: 0n,
+    tax: 0n,
+    funding: 0n,
+    messageId,
+    owed,
+    reference: null,
+    note: null,
+  }
 }
 
 function kindOf(before: Booked | undefined, reserved: bigint, revenue: bigint): BookingKind {

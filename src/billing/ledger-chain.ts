@@ -36,10 +36,10 @@ export function sealBatch(head: ChainHead, bookings: readonly Booking[]): Ledger
 /** A line as it is sealed: all it says, each part on a line of its own. */
 function lineText(batch: number, line: number, booking: Booking): string {
   const { kind, at, tenantId, currency, balance, reserved, revenue, tax, funding } = booking
-  const { messageId, owed, note } = booking
+  const { messageId, owed, reference, note } = booking
   const cost = owed ? `${owed.carrier}\n${owed.currency}\n${owed.micros}` : ''
   return (
     `${batch}\n${line}\n${kind}\n${at.getTime()}\n${tenantId}\n${currency}\n${balance}\n${reserved}\n` +
-    `${revenue}\n${tax}\n${funding}\n${messageId ?? ''}\n${cost}\n${note ?? ''}\n`
+    `${revenue}\n${tax}\n${funding}\n${messageId ?? ''}\n${cost}\n${reference ?? ''}\n${note ?? ''}\n`
   )
 }

@@ -44,6 +44,7 @@ interface LineRow {
   readonly carrier: string | null
   readonly cost_currency: string | null
   readonly cost_micros: string | bigint | null
+  readonly reference: string | null
   readonly note: string | null
 }
 
@@ -210,6 +211,7 @@ function bookingOf(row: LineRow): Booking {
             currency: row.cost_currency ?? '',
             micros: BigInt(row.cost_micros ?? 0),
           },
+    reference: row.reference,
     note: row.note,
   }
 }

@@ -40,13 +40,14 @@ function insertLines({ number, bookings }: LedgerBatch): SQL {
       carrier: ['text', ({ booking }) => booking.owed?.carrier],
       cost_currency: ['text', ({ booking }) => booking.owed?.currency],
       cost_micros: ['int8', ({ booking }) => booking.owed?.micros],
+      reference: ['text', ({ booking }) => booking.reference],
       note: ['text', ({ booking }) => booking.note],
     },
     bookings.map((booking, index) => ({ number: index + 1, booking })),
   )
   return sql`
     insert into ledger (batch, line, kind, at, tenant_id, currency, balance, reserved, revenue, tax,
-      funding, message_id, carrier, cost_currency, cost_micros, note)
+      funding, message_id, carrier, cost_currency, cost_micros, reference, note)
     select v.* from ${rows} cross join guard`
 }
 

@@ -428,6 +428,7 @@ export class Intake {
       deadLetter: null,
       replayedAs: null,
       heldBy: null,
+      charging: null,
       network: quote.network?.mccmnc ?? null,
     }
   }

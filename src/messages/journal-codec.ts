@@ -479,6 +479,7 @@ function messageFields(message: Message): Fields {
     message.carrierDeckVersion,
     message.tenantDeckVersion,
     message.network,
+    message.charging,
   ]
 }
 
@@ -500,7 +501,7 @@ function messageOf(fields: Fields): Message {
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
   const [deadlineAt, passThrough, partnerMessageId, ...later] = last
   const cost = costOf(later, priceMicros, priceCurrency)
-  const [, , , , network] = later
+  const [, , , , network, charging] = later
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -547,6 +548,7 @@ function messageOf(fields: Fields): Message {
     heldBy: null,
     // Absent where an older version has journalled it.
     network: (network as string | null | undefined) ?? null,
+    charging: (charging as string | null | undefined) ?? null,
   }
 }
 

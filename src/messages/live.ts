@@ -1,5 +1,7 @@
+import type { Booked, Booking } from '../billing/booking.ts'
 import type { KeptEntry, ReceiptEntry, TimelineEvent, ToldEntry } from './journal.ts'
 import type { Message } from './message.ts'
+import { standsBooked, takeBookings } from './message-bookings.ts'
 import { PartnerIndex } from './partner-index.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
 import type { Telling, TellingTry } from './telling.ts'
@@ -25,6 +27,8 @@ export interface Attempt {
   readonly carrierDeckVersion: number
   /** True once it has a row. */
   isStored: boolean
+  /** The ledger says what its carrier is owed for it. */
+  isOwed: boolean
 }
 
 /** What the tables do not hold yet of a message. */
@@ -44,6 +48,8 @@ export interface LiveMessage {
   /** The status that its row has; undefined: it has no row yet. */
   storedStatus: MessageStatus | undefined
   unsaved: Unsaved | undefined
+  /** What the ledger says of it; undefined: nothing. */
+  booked: Booked | undefined
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
   isHeld: boolean
   /** The receipt that says that its present submit is lost, while it is in memory. */
@@ -77,6 +83,8 @@ export interface Snapshot {
   /** Ids of rows in `receipts` that have found their message. */
   readonly adoptedOrphans: readonly string[]
   readonly answers: readonly KeptEntry[]
+  /** Lines of the ledger that belong to no message. */
+  readonly bookings: readonly Booking[]
 }
 
 /** One message of a {@link Snapshot}; what may still change is copied. */
@@ -93,6 +101,8 @@ export interface MessageChange {
   readonly events: readonly TimelineEvent[]
   readonly newAttempts: readonly Attempt[]
   readonly changedAttempts: readonly Attempt[]
+  /** Lines of the ledger. */
+  readonly bookings: readonly Booking[]
 }
 
 /** Messages kept for the receipts they still wait for; older ones are found in the tables. */
@@ -123,6 +133,7 @@ export class LiveMessages {
   #newAnswers = new Map<string, KeptEntry>()
   /** Those that are on their way into their table. */
   #writtenAnswers = new Map<string, KeptEntry>()
+  #newBookings: Booking[] = []
   readonly #maxKept: number
 
   constructor(options: { readonly maxKept?: number } = {}) {
@@ -140,7 +151,8 @@ export class LiveMessages {
       this.#tellings.size +
       this.#newOrphans.size +
       this.#adoptedOrphans.size +
-      this.#newAnswers.size
+      this.#newAnswers.size +
+      this.#newBookings.length
     )
   }
 
@@ -190,6 +202,7 @@ export class LiveMessages {
       attempts,
       storedStatus,
       unsaved: undefined,
+      booked: storedStatus && standsBooked({ message, attempts }),
       isHeld: false,
       failedReceipt: undefined,
     }
@@ -219,6 +232,11 @@ export class LiveMessages {
     if (live.unsaved) return
     if (isFinal(live.message.status)) this.#evict(live)
     else this.touch(live)
+  }
+
+  /** Takes a line of the ledger that belongs to no message. */
+  addBooking(booking: Booking): void {
+    this.#newBookings.push(booking)
   }
 
   /** Makes a submit known by its carrier's id. */
@@ -368,6 +386,7 @@ export class LiveMessages {
       newOrphans: [...this.#newOrphans.values()],
       adoptedOrphans: [...this.#adoptedOrphans],
       answers: [...this.#newAnswers.values()],
+      bookings: this.#newBookings,
     }
     for (const live of changed) {
       live.unsaved = undefined
@@ -379,6 +398,7 @@ export class LiveMessages {
     this.#adoptedOrphans = new Set()
     this.#writtenAnswers = this.#newAnswers
     this.#newAnswers = new Map()
+    this.#newBookings = []
     return snapshot
   }
 
@@ -427,6 +447,7 @@ function changeOf(live: LiveMessage): MessageChange {
   const attempts = [...(live.unsaved?.attempts ?? [])]
   const change = {
     live,
+    bookings: takeBookings(live),
     storedStatus: live.storedStatus,
     row: { ...live.message },
     isHeld: live.isHeld,

@@ -76,6 +76,7 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     replayedAs: row.replayed_as,
     heldBy: row.held_by,
     network: row.network,
+    charging: row.charging,
   }
 }
 

@@ -1,4 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { LedgerBatch } from '../billing/ledger-chain.ts'
+import { ledgerParts } from '../billing/ledger-rows.ts'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import type { KeptEntry, ReceiptEntry } from './journal.ts'
@@ -15,6 +17,8 @@ export interface SnapshotTarget {
   /** Parts of the statement, one of them `guard`: nothing is written unless that gives a row. */
   readonly guard: SQL
   readonly cipher: Cipher
+  /** The lines of the ledger that are written with it. */
+  readonly batch: LedgerBatch
   /** Lets other work come between two parts of the statement. */
   readonly breathe: () => Promise<void>
 }
@@ -45,6 +49,7 @@ export async function snapshotStatement(snapshot: Snapshot, target: SnapshotTarg
     ['new_orphans', () => insertOrphans(snapshot.newOrphans, cipher)],
     ['orphans_over', () => deleteOrphans(snapshot.adoptedOrphans)],
     ['new_answers', () => writeAnswers(snapshot.answers, cipher)],
+    ...ledgerParts(target.batch),
   ]
   const bodies: SQL[] = []
   for (const [name, build] of parts) {
@@ -129,6 +134,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       replay_of: ['uuid', ({ row }) => row.replayOf],
       held_by: ['text', ({ row }) => row.heldBy],
       network: ['text', ({ row }) => row.network],
+      charging: ['text', ({ row }) => row.charging],
     },
     changes,
   )
@@ -140,7 +146,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       attempt, failures, price_micros, price_currency, cost_micros, cost_currency,
       carrier_deck_version, tenant_deck_version, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
-      replayed_as, replay_of, held_by, network)
+      replayed_as, replay_of, held_by, network, charging)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }

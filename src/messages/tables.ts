@@ -6,6 +6,7 @@ import type { Store } from '../store/open.ts'
 import type { ReceiptEntry } from './journal.ts'
 import type { Attempt } from './live.ts'
 import type { Message } from './message.ts'
+import { isTaken } from './message-bookings.ts'
 import { messageFromRaw, type RawMessageRow } from './rows.ts'
 import { inReceipt, isUnreadable, openAll, openJson, type StoredJson } from './sealing.ts'
 import type { SegmentState } from './states.ts'
@@ -346,5 +347,6 @@ function attemptFromRow(row: AttemptRow): Attempt {
     costCurrency: row.cost_currency,
     carrierDeckVersion: row.carrier_deck_version,
     isStored: true,
+    isOwed: isTaken(row.state as SegmentState),
   }
 }

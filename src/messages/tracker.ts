@@ -131,6 +131,7 @@ export class Tracker {
         costCurrency: message.costCurrency,
         carrierDeckVersion: message.carrierDeckVersion,
         isStored: false,
+        isOwed: false,
       }
       live.attempts.push(attempt)
       attempts.add(attempt)

@@ -15,6 +15,7 @@ function line(of: Partial<Booking>): Booking {
     funding: 0n,
     messageId: null,
     owed: null,
+    reference: null,
     note: null,
     ...of,
   }

@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
 import { openAccess } from '../../src/accounts/access.ts'
+import { Ledger } from '../../src/billing/ledger.ts'
 import { Binds } from '../../src/binds.ts'
 import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
@@ -174,6 +175,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const tables = new TableWriter({
     store,
     live,
+    ledger: new Ledger(),
     node,
     logger,
     committedSeq: () => spool.committedSeq,

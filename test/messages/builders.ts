@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
+import { Ledger } from '../../src/billing/ledger.ts'
 import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
 import type {
   AcceptedEntry,
@@ -78,6 +79,7 @@ export function testMessage(more: Partial<Message> = {}): Message {
     deadLetter: null,
     replayedAs: null,
     heldBy: null,
+    charging: null,
     network: null,
     ...more,
   }
@@ -187,6 +189,7 @@ export interface JournalOptions {
   readonly node?: string
   readonly maxKept?: number
   readonly gatherMs?: number
+  readonly ledger?: Ledger
   /** Who is told of an event; partners of what they are owed, by default. */
   readonly recipientsFor?: RecipientsFor
 }
@@ -209,6 +212,7 @@ export class Journal {
   readonly tracker: Tracker
   readonly spool: Spool
   readonly tables: TableWriter
+  readonly ledger: Ledger
   readonly matcher: ReceiptMatcher
   /** All that entries have brought about. */
   /** Told what receipts say of carriers. */
@@ -223,11 +227,18 @@ export class Journal {
 
   /** @param node - the process; another one for a start after a crash */
   constructor(store: Store, options: JournalOptions = {}) {
-    const { node = 'test', gatherMs, recipientsFor = partnersOnly, ...more } = options
+    const {
+      node = 'test',
+      gatherMs,
+      recipientsFor = partnersOnly,
+      ledger = new Ledger(),
+      ...more
+    } = options
     const { logger } = this
     this.store = store
     this.node = node
     this.live = new LiveMessages(more)
+    this.ledger = ledger
     const { live } = this
     this.tracker = new Tracker({
       live,
@@ -237,6 +248,7 @@ export class Journal {
     this.tables = new TableWriter({
       store,
       live,
+      ledger: this.ledger,
       node,
       logger,
       committedSeq: () => this.spool.committedSeq,

@@ -34,6 +34,7 @@ function uncertain(message: Partial<Message>, attempt: Partial<Attempt> = {}): U
       costCurrency: 'EUR',
       carrierDeckVersion: 0,
       isStored: true,
+      isOwed: false,
       ...attempt,
     },
   }

@@ -10,6 +10,7 @@ import {
   primaryKey,
   text,
   timestamp,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 
@@ -41,12 +42,17 @@ export const ledger = pgTable(
     carrier: text(),
     cost_currency: text(),
     cost_micros: bigint({ mode: 'bigint' }),
+    /** Money that comes or goes is booked once for each. */
+    reference: text(),
     note: text(),
   },
   (table) => [
     primaryKey({ columns: [table.batch, table.line] }),
     index('ledger_by_tenant').on(table.tenant_id, table.batch, table.line),
     index('ledger_by_message').on(table.message_id).where(sql`message_id is not null`),
+    uniqueIndex('ledger_by_reference')
+      .on(table.tenant_id, table.reference)
+      .where(sql`reference is not null`),
     check('ledger_balanced', sql`balance + reserved + revenue + tax + funding = 0`),
   ],
 )

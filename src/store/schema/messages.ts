@@ -96,6 +96,8 @@ export const messages = pgTable(
     held_by: text(),
     /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
     network: text(),
+    /** What its tenant pays for, see `billing/charging.ts`; null: it is not billed. */
+    charging: text(),
   },
   (table) => [
     index('messages_by_tenant').on(table.tenant_id, table.id),
