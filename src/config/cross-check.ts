@@ -26,6 +26,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
+  mistakes.push(...billingMistakes(root, tenants))
   mistakes.push(
     ...routingMistakes(root, tenants, carriers),
     ...inboundMistakes(root),
@@ -151,6 +152,43 @@ function unknownTenants(partners: readonly Item[], tenants: readonly Item[]): Mi
       path: pathText(path),
       message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
     }))
+}
+
+function billingMistakes(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {
+  const rates = items(root, 'rates')
+  const balances = items(root, 'balances')
+  const named = [...places(tenants, 'name')].map(({ value }) => value)
+  const perTenant = named.flatMap((name) => {
+    const own = tenants.filter(({ value }) => value.name === name)
+    const inTenant = own.flatMap(({ path, value }) => items(value, 'rates', path))
+    const inList = rates.filter(({ value }) => value.tenant === name)
+    // Those of one list are looked at elsewhere.
+    return inList.length === 0 ? [] : duplicates(places([...inTenant, ...inList], 'prefix'), 'prefix')
+  })
+  const currencies = new Map(
+    tenants.map(({ value }) => [value.name, mappingAt(value, ['billing']).currency]),
+  )
+  const foreign = balances.flatMap(({ path, value }) => {
+    const currency = currencies.get(value.tenant)
+    if (currency === undefined || currency === value.currency) return []
+    const message = `must be ${String(currency)}, the currency of that tenant's account`
+    return [{ path: pathText([...path, 'currency']), message }]
+  })
+  const limits = tenants.flatMap(({ path, value }) => {
+    const { credit_limit, low_balance, currency } = mappingAt(value, ['billing'])
+    if (currency !== undefined) return []
+    return Object.entries({ credit_limit, low_balance })
+      .filter(([, amount]) => amount !== undefined)
+      .map(([key]) => ({
+        path: pathText([...path, 'billing', key]),
+        message: `needs ${pathText([...path, 'billing', 'currency'])}: an amount of which currency is it?`,
+      }))
+  })
+  const twice = duplicates(
+    balances.map(({ path, value }) => ({ path, value: `${value.tenant} ${value.currency}` })),
+    'tenant and currency',
+  )
+  return [...unknownTenants([...rates, ...balances], tenants), ...perTenant, ...foreign, ...limits, ...twice]
 }
 
 function guardExceptions(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {

@@ -8,6 +8,7 @@ import { describeSettings, keysAt, type SettingDescription } from './describe.ts
 import { toDialect } from './dialect.ts'
 import { readDocument, typed } from './document.ts'
 import { toFailureRules } from './failure-rules.ts'
+import { toBilling, toTenantBilling } from './billing.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
 import { toEncryption, toRetention } from './keeping.ts'
@@ -257,7 +258,8 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
       name: tenant.name,
       apiKeys: tenant.api_keys,
       retention: toRetention(content.retention, tenant.retention),
-      pricing: toPricing(tenant),
+      pricing: toPricing(tenant, content.rates),
+      billing: toTenantBilling(content.billing, tenant.billing),
     })),
     carriers,
     partners,
@@ -279,6 +281,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
       })),
     },
     guards: toGuards(content.guards),
+    billing: toBilling(content.billing, content.balances),
     numbers: toNumbers(content.numbers, folder),
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),

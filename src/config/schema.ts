@@ -6,6 +6,13 @@ import { type AlertsConfig, alertsSchema } from './alerts.ts'
 import { type DialectConfig, dialectKeys } from './dialect.ts'
 import { failureRulesSchema } from './failure-rules.ts'
 import {
+  type BillingConfig,
+  balancesSchema,
+  billingSchema,
+  type TenantBilling,
+  tenantBillingSchema,
+} from './billing.ts'
+import {
   choice,
   flag,
   integer,
@@ -32,7 +39,13 @@ import { type NumbersConfig, numbersSchema } from './numbers.ts'
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
-import { type PricingConfig, pricingShape, type RateConfig, ratesOf } from './rates.ts'
+import {
+  type PricingConfig,
+  pricingShape,
+  type RateConfig,
+  ratesOf,
+  tenantRatesSchema,
+} from './rates.ts'
 import { type RoutingConfig, routingSchema } from './routing.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
 
@@ -59,6 +72,7 @@ export interface Config {
   readonly quality: QualityConfig
   readonly inbound: InboundConfig
   readonly guards: GuardsConfig
+  readonly billing: BillingConfig
   readonly numbers: NumbersConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
@@ -88,6 +102,7 @@ export interface TenantConfig {
   /** How long its messages are kept: what it says itself over what the file says. */
   readonly retention: RetentionConfig
   readonly pricing: PricingConfig
+  readonly billing: TenantBilling
 }
 
 /** Where webhooks may go. */
@@ -524,6 +539,7 @@ const tenant = mapping({
   api_keys: apiKeys('Keys of the HTTP interface; each belongs to one tenant.'),
   retention: tenantRetentionSchema,
   ...pricingShape,
+  billing: tenantBillingSchema,
 })
 
 /** One partner as it is written in the file. */
@@ -621,6 +637,9 @@ export const fileSchema = mapping({
   quality: qualitySchema,
   inbound: inboundSchema,
   guards: guardsSchema,
+  billing: billingSchema,
+  balances: balancesSchema,
+  rates: tenantRatesSchema,
   numbers: numbersSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,

@@ -1,5 +1,5 @@
 import type { Charge } from '../billing/booking.ts'
-import type { ChargingTerms } from '../billing/charging.ts'
+import type { ChargingTerms } from '../core/charging.ts'
 import type { Attempt } from './live.ts'
 import type { Message } from './message.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'

@@ -1,5 +1,5 @@
 import { type Booking, bookedFor, bookingsBetween, costBooking } from '../billing/booking.ts'
-import { readTerms } from '../billing/charging.ts'
+import { readTerms } from '../core/charging.ts'
 import { chargeOf } from './charge.ts'
 import type { Attempt, LiveMessage } from './live.ts'
 import type { SegmentState } from './states.ts'

@@ -85,6 +85,6 @@ export interface Message {
   heldBy: string | null
   /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
   readonly network: string | null
-  /** What its tenant pays for, see `billing/charging.ts`; null: it is not billed. */
+  /** What its tenant pays for, see `core/charging.ts`; null: it is not billed. */
   readonly charging: string | null
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bookedFor, bookingsBetween, totalOf } from '../../src/billing/booking.ts'
-import { readTerms, termsText, USUAL_TERMS } from '../../src/billing/charging.ts'
+import { readTerms, termsText, USUAL_TERMS } from '../../src/core/charging.ts'
 
 const ABOUT = { at: new Date(0), tenantId: 'acme', messageId: 'm1' }
 const TAXED = { ...USUAL_TERMS, taxPpm: 190_000 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type ChargingTerms, USUAL_TERMS } from '../../src/billing/charging.ts'
+import { type ChargingTerms, USUAL_TERMS } from '../../src/core/charging.ts'
 import { chargeOf } from '../../src/messages/charge.ts'
 import type { MessageStatus, SegmentState } from '../../src/messages/states.ts'
 

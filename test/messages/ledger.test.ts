@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Booking } from '../../src/billing/booking.ts'
-import { termsText, USUAL_TERMS } from '../../src/billing/charging.ts'
+import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
 import { checkLedger } from '../../src/billing/ledger-check.ts'
 import type { JournalEntry } from '../../src/messages/journal.ts'

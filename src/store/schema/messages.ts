@@ -96,7 +96,7 @@ export const messages = pgTable(
     held_by: text(),
     /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
     network: text(),
-    /** What its tenant pays for, see `billing/charging.ts`; null: it is not billed. */
+    /** What its tenant pays for, see `core/charging.ts`; null: it is not billed. */
     charging: text(),
   },
   (table) => [
