@@ -55,6 +55,16 @@ CREATE TABLE "carriers" (
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "config_versions" (
+	"number" integer PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"source" text NOT NULL,
+	"who" text,
+	"comment" text NOT NULL,
+	"document" text NOT NULL,
+	"rolled_back_to" integer
+);
+--> statement-breakpoint
 CREATE TABLE "encryption_keys" (
 	"id" text PRIMARY KEY NOT NULL,
 	"proof" text NOT NULL,

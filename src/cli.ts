@@ -11,7 +11,7 @@ import {
   showQuality,
 } from './carrier-orders.ts'
 import { environment } from './config/environment.ts'
-import { loadConfig } from './config/load.ts'
+import { configDocuments, loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { GatewayError, messageOf } from './core/errors.ts'
 import {
@@ -53,7 +53,9 @@ import { VERSION } from './version.ts'
 
 const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
 
-  linehaul serve [--new-demo-key]   run the gateway; without a configuration, against simulated carriers
+  linehaul serve [--new-demo-key] [--config-from-file]
+                                    run the gateway; without a configuration, against simulated carriers; with
+                                    --config-from-file the file holds, whatever was changed after it
   linehaul check-config [FILE]      read the configuration and say what is wrong with it
   linehaul migrate                  bring the database schema up to date
   linehaul rotate-encryption        seal everything stored with the active key, while the gateway is stopped
@@ -124,17 +126,23 @@ function readConfig(file?: string): Config {
 }
 
 async function serve(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { 'new-demo-key': { type: 'boolean' } } })
-  const config = readConfig()
+  const { values } = parseArgs({
+    args,
+    options: { 'new-demo-key': { type: 'boolean' }, 'config-from-file': { type: 'boolean' } },
+  })
+  const source = { env: environment, cwd: process.cwd() }
+  const config = loadConfig(source)
   const logger = createLogger(config.logLevel)
   const startedAt = performance.now()
   const gateway = await startGateway(config, {
     logger,
-    loadConfig: () => readConfig(),
+    documents: configDocuments(source),
+    isConfigFromFile: values['config-from-file'] ?? false,
     replaceDemoKey: values['new-demo-key'] ?? false,
+    setLogLevel: logger.setLevel,
   })
   process.on('SIGHUP', () => void gateway.reload())
-  announce(config, gateway, performance.now() - startedAt)
+  announce(gateway.config, gateway, performance.now() - startedAt)
   const signal = await firstSignal()
   say(`${signal}: finishing what is at the carriers (a second signal stops at once)`)
   onSignal(() => process.exit(130))

@@ -6,14 +6,11 @@ import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Binds } from './binds.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
-import type { GuardsConfig } from './config/guards.ts'
-import type { InboundConfig } from './config/inbound.ts'
-import { completeCarrier, completePartner } from './config/load.ts'
-import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
+import { type ConfigDocuments, completeCarrier, completePartner } from './config/load.ts'
+import type { CarrierConfig, Config, LogLevel, PartnerConfig } from './config/schema.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
-import type { GuardPolicy } from './core/guards.ts'
 import type { Logger } from './core/logger.ts'
 import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
@@ -23,8 +20,10 @@ import type { PartnerStanding } from './http/routes/partners.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
 import { InboundArchive } from './inbound/inbound-archive.ts'
 import type { InboundMessage } from './inbound/inbound-message.ts'
-import { type InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
+import { InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
+import { LiveConfig } from './live-config.ts'
+import { guardPolicy, inboundRoutes, liveParts, recorderOptions } from './live-parts.ts'
 import { Archive } from './messages/archive.ts'
 import { Cancellation } from './messages/cancellation.ts'
 import { CarrierHealth } from './messages/carrier-health.ts'
@@ -86,6 +85,9 @@ import { isReachable, openStore, type Store } from './store/open.ts'
 import { Upkeep } from './store/upkeep.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
+import { Configuration } from './versions/configuration.ts'
+import { type HeldVersion, holdVersion } from './versions/start-version.ts'
+import { VersionStore } from './versions/version-store.ts'
 import { AddressGuard } from './webhooks/address-guard.ts'
 import { Endpoints } from './webhooks/endpoints.ts'
 import { PosterThread } from './webhooks/poster-thread.ts'
@@ -115,6 +117,8 @@ const SAVE_GUARDS_EVERY_MS = 60_000
 
 /** A running gateway. */
 export interface Gateway {
+  /** What it was started with: that of the file, or of a change after it. */
+  readonly config: Config
   readonly httpPort: number
   /** Without TLS; 0 when there is no such listener. */
   readonly smppPort: number
@@ -134,22 +138,32 @@ export interface Gateway {
 /** How {@link startGateway} is told things that are no settings. */
 export interface GatewayOptions {
   readonly logger: Logger
-  /** Reads the configuration again when its file changes; absent: it stays as it is. */
-  readonly loadConfig?: () => Config
+  /** Reads the file and what stands in for it; absent: the configuration stays as it is, and has no versions. */
+  readonly documents?: ConfigDocuments | undefined
+  /** The file holds, even where a change after it would. */
+  readonly isConfigFromFile?: boolean
+  readonly setLogLevel?: (level: LogLevel) => void
   /** Replace the demo tenant's key, because it was lost. */
   readonly replaceDemoKey?: boolean
 }
 
 /** Builds every part once, connects them, and takes messages when it resolves. */
-export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
-  const { logger } = options
+export async function startGateway(ofFile: Config, options: GatewayOptions): Promise<Gateway> {
+  const { logger, documents } = options
   /** What to undo, last first, when a later part cannot start. */
   const opened: (() => Promise<void>)[] = []
   try {
-    const { keys, active } = config.encryption
-    const store = await openStore({ ...config, cipher: createCipher(keys, active) })
+    const { keys, active } = ofFile.encryption
+    const store = await openStore({ ...ofFile, cipher: createCipher(keys, active) })
     opened.push(() => store.close())
     await checkEncryptionKeys(store)
+    const versions = new VersionStore(store)
+    const isFromFile = options.isConfigFromFile ?? false
+    const held =
+      documents &&
+      (await holdVersion({ versions, documents, clock: systemClock, logger, isFromFile }))
+    const config = held?.config ?? ofFile
+    options.setLogLevel?.(config.logLevel)
     const sandbox = config.sandbox ? await startOwnSandbox(config, logger) : undefined
     if (sandbox) opened.push(() => sandbox.close())
     const { access, newKey } = sandbox
@@ -169,11 +183,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       store,
       sandbox,
       access,
-      loadConfig: options.loadConfig ?? (() => config),
+      setLogLevel: options.setLogLevel,
+      held,
       logger,
       opened,
     })
-    return { ...gateway, newDemoKey: newKey, demoPartner }
+    return { ...gateway, config, newDemoKey: newKey, demoPartner }
   } catch (error) {
     for (const close of opened.reverse()) await close()
     throw error
@@ -187,15 +202,21 @@ interface Assembly {
   readonly store: Store
   readonly sandbox: Sandbox | undefined
   readonly access: Access
-  readonly loadConfig: () => Config
+  readonly setLogLevel: GatewayOptions['setLogLevel']
+  /** Undefined: there are no versions. */
+  readonly held: HeldVersion | undefined
   readonly logger: Logger
   readonly opened: (() => Promise<void>)[]
 }
 
-async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' | 'demoPartner'>> {
+async function assemble(
+  assembly: Assembly,
+): Promise<Omit<Gateway, 'config' | 'newDemoKey' | 'demoPartner'>> {
   const { config, carrierConfigs, store, access, logger, opened } = assembly
   const clock = systemClock
   const metrics = new Metrics()
+  const live = new LiveMessages()
+  const going = new LiveConfig(config)
 
   const node = `${hostname()}-${randomBytes(6).toString('hex')}`
   let { policies } = config
@@ -208,7 +229,6 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
   const rules = new FailureRules(failureRules(config.failureRules, access))
   const asksRules = () => rules.has('callback_failure')
-  const live = new LiveMessages()
   const tracker = new Tracker({
     live,
     recipientsFor: (message, status) => recipientsFor(message, status),
@@ -227,11 +247,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const alerts = new Alerts(receipts, clock)
   const guard = new AddressGuard(config.webhooks)
   const endpoints = await Endpoints.open(store, guard, clock)
+  const poster = new PosterThread({ ...config.webhooks, version: VERSION }, logger)
   const webhooks = new WebhookSender({
     endpoints,
     guard,
     logger,
-    poster: new PosterThread({ ...config.webhooks, version: VERSION }, logger),
+    poster,
     clock,
     onReady: (recipient) => teller.wake(recipient),
   })
@@ -244,10 +265,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     clock,
   })
   const references = new ReferenceCounter()
-  const recorder = new Recorder({
-    pdusPerBind: config.recorder.pdusPerBind,
-    keepEnded: config.recorder.keepEndedBinds,
-  })
+  const recorder = new Recorder(recorderOptions(config.recorder))
   const carriers = new Map<string, Carrier>(
     carrierConfigs.map((carrierConfig) => [
       carrierConfig.name,
@@ -269,9 +287,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       }),
     ]),
   )
+  const routesIn = new InboundRoutes(inboundRoutes(config.inbound, access))
   const inbox = new Inbox({
     store,
-    routes: new InboundRoutes(inboundRoutes(config.inbound, access)),
+    routes: routesIn,
     recipientsFor: inboundRecipients,
     onReceived: (messages, tellings) => {
       for (const { carrier, tenantId, from, to, text } of messages) {
@@ -280,7 +299,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       }
       teller.offer(tellings)
     },
-    reassemblySeconds: config.inbound.reassemblySeconds,
+    reassemblySeconds: () => going.running.inbound.reassemblySeconds,
     logger,
     clock,
   })
@@ -345,7 +364,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
-    guards: guards.isOff ? undefined : guards,
+    guards,
     networks: numbers.networks,
     destinations: numbers.destinations,
     senderRules: numbers.senderRules,
@@ -361,8 +380,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const partnerMessages = new PartnerMessages(work)
   const retention = new Retention({
     ...work,
-    keptFor: (tenant) =>
-      config.tenants.find(({ name }) => name === tenant)?.retention ?? config.retention,
+    keptFor: (tenant) => {
+      const { tenants, retention } = going.running
+      return tenants.find(({ name }) => name === tenant)?.retention ?? retention
+    },
     purgeAnswers: (now) => keys.purge(now),
     onErased: (what, count) => metrics.erased(what, count),
   })
@@ -457,6 +478,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     carrierHealth: () => health.standings(),
     openGuards: () => guards.open(clock()),
     codesUsed: () => guards.carriers(clock()),
+    configuration: () => configuration,
     partnerBinds: () =>
       partners.reports.map(({ account: { systemId }, sessions }) => ({
         systemId,
@@ -470,6 +492,30 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     }),
   )
   const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
+  going.add(
+    liveParts({
+      access,
+      alerts: operatorAlerts,
+      rules,
+      routeUpkeep,
+      health,
+      quality,
+      guards,
+      inboundRoutes: routesIn,
+      numbers,
+      recorder,
+      addressGuard: guard,
+      webhooks,
+      poster,
+      clock,
+      setPolicies: (next) => {
+        policies = next
+      },
+      setLogLevel: assembly.setLogLevel,
+    }),
+  )
+  const { held } = assembly
+  const configuration = held && new Configuration({ ...held, live: going, clock, logger })
   const app = createApp({
     intake,
     archive,
@@ -504,7 +550,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     networks: numbers.networks,
     destinations: numbers.destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
-    mayShowTexts: config.recorder.showTexts,
+    mayShowTexts: () => going.running.recorder.showTexts,
+    configuration,
     access,
     logger,
     version: VERSION,
@@ -542,20 +589,15 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     )
   }, SAVE_GUARDS_EVERY_MS).unref()
 
-  const configWatch = new ConfigWatch({
-    config,
-    load: assembly.loadConfig,
-    apply: async (next) => {
-      // The routes take a moment to be made; all else follows in the same turn.
-      await routeUpkeep.follow(next.routing)
-      rules.replace(failureRules(next.failureRules, access))
-      policies = next.policies
-    },
-    logger,
-  })
+  const reload = () => configuration?.takeFile() ?? Promise.resolve()
+  const configWatch =
+    configuration && config.file !== undefined
+      ? new ConfigWatch({ file: config.file, onChange: reload, logger })
+      : undefined
 
   async function close(): Promise<void> {
-    await configWatch.close()
+    configWatch?.close()
+    await configuration?.close()
     clearInterval(guardTimer)
     intake.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
@@ -589,7 +631,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     smppPort: partners.port,
     smppTlsPort: partners.tlsPort,
     recovered,
-    reload: () => configWatch.reload(),
+    reload,
     close,
   }
 }
@@ -605,23 +647,10 @@ function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {
   })
 }
 
-function guardPolicy({ except, ...policies }: GuardsConfig, access: Access): GuardPolicy {
-  const tenantIds = new Set(except.tenants.flatMap((name) => access.tenantNamed(name)?.id ?? []))
-  const { prefixes, classes } = except
-  return { ...policies, except: { tenantIds, prefixes, classes: new Set(classes) } }
-}
-
 function noteDelivered(guards: Guards, { message, carrier, status }: Ending, now: Date): void {
   if (status !== 'delivered' || message.trafficClass !== 'otp') return
   const number = parseNumber(message.to)
   if (number.ok) guards.noteDelivered(message, carrier, number.number, now)
-}
-
-function inboundRoutes({ routes }: InboundConfig, access: Access): InboundRoute[] {
-  return routes.flatMap(({ to = null, keyword = null, carrier = null, tenant, partner = null }) => {
-    const owner = access.tenantNamed(tenant)
-    return owner ? [{ to, keyword, carrier, tenantId: owner.id, partner }] : []
-  })
 }
 
 /** Marks enough for submits whose answers wait for their commit, many times over. */

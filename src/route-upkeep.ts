@@ -29,7 +29,10 @@ export function routeSetup(sources: RouteSources): RouteSetup {
       const carrier = carriers.get(carrierConfig.name)
       return carrier ? [routedCarrier(carrier, carrierConfig, decks)] : []
     }),
-    rules: config.routing.routes.map((rule) => withTenantIds(rule, access)),
+    // Read when the routes are taken over: one of their tenants may come by the same change.
+    get rules() {
+      return config.routing.routes.map((rule) => withTenantIds(rule, access))
+    },
     conversion: config.routing.conversion,
   }
 }
@@ -47,6 +50,8 @@ export class RouteUpkeep {
   /** Set while routes are being made; a change meanwhile makes them once more. */
   #working: Promise<void> | undefined
   #isStale = false
+  /** How often routes had to be made anew. */
+  #renewals = 0
   #isClosed = false
 
   constructor(routes: Routes, sources: RouteSources, logger: Logger) {
@@ -64,11 +69,17 @@ export class RouteUpkeep {
     return this.#sources
   }
 
-  /** Makes routes by another configuration; resolves when messages go by them. */
-  async follow(routing: RoutingConfig): Promise<void> {
-    this.#sources = { ...this.#sources, config: { ...this.#sources.config, routing } }
-    this.#renew()
-    await this.#working
+  /** Makes routes by another configuration; what it gives lets messages go by them. */
+  async prepare({ routing }: Pick<Config, 'routing'>): Promise<() => void> {
+    const renewals = this.#renewals
+    const takeOver = await this.#routes.prepare(routeSetup(this.#with(routing)))
+    return () => {
+      this.#sources = this.#with(routing)
+      takeOver()
+      // Rates have come meanwhile, or routes are being made by the configuration before.
+      if (this.#renewals !== renewals || this.#working) this.#renew()
+      else this.#wait()
+    }
   }
 
   async close(): Promise<void> {
@@ -78,7 +89,12 @@ export class RouteUpkeep {
     await this.#working
   }
 
+  #with(routing: RoutingConfig): RouteSources {
+    return { ...this.#sources, config: { ...this.#sources.config, routing } }
+  }
+
   #renew(): void {
+    this.#renewals++
     this.#isStale = true
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined
@@ -90,7 +106,9 @@ export class RouteUpkeep {
     while (this.#isStale && !this.#isClosed) {
       this.#isStale = false
       try {
-        await this.#routes.replace(routeSetup(this.#sources))
+        const takeOver = await this.#routes.prepare(routeSetup(this.#sources))
+        // What has changed meanwhile is made first: these routes are old already.
+        if (!this.#isStale) takeOver()
       } catch (error) {
         this.#logger.error({ error: messageOf(error) }, 'routes stay as they were')
       }

@@ -49,20 +49,39 @@ interface Way {
 /** Tells the operator by webhook and mail, one alert of a kind in a minute. */
 export class OperatorAlerts {
   readonly #throttle = new AlertThrottle<OperatorAlert>()
-  readonly #ways: readonly Way[]
+  #ways: readonly Way[]
+  readonly #version: string
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #retryMs: readonly number[]
   readonly #timers = new Map<NodeJS.Timeout, () => void>()
   readonly #working = new Set<Promise<void>>()
+  /** What ends of ways that are not used any more. */
+  #leaving: Promise<unknown> = Promise.resolve()
   #looking: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor({ config, version, logger, clock, retryMs = RETRY_MS }: OperatorAlertsOptions) {
+    this.#version = version
     this.#ways = waysOf(config, version)
     this.#logger = logger
     this.#clock = clock
     this.#retryMs = retryMs
+  }
+
+  /**
+   * Gets other addresses ready; what it gives tells alerts there. Those under way go on to the addresses before.
+   *
+   * @throws {GatewayError} `webhook_url_invalid`
+   */
+  prepare(config: AlertsConfig): () => void {
+    const ways = waysOf(config, this.#version)
+    return () => {
+      const before = this.#ways
+      const underWay = [...this.#working]
+      this.#ways = ways
+      this.#leaving = Promise.all([this.#leaving, ...underWay]).then(() => closeAll(before))
+    }
   }
 
   /** Tells the operator, now or with those that are left out. */
@@ -83,8 +102,8 @@ export class OperatorAlerts {
       clearTimeout(timer)
       wake()
     }
-    await Promise.all(this.#working)
-    await Promise.all(this.#ways.map((way) => way.close()))
+    await Promise.all([...this.#working, this.#leaving])
+    await closeAll(this.#ways)
   }
 
   #tell(told: Told<OperatorAlert>): void {
@@ -132,6 +151,10 @@ export class OperatorAlerts {
       this.#timers.set(timer, resolve)
     })
   }
+}
+
+async function closeAll(ways: readonly Way[]): Promise<void> {
+  await Promise.all(ways.map((way) => way.close()))
 }
 
 function waysOf({ webhook, mail }: AlertsConfig, version: string): Way[] {

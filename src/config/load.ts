@@ -6,7 +6,7 @@ import { toAlerts } from './alerts.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
-import { readDocument, typed } from './document.ts'
+import { lineFinder, readDocument, typed } from './document.ts'
 import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
@@ -68,10 +68,45 @@ const DEFAULT_FILE = 'linehaul.yaml'
  *   allowed; also when a file that was named does not exist
  */
 export function loadConfig(source: ConfigSource): Config {
-  const env = Object.fromEntries(
-    Object.entries(source.env).filter(([, value]) => value !== undefined && value !== ''),
-  )
-  const file = readConfigFile(source, env)
+  return parseConfig(readConfigFile(source), source)
+}
+
+/** A configuration as it is written. */
+export interface ConfigText {
+  /** Absolute path of its file; paths in it start in that folder. */
+  readonly path: string
+  readonly text: string
+}
+
+/** Reads one file, and documents that stand in for it. */
+export interface ConfigDocuments {
+  /**
+   * The file's text as it is now.
+   *
+   * @throws {ConfigError} when it cannot be read
+   */
+  readText(): string
+  /**
+   * What a document says, in the environment of the process.
+   *
+   * @throws {ConfigError} with all mistakes
+   */
+  parse(text: string): Config
+}
+
+/** Documents in place of the file that {@link loadConfig} reads; undefined without a file. */
+export function configDocuments(source: ConfigSource): ConfigDocuments | undefined {
+  const path = readConfigFile(source)?.path
+  if (path === undefined) return undefined
+  const named = { ...source, file: path }
+  return {
+    readText: () => readConfigFile(named)?.text ?? '',
+    parse: (text) => parseConfig({ path, text }, named),
+  }
+}
+
+function parseConfig(file: ConfigText | undefined, source: ConfigSource): Config {
+  const env = withoutEmpty(source.env)
   const settings = describeSettings()
   const mistakes: Mistake[] = []
   let root: Record<string, unknown> = {}
@@ -95,8 +130,27 @@ export function loadConfig(source: ConfigSource): Config {
     ...mistake,
     path: variables.get(mistake.path) ?? mistake.path,
   }))
-  if (!parsed.success || named.length > 0) throw new ConfigError(named)
-  return toConfig(parsed.data, source.cwd, file?.path)
+  if (!parsed.success || named.length > 0) throw new ConfigError(withLines(named, file))
+  const made: Mistake[] = []
+  const config = toConfig(parsed.data, source.cwd, file?.path, made)
+  if (made.length > 0) throw new ConfigError(withLines(made, file))
+  return config
+}
+
+/** Says where in the file the mistakes are. */
+function withLines(mistakes: readonly Mistake[], file: ConfigText | undefined): Mistake[] {
+  if (file === undefined) return [...mistakes]
+  const lineOf = lineFinder(file.text)
+  return mistakes.map((mistake) => {
+    const line = lineOf(mistake.path)
+    return line === undefined ? mistake : { ...mistake, line }
+  })
+}
+
+function withoutEmpty(env: ConfigSource['env']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])),
+  )
 }
 
 /**
@@ -131,11 +185,8 @@ export function completePartner(
   throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
 }
 
-function readConfigFile(
-  source: ConfigSource,
-  env: Readonly<Record<string, string | undefined>>,
-): { path: string; text: string } | undefined {
-  const wanted = source.file ?? env.LINEHAUL_CONFIG
+function readConfigFile(source: ConfigSource): ConfigText | undefined {
+  const wanted = source.file ?? withoutEmpty(source.env).LINEHAUL_CONFIG
   const path = resolve(source.cwd, wanted ?? DEFAULT_FILE)
   try {
     return { path, text: readFileSync(path, 'utf8') }
@@ -161,6 +212,17 @@ export function readRoutingSection(source: string, file: string): unknown {
   const { routing } = result.root
   if (routing === undefined) throw new ConfigError([{ path: file, message: 'has no "routing"' }])
   return routing
+}
+
+/**
+ * A document as it is written: plain values, `${NAME}` left as it stands.
+ *
+ * @throws {ConfigError} when it is no YAML
+ */
+export function writtenValues(text: string): Record<string, unknown> {
+  const result = readDocument(text, 'document', textKeysOf(describeSettings()), undefined)
+  if (!result.ok) throw new ConfigError(result.mistakes)
+  return result.root
 }
 
 function textKeysOf(settings: readonly SettingDescription[]): Set<string> {
@@ -230,9 +292,13 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value
 }
 
-function toConfig(content: FileContent, cwd: string, file: string | undefined): Config {
+function toConfig(
+  content: FileContent,
+  cwd: string,
+  file: string | undefined,
+  mistakes: Mistake[],
+): Config {
   const folder = file === undefined ? cwd : dirname(file)
-  const mistakes: Mistake[] = []
   const carriers = content.carriers.map((carrier, index) => {
     const tls = carrier.tls && readTls(carrier.tls, `carriers[${index}].tls`, folder, mistakes)
     return toCarrier(carrier, tls)
@@ -246,7 +312,6 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     const message = 'is off, and there is no smpp.tls: no partner could bind'
     mistakes.push({ path: 'smpp.port', message })
   }
-  if (mistakes.length > 0) throw new ConfigError(mistakes)
   return {
     http: content.http,
     smpp,

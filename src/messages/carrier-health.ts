@@ -67,10 +67,12 @@ export class CarrierHealth {
   readonly #listeners: HealthListener[] = []
   readonly #timers = new Map<string, NodeJS.Timeout>()
   #writing: Promise<void> = Promise.resolve()
+  #historyLines: number
   #isClosed = false
 
   constructor(options: CarrierHealthOptions) {
     this.#options = options
+    this.#historyLines = options.historyLines
     for (const carrier of options.carriers.values()) {
       const standing = new CarrierStanding(carrier, options.breaker)
       this.#standings.set(carrier.name, standing)
@@ -87,6 +89,12 @@ export class CarrierHealth {
       standing.breaker.restore(breaker)
       this.#arm(standing)
     }
+  }
+
+  /** Goes by other thresholds from now on. */
+  follow({ breaker, historyLines }: Pick<CarrierHealthOptions, 'breaker' | 'historyLines'>): void {
+    this.#historyLines = historyLines
+    for (const standing of this.#standings.values()) standing.breaker.follow(breaker)
   }
 
   /** Calls back with every change from now on. */
@@ -267,7 +275,7 @@ export class CarrierHealth {
     standing: CarrierStanding,
     what: Pick<HealthChange, 'kind' | 'from' | 'to' | 'cause'>,
   ): void {
-    const { clock, logger, store, historyLines } = this.#options
+    const { clock, logger, store } = this.#options
     const change = { carrier: standing.carrier.name, at: clock(), ...what }
     const { carrier, kind, from, to, cause } = change
     logger[to === 'open' || to === 'down' ? 'warn' : 'info'](
@@ -278,7 +286,7 @@ export class CarrierHealth {
     const breaker = standing.breaker.record()
     this.#after(async () => {
       if (kind === 'breaker') await saveHealth(store, { carrier, setting, breaker })
-      await addChange(store, change, historyLines)
+      await addChange(store, change, this.#historyLines)
     }).catch((error: unknown) => {
       logger.error({ carrier, error: messageOf(error) }, 'cannot store the health of a carrier')
     })

@@ -338,7 +338,7 @@ export class Intake {
     replayOf: Message | null,
   ): OpenBreaker | undefined {
     const { guards } = this.#options
-    if (!guards || replayOf) return undefined
+    if (!guards || guards.isOff || replayOf) return undefined
     const breaker = guards.check(tenantId, request, from, number, at)
     if (breaker?.action !== 'refuse') return breaker
     const until = new Date(breaker.untilMs).toISOString()

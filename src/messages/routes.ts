@@ -124,12 +124,18 @@ export class Routes {
     this.#built = this.#with(parts)
   }
 
-  /** Decides by other carriers, rates and routes from now on; messages go on while they are prepared. */
-  async replace(setup: RouteSetup): Promise<void> {
+  /**
+   * Gets other carriers, rates and routes ready, while messages go on.
+   *
+   * @returns decides by them from then on; it reads the rules of the setup only then
+   */
+  async prepare(setup: RouteSetup): Promise<() => void> {
     const turns = new Turns()
     const parts = new Parts(setup, this.#clock().getTime())
     while (parts.addSome()) await turns.next()
-    this.#built = this.#with(parts)
+    return () => {
+      this.#built = this.#with(parts)
+    }
   }
 
   /** Ranks the carriers for a message that is about to be sent; best first. */

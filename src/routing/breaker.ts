@@ -60,7 +60,7 @@ const SLICES = 12
  * somebody has to {@link tick} once the cool-down is over.
  */
 export class Breaker {
-  readonly #options: BreakerOptions
+  #options: BreakerOptions
   readonly #good = new Int32Array(SLICES)
   readonly #bad = new Int32Array(SLICES)
   /** The slice of time that the latest count is in. */
@@ -79,6 +79,19 @@ export class Breaker {
 
   get state(): BreakerState {
     return this.#state
+  }
+
+  /** Opens and closes by other options from now on; the wait that it is in stays as it is. */
+  follow(options: BreakerOptions): void {
+    // The slices of another window are of another length.
+    if (options.windowMs !== this.#options.windowMs) {
+      this.#good.fill(0)
+      this.#bad.fill(0)
+      this.#slice = 0
+    }
+    this.#options = options
+    if (this.#state === 'open') return
+    this.#coolDownMs = Math.min(this.#coolDownMs, options.maxCoolDownMs)
   }
 
   /** When probes are let through; undefined while it is not open. */

@@ -20,32 +20,22 @@ export function isShortCode(text: string): boolean {
 
 /** Reads whom a message goes to: a number, or one of the short codes that the operator has named. */
 export class Destinations {
-  readonly #numbers = new Map<string, PhoneNumber>()
-  readonly #excluded = new Map<string, ReadonlySet<string>>()
+  #numbers: ReadonlyMap<string, PhoneNumber>
+  #excluded: ReadonlyMap<string, ReadonlySet<string>>
 
   /**
    * @param carriers - names of all carriers
    * @throws {RangeError} for a country that has no numbers
    */
   constructor(shortCodes: readonly ShortCode[] = [], carriers: readonly string[] = []) {
-    const callingCodes = new Map(
-      knownCountries().map(({ country, callingCode }) => [country, callingCode]),
-    )
-    for (const { code, country, carriers: reaching } of shortCodes) {
-      const callingCode = callingCodes.get(country)
-      if (callingCode === undefined) throw new RangeError(`"${country}" is no country with numbers`)
-      this.#numbers.set(code, {
-        e164: `+${callingCode}${code}`,
-        country,
-        callingCode,
-        region: regionOf(country) ?? 'global',
-        type: 'short_code',
-        shortCode: code,
-      })
-      if (reaching) {
-        this.#excluded.set(code, new Set(carriers.filter((each) => !reaching.includes(each))))
-      }
-    }
+    this.#numbers = numbersOf(shortCodes)
+    this.#excluded = excludedFrom(shortCodes, carriers)
+  }
+
+  /** Knows other short codes from now on; throws as the constructor, and changes nothing then. */
+  replace(shortCodes: readonly ShortCode[], carriers: readonly string[]): void {
+    this.#numbers = numbersOf(shortCodes)
+    this.#excluded = excludedFrom(shortCodes, carriers)
   }
 
   /** Reads a number as {@link parseNumber} does, and short codes. */
@@ -71,6 +61,36 @@ export class Destinations {
     if (!unreached) return others
     return others ? new Set([...unreached, ...others]) : unreached
   }
+}
+
+function numbersOf(shortCodes: readonly ShortCode[]): Map<string, PhoneNumber> {
+  const callingCodes = new Map(
+    knownCountries().map(({ country, callingCode }) => [country, callingCode]),
+  )
+  return new Map(
+    shortCodes.map(({ code, country }) => {
+      const callingCode = callingCodes.get(country)
+      if (callingCode === undefined) throw new RangeError(`"${country}" is no country with numbers`)
+      const e164 = `+${callingCode}${code}`
+      const region = regionOf(country) ?? 'global'
+      return [
+        code,
+        { e164, country, callingCode, region, type: 'short_code', shortCode: code },
+      ] as const
+    }),
+  )
+}
+
+/** Of each short code that not all carriers reach, those that do not. */
+function excludedFrom(
+  shortCodes: readonly ShortCode[],
+  carriers: readonly string[],
+): Map<string, ReadonlySet<string>> {
+  return new Map(
+    shortCodes.flatMap(({ code, carriers: reaching }) =>
+      reaching ? [[code, new Set(carriers.filter((each) => !reaching.includes(each)))]] : [],
+    ),
+  )
 }
 
 /** The destination as messages have it: `+` and digits, or the digits of a short code. */

@@ -90,6 +90,10 @@ export class GuardBreakers {
     return [...this.#open].filter(([, { untilMs }]) => nowMs < untilMs)
   }
 
+  clear(): void {
+    this.#open.clear()
+  }
+
   /** Takes over what an earlier run had open. */
   restore(entries: readonly (readonly [string, OpenBreaker])[]): void {
     for (const [key, breaker] of entries) this.#open.set(key, breaker)

@@ -60,16 +60,21 @@ const ALLOWED: SenderVerdict = { action: 'allow' }
 
 /** Judges senders by the rules of the destination's country. */
 export class SenderRules {
-  readonly #options: Required<SenderRulesOptions>
+  #options: SenderRulesOptions
   /** The rules that can fit a country at all, in order. */
   readonly #byCountry = new Map<string, readonly SenderRule[]>()
-  readonly #homes: ReadonlyMap<string, readonly string[]>
+  #homes: ReadonlyMap<string, readonly string[]>
 
   constructor(options: SenderRulesOptions = {}) {
-    const { rules = [], useShipped = false, refuseUnregistered = false } = options
-    const { shortCodes = [] } = options
-    this.#options = { rules, useShipped, refuseUnregistered, shortCodes }
-    this.#homes = homesOf(shortCodes)
+    this.#options = options
+    this.#homes = homesOf(options.shortCodes ?? [])
+  }
+
+  /** Judges by other rules from now on. */
+  replace(options: SenderRulesOptions): void {
+    this.#options = options
+    this.#homes = homesOf(options.shortCodes ?? [])
+    this.#byCountry.clear()
   }
 
   judge(question: SenderQuestion): SenderVerdict {
@@ -90,7 +95,8 @@ export class SenderRules {
   #rulesFor(country: string): readonly SenderRule[] {
     let rules = this.#byCountry.get(country)
     if (!rules) {
-      const own = this.#options.rules.filter(
+      const { rules: all = [] } = this.#options
+      const own = all.filter(
         ({ countries }) => countries === undefined || countries.includes(country),
       )
       rules = [...own, ...this.#shippedFor(country)]
@@ -100,7 +106,7 @@ export class SenderRules {
   }
 
   #shippedFor(country: string): SenderRule[] {
-    const { useShipped, refuseUnregistered } = this.#options
+    const { useShipped = false, refuseUnregistered = false } = this.#options
     const known = SENDER_COUNTRIES.find((each) => each.country === country)
     if (!useShipped || !known || (known.names === 'register' && !refuseUnregistered)) return []
     return [{ kinds: ['alphanumeric'], action: 'refuse', reason: known.note }]

@@ -8,6 +8,8 @@ export interface ReadOnScrape {
   carrierHealth(): readonly { carrier: string; takes: string; breaker: string; mode: string }[]
   partnerBinds(): readonly { systemId: string; bound: number }[]
   openGuards(): readonly { guard: string }[]
+  /** Undefined: there are no versions. */
+  configuration(): { readonly number: number; readonly waiting: readonly string[] } | undefined
   codesUsed(): readonly { carrier: string; delivered: number; converted: number }[]
 }
 
@@ -130,6 +132,22 @@ export class Metrics {
       registers,
       collect() {
         for (const { carrier, inFlight } of read.queueLengths()) this.set({ carrier }, inFlight)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_config_version',
+      help: 'Version of the configuration that holds; 0: there are none.',
+      registers,
+      collect() {
+        this.set(read.configuration()?.number ?? 0)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_config_waiting_sections',
+      help: 'Sections of that version that count from the next start.',
+      registers,
+      collect() {
+        this.set(read.configuration()?.waiting.length ?? 0)
       },
     })
     new Gauge({

@@ -62,7 +62,9 @@ function mistakesOf(yaml: string, env: Record<string, string> = {}): readonly Mi
     load(yaml, env)
   } catch (error) {
     expect(error).toBeInstanceOf(ConfigError)
-    if (error instanceof ConfigError) return error.mistakes
+    if (error instanceof ConfigError) {
+      return error.mistakes.map(({ path, message }) => ({ path, message }))
+    }
   }
   throw new Error('the configuration was accepted')
 }
@@ -501,6 +503,20 @@ partners: [${partner}, ${partner}]`)
         message: `\${9} names no environment variable: letters, digits and "_" are allowed`,
       },
     ])
+  })
+
+  it('name the line of what is wrong, or of what lacks something', () => {
+    const yaml = `tenants:\n  - name: a\ncarriers:\n  - ${CARRIER.split(',')[0]}\n    type: smpp\n    port: 0\n`
+    try {
+      load(yaml)
+    } catch (error) {
+      const { mistakes, message } = error as ConfigError
+      const lines = mistakes.map(({ path, line }) => [path, line])
+      expect(lines).toContainEqual(['carriers[0].port', 6])
+      expect(lines).toContainEqual(['carriers[0].password', 4])
+      expect(message).toMatch(/^ {2}carriers\[0\].port: 0 is not allowed.* \(line 6\)$/m)
+    }
+    expect.assertions(3)
   })
 
   it('give line and column of every syntax error without quoting the line', () => {

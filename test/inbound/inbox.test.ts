@@ -53,7 +53,7 @@ describe.each(testDatabases())('Inbox on $name', ({ open }) => {
         received.messages.push(...messages)
         received.tellings.push(...tellings)
       },
-      reassemblySeconds: 300,
+      reassemblySeconds: () => 300,
       logger: keepingLogger(),
       clock: () => now,
       ...more,

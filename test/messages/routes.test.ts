@@ -133,7 +133,7 @@ describe('reroute', () => {
   })
 })
 
-describe('replace', () => {
+describe('prepare', () => {
   it('decides by the new carriers, rates and routes, and keeps what was learned', async () => {
     const [alpha, beta] = [new FakeCarrier('alpha'), new FakeCarrier('beta')]
     const routes = routesOf(alpha, beta)
@@ -145,7 +145,10 @@ describe('replace', () => {
       carriers: ['alpha'],
       strategy: DEFAULT_STRATEGY,
     }
-    await routes.replace({ carriers: [priced(alpha, 1n), priced(beta, 2n)], rules: [rule] })
+    const setup = { carriers: [priced(alpha, 1n), priced(beta, 2n)], rules: [rule] }
+    const takeOver = await routes.prepare(setup)
+    expect(routes.decide(question())).toMatchObject({ route: null })
+    takeOver()
     const decision = routes.decide(question())
     expect(decision).toMatchObject({ route: 'only alpha', candidateCount: 1 })
     expect(decision.candidates[0]?.success).toBeLessThan(0.5)

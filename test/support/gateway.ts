@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadConfig } from '../../src/config/load.ts'
+import { configDocuments, loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { startGateway } from '../../src/main.ts'
@@ -91,6 +91,7 @@ export async function openGateway(
     /** Sets what no file may say, such as a deadline of seconds. */
     readonly change?: (config: Config) => Config
     readonly logger?: Logger
+    readonly isConfigFromFile?: boolean
   },
 ): Promise<TestGateway> {
   const file = join(place.folder, 'linehaul.yaml')
@@ -101,9 +102,14 @@ export async function openGateway(
     DATABASE_URL: place.databaseUrl,
     ...place.env,
   })
-  const load = () => change(loadConfig({ env, cwd: place.folder }))
-  const { logger = silentLogger } = place
-  const gateway = await startGateway(load(), { logger, loadConfig: load })
+  const source = { env, cwd: place.folder }
+  const documents = configDocuments(source)
+  const { logger = silentLogger, isConfigFromFile = false } = place
+  const gateway = await startGateway(change(loadConfig(source)), {
+    logger,
+    documents: documents && { ...documents, parse: (text) => change(documents.parse(text)) },
+    isConfigFromFile,
+  })
   const url = `http://127.0.0.1:${gateway.httpPort}`
   return {
     api: new ApiClient(url, 'test-key-1'),

@@ -29,7 +29,7 @@ export interface TraceParts {
   readonly archive: Archive
   /** The PDUs about a message that are still recorded, oldest first. */
   readonly trace: (message: TracedMessage, showTexts: boolean) => TraceReport[]
-  readonly mayShowTexts: boolean
+  readonly mayShowTexts: () => boolean
   readonly access: Access
 }
 
@@ -67,7 +67,7 @@ export function traceRoutes({ archive, trace, mayShowTexts, access }: TraceParts
 
   app.openapi(traceRoute, async (c) => {
     const id = c.req.valid('param').id.toLowerCase()
-    const showTexts = readTexts(c.req.valid('query').texts, mayShowTexts)
+    const showTexts = readTexts(c.req.valid('query').texts, mayShowTexts())
     const found = isId(id) ? await archive.find(c.get('tenant').id, id) : undefined
     if (!found) throw new GatewayError('not_found', `there is no message with the id "${id}"`)
     const { to_number: to, partner } = found.message
