@@ -60,7 +60,13 @@ const comment = z.string().max(500).openapi({ description: 'Kept with the versio
 
 export const listQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  below: z.coerce.number().int().min(1).optional().openapi({ description: 'Versions before it.' }),
+  below: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(2_147_483_647)
+    .optional()
+    .openapi({ description: 'Versions before it.' }),
 })
 
 export const changeQuery = z.object({
@@ -72,12 +78,14 @@ export const changeQuery = z.object({
 
 export const rollBack = z.strictObject({ comment: comment.optional() }).openapi('ConfigRollback')
 
+const NUMBER = 'write the number of a version'
+
 export const numbered = z.object({
   number: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .openapi({ param: { name: 'number', in: 'path' } }),
+    .number({ error: NUMBER })
+    .int({ error: NUMBER })
+    .min(1, { error: NUMBER })
+    .max(2_147_483_647, { error: NUMBER }),
 })
 
 export const ifMatch = z.object({

@@ -25,7 +25,8 @@ export interface ConfigParts {
 
 const YAML_TYPE = 'application/yaml'
 const MAX_CHANGES = 1_000
-const NO_VERSION = 2 ** 31 - 1
+/** No version has such a number: what a column of 4 octets holds. */
+const ABOVE_ALL = 2 ** 31 - 1
 
 const problems = {
   401: json('No valid API key.', problem),
@@ -141,7 +142,7 @@ export function configRoutes({ configuration }: ConfigParts) {
   })
 
   app.openapi(versionsRoute, async (c) => {
-    const { limit, below = NO_VERSION } = c.req.valid('query')
+    const { limit, below = ABOVE_ALL } = c.req.valid('query')
     const versions = await there().list(limit, below)
     return c.json({ versions: versions.map(versionBody) }, 200)
   })
