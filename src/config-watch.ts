@@ -4,12 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Config } from './config/schema.ts'
 import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
-
-/** What a running gateway takes over from a changed file; all else waits for the next start. */
-export const LIVE_SECTIONS = ['routing', 'failureRules', 'policies'] as const
-
-/** The part of a configuration that is taken over. */
-export type LiveConfig = Pick<Config, (typeof LIVE_SECTIONS)[number]>
+import type { LivePart } from './live-part.ts'
 
 /** What a {@link ConfigWatch} is built with. */
 export interface ConfigWatchOptions {
@@ -17,8 +12,8 @@ export interface ConfigWatchOptions {
   readonly config: Config
   /** Reads the file again; throws when it has a mistake. */
   readonly load: () => Config
-  /** Takes a configuration over; resolves when everything goes by it. */
-  readonly apply: (config: LiveConfig) => Promise<void>
+  /** What can go by another configuration; the sections that none of them goes by wait for the next start. */
+  readonly parts: readonly LivePart[]
   readonly logger: Logger
 }
 
@@ -71,7 +66,7 @@ export class ConfigWatch {
 
   async #reload(): Promise<void> {
     if (this.#isClosed) return
-    const { load, apply, logger } = this.#options
+    const { load, parts, logger } = this.#options
     let next: Config
     try {
       next = load()
@@ -84,25 +79,27 @@ export class ConfigWatch {
     }
     const changed = differences(this.#present, next)
     if (changed.length === 0) return
-    const live = changed.filter((name) => isLive(name))
+    const concerned = parts.filter(({ sections }) =>
+      sections.some((each) => changed.includes(each)),
+    )
+    const isLive = (name: keyof Config) => concerned.some(({ sections }) => sections.includes(name))
+    const live = changed.filter(isLive)
     const waiting = changed.filter((name) => !isLive(name))
     try {
-      if (live.length > 0) await apply(next)
+      // Each may refuse, so nothing changes before all are ready; then everything does in one turn.
+      const prepared = await Promise.all(concerned.map((part) => part.prepare(next)))
+      for (const takeOver of prepared) takeOver()
     } catch (error) {
       logger.error({ error: messageOf(error) }, 'the configuration could not be taken over')
       return
     }
-    const { routing, failureRules, policies } = next
-    this.#present = { ...this.#present, routing, failureRules, policies }
+    const taken = Object.fromEntries(live.map((name) => [name, next[name]]))
+    this.#present = { ...this.#present, ...taken }
     if (live.length > 0) logger.info({ sections: live }, 'the configuration has changed')
     if (waiting.length > 0) {
       logger.warn({ sections: waiting }, 'these changes count from the next start')
     }
   }
-}
-
-function isLive(name: keyof Config): boolean {
-  return LIVE_SECTIONS.some((live) => live === name)
 }
 
 function differences(before: Config, after: Config): (keyof Config)[] {

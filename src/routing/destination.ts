@@ -21,7 +21,9 @@ export function isShortCode(text: string): boolean {
 /** Reads whom a message goes to: a number, or one of the short codes that the operator has named. */
 export class Destinations {
   readonly #numbers = new Map<string, PhoneNumber>()
-  readonly #excluded = new Map<string, ReadonlySet<string>>()
+  /** Carriers that reach a short code, where they are named. */
+  readonly #reaching = new Map<string, readonly string[]>()
+  #excluded: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
   /**
    * @param carriers - names of all carriers
@@ -42,10 +44,19 @@ export class Destinations {
         type: 'short_code',
         shortCode: code,
       })
-      if (reaching) {
-        this.#excluded.set(code, new Set(carriers.filter((each) => !reaching.includes(each))))
-      }
+      if (reaching) this.#reaching.set(code, reaching)
     }
+    this.follow(carriers)
+  }
+
+  /** Other carriers are there: none of them reaches a short code that does not name it. */
+  follow(carriers: readonly string[]): void {
+    this.#excluded = new Map(
+      [...this.#reaching].map(([code, reaching]) => [
+        code,
+        new Set(carriers.filter((each) => !reaching.includes(each))),
+      ]),
+    )
   }
 
   /** Reads a number as {@link parseNumber} does, and short codes. */

@@ -130,10 +130,12 @@ describe('reroute', () => {
     expect(routesOf(alpha, beta).reroute(held(['beta']), NOW)).toBeUndefined()
     beta.isUp = false
     expect(routesOf(alpha, beta).reroute(held(), NOW)).toBeUndefined()
+    expect(routesOf(beta).reroute(held(), NOW)).toBeUndefined()
+    expect(routesOf(beta).reroute(held(), NOW, true)).toMatchObject({ carrier: 'beta' })
   })
 })
 
-describe('replace', () => {
+describe('prepare', () => {
   it('decides by the new carriers, rates and routes, and keeps what was learned', async () => {
     const [alpha, beta] = [new FakeCarrier('alpha'), new FakeCarrier('beta')]
     const routes = routesOf(alpha, beta)
@@ -145,7 +147,12 @@ describe('replace', () => {
       carriers: ['alpha'],
       strategy: DEFAULT_STRATEGY,
     }
-    await routes.replace({ carriers: [priced(alpha, 1n), priced(beta, 2n)], rules: [rule] })
+    const takeOver = await routes.prepare({
+      carriers: [priced(alpha, 1n), priced(beta, 2n)],
+      rules: [rule],
+    })
+    expect(routes.decide(question())).toMatchObject({ route: null })
+    takeOver()
     const decision = routes.decide(question())
     expect(decision).toMatchObject({ route: 'only alpha', candidateCount: 1 })
     expect(decision.candidates[0]?.success).toBeLessThan(0.5)
