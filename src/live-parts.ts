@@ -10,7 +10,6 @@ import type { InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
 import type { LivePart } from './live-part.ts'
 import type { CarrierHealth } from './messages/carrier-health.ts'
 import type { Numbers } from './numbers.ts'
-import type { RouteUpkeep } from './route-upkeep.ts'
 import type { FailureRules } from './routing/failure-rules.ts'
 import type { Guards } from './routing/guards.ts'
 import type { Quality } from './routing/quality.ts'
@@ -24,7 +23,6 @@ export interface LiveGateway {
   readonly access: Access
   readonly alerts: OperatorAlerts
   readonly rules: FailureRules
-  readonly routeUpkeep: RouteUpkeep
   readonly health: CarrierHealth
   readonly quality: Quality
   readonly guards: Guards
@@ -47,7 +45,6 @@ export interface LiveGateway {
 export function liveParts(gateway: LiveGateway): LivePart[] {
   const { access, clock, setLogLevel } = gateway
   return [
-    { sections: ['routing'], prepare: (next) => gateway.routeUpkeep.prepare(next) },
     part('failureRules', (rules) => gateway.rules.replace(failureRules(rules, access))),
     part('policies', gateway.setPolicies),
     { sections: ['alerts'], prepare: async (next) => gateway.alerts.prepare(next.alerts) },
@@ -63,8 +60,6 @@ export function liveParts(gateway: LiveGateway): LivePart[] {
         ),
     },
     part('inbound', (inbound) => gateway.inboundRoutes.replace(inboundRoutes(inbound, access))),
-    // Asked for whenever it is needed.
-    part('retention', () => {}),
     part('recorder', (recorder) => gateway.recorder.follow(recorderOptions(recorder))),
     part('webhooks', (webhooks) => {
       gateway.addressGuard.follow(webhooks)

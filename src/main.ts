@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Binds } from './binds.ts'
-import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
 import { type ConfigDocuments, completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, LogLevel, PartnerConfig } from './config/schema.ts'
@@ -12,18 +11,20 @@ import { ConfigWatch } from './config-watch.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
-import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { failureAlert, failureRules } from './failures.ts'
 import { createApp } from './http/app.ts'
-import type { PartnerStanding } from './http/routes/partners.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
 import { InboundArchive } from './inbound/inbound-archive.ts'
 import type { InboundMessage } from './inbound/inbound-message.ts'
 import { InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
+import { LiveCarriers, marksFor } from './live-carriers.ts'
 import { LiveConfig } from './live-config.ts'
+import { LivePartners, partnerAccounts } from './live-partners.ts'
 import { guardPolicy, inboundRoutes, liveParts, recorderOptions } from './live-parts.ts'
+import { deckOwners, LiveRates } from './live-rates.ts'
+import { LiveTenants } from './live-tenants.ts'
 import { Archive } from './messages/archive.ts'
 import { Cancellation } from './messages/cancellation.ts'
 import { CarrierHealth } from './messages/carrier-health.ts'
@@ -63,7 +64,6 @@ import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { openNumbers } from './numbers.ts'
-import { partnerAccount } from './partners/account.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
 import { PartnerServer } from './partners/partner-server.ts'
@@ -72,13 +72,14 @@ import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
 import { RateDecks } from './rates/rate-decks.ts'
 import { rehearseRouting } from './route-rehearsal.ts'
-import { RouteUpkeep, routeSetup } from './route-upkeep.ts'
+import { type RouteSources, RouteUpkeep, routeSetup } from './route-upkeep.ts'
 import { FailureRules } from './routing/failure-rules.ts'
 import { Guards } from './routing/guards.ts'
 import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { Recorder } from './smpp/recorder.ts'
+import { carrierReports, partnerReports } from './standings.ts'
 import { createCipher } from './store/cipher.ts'
 import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
@@ -109,9 +110,6 @@ const NOBODY: readonly TellingRecipient[] = []
  */
 const CROWDED_UNSAVED = 8_000
 const MAX_UNSAVED = 50_000
-
-/** 3 MB; see {@link WrittenMarks}. */
-const MIN_MARKS = 65_536
 
 const SAVE_GUARDS_EVERY_MS = 60_000
 
@@ -266,26 +264,8 @@ async function assemble(
   })
   const references = new ReferenceCounter()
   const recorder = new Recorder(recorderOptions(config.recorder))
-  const carriers = new Map<string, Carrier>(
-    carrierConfigs.map((carrierConfig) => [
-      carrierConfig.name,
-      new SmppCarrier({
-        config: carrierConfig,
-        references,
-        logger,
-        recorder,
-        events: {
-          onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock(), asksRules())),
-          onInbound: (part) => inbox.take(part),
-          onAlert: (alert) => alerts.passOn(alert),
-          onWrite: (written) => marks?.mark(written),
-          onCapacityChange: (name) => {
-            health.noteConnections(name)
-            dispatcher.onCapacityChange(name)
-          },
-        },
-      }),
-    ]),
+  const carriers = new Map(
+    carrierConfigs.map((carrierConfig) => [carrierConfig.name, makeCarrier(carrierConfig)]),
   )
   const routesIn = new InboundRoutes(inboundRoutes(config.inbound, access))
   const inbox = new Inbox({
@@ -325,10 +305,17 @@ async function assemble(
   health.onChange(({ kind, carrier }) => {
     if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
   })
+  const tenants = new LiveTenants({ access, config, store })
   const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
-  const termsFor = tenantTerms(config, access, rateDecks)
-  const routeSources = { config, carrierConfigs, carriers, decks: rateDecks, access }
-  const routes = new Routes(routeSetup(routeSources), clock, {
+  const liveRates = new LiveRates({ config, decks: rateDecks, tenants })
+  const { termsFor } = liveRates
+  const sources: RouteSources = {
+    routing: config.routing,
+    carriers: [...carriers.values()].map((carrier) => ({ carrier, config: carrier.config })),
+    decks: rateDecks,
+    access,
+  }
+  const routes = new Routes(routeSetup(sources), clock, {
     quality,
     health,
     termsFor,
@@ -340,7 +327,18 @@ async function assemble(
       })
     },
   })
-  const routeUpkeep = new RouteUpkeep(routes, routeSources, logger)
+  const routeUpkeep = new RouteUpkeep({
+    routes,
+    sources,
+    sourcesOf: async (next) => ({
+      routing: next.routing,
+      carriers: await liveCarriers.carriersOf(next),
+      decks: await liveRates.decksOf(next),
+      access: await tenants.accessOf(next),
+    }),
+    decks: rateDecks,
+    logger,
+  })
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
   const { lateAt } = missingReceipts
   const guards = new Guards(guardPolicy(config.guards, access), ({ guard, action }) =>
@@ -380,10 +378,7 @@ async function assemble(
   const partnerMessages = new PartnerMessages(work)
   const retention = new Retention({
     ...work,
-    keptFor: (tenant) => {
-      const { tenants, retention } = going.running
-      return tenants.find(({ name }) => name === tenant)?.retention ?? retention
-    },
+    keptFor: tenants.keptFor,
     purgeAnswers: (now) => keys.purge(now),
     onErased: (what, count) => metrics.erased(what, count),
   })
@@ -393,11 +388,7 @@ async function assemble(
       : undefined
   const partners = new PartnerServer({
     config: config.smpp,
-    accounts: assembly.partnerConfigs.flatMap((partner) => {
-      const tenant = access.tenantNamed(partner.tenant)
-      if (!tenant) return []
-      return [partnerAccount(partner, tenant, (kind) => policyFor(kind).validitySeconds)]
-    }),
+    accounts: partnerAccounts(assembly.partnerConfigs, access, policyFor),
     requests: new PartnerRequests({
       intake,
       replacing: new Replacing({
@@ -423,6 +414,25 @@ async function assemble(
     onConnectionRefused: (reason) => metrics.connectionRefused(reason),
     recorder,
   })
+
+  function makeCarrier(carrierConfig: CarrierConfig): SmppCarrier {
+    return new SmppCarrier({
+      config: carrierConfig,
+      references,
+      logger,
+      recorder,
+      events: {
+        onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock(), asksRules())),
+        onInbound: (part) => inbox.take(part),
+        onAlert: (alert) => alerts.passOn(alert),
+        onWrite: (written) => marks?.mark(written),
+        onCapacityChange: (name) => {
+          health.noteConnections(name)
+          dispatcher.onCapacityChange(name)
+        },
+      },
+    })
+  }
 
   function onCommit(batch: readonly JournalEntry[]): void {
     onEffects(tracker.apply(batch))
@@ -485,19 +495,39 @@ async function assemble(
         bound: sessions.length,
       })),
   })
-  const tenantNames = new Map(
-    config.tenants.flatMap(({ name }) => {
-      const tenant = access.tenantNamed(name)
-      return tenant ? [[tenant.id, name] as const] : []
+  const binds = new Binds({ recorder, carriers })
+  const qualityStore = new QualityStore({ store, quality, logger, clock })
+  const liveCarriers = new LiveCarriers({
+    carriers,
+    make: makeCarrier,
+    dispatcher,
+    health,
+    quality,
+    qualityStore,
+    destinations: numbers.destinations,
+    marks,
+    store,
+    clock,
+    drainMs: DRAIN_MS,
+    unbindMs: UNBIND_MS,
+  })
+  going.add([
+    tenants,
+    liveRates,
+    liveCarriers,
+    routeUpkeep,
+    new LivePartners({
+      server: partners,
+      partners: assembly.partnerConfigs,
+      smpp: config.smpp,
+      tenants,
+      policyFor,
+      logger,
     }),
-  )
-  const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
-  going.add(
-    liveParts({
+    ...liveParts({
       access,
       alerts: operatorAlerts,
       rules,
-      routeUpkeep,
       health,
       quality,
       guards,
@@ -513,7 +543,7 @@ async function assemble(
       },
       setLogLevel: assembly.setLogLevel,
     }),
-  )
+  ])
   const { held } = assembly
   const configuration = held && new Configuration({ ...held, live: going, clock, logger })
   const app = createApp({
@@ -544,7 +574,7 @@ async function assemble(
         range,
       ),
     guards,
-    tenantName: (id) => tenantNames.get(id) ?? id,
+    tenantName: (id) => access.nameOf(id) ?? id,
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
     networks: numbers.networks,
@@ -563,7 +593,6 @@ async function assemble(
   })
 
   await registerCarriers(store, [...carriers.values()], clock())
-  const qualityStore = new QualityStore({ store, quality, logger, clock })
   await qualityStore.load()
   await health.load()
   if (!guards.isOff) guards.restore(await loadGuards(store))
@@ -575,7 +604,7 @@ async function assemble(
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
   await partners.start()
-  for (const carrier of carriers.values()) carrier.start()
+  liveCarriers.start()
   losses.start()
   inbox.start()
   sweeper.start()
@@ -603,7 +632,7 @@ async function assemble(
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
     await dispatcher.stop(DRAIN_MS)
     await health.close()
-    await Promise.all([...carriers.values()].map((carrier) => carrier.close(UNBIND_MS)))
+    await liveCarriers.close(UNBIND_MS)
     await inbox.close()
     await dispatcher.drained()
     await sweeper.close()
@@ -651,46 +680,6 @@ function noteDelivered(guards: Guards, { message, carrier, status }: Ending, now
   if (status !== 'delivered' || message.trafficClass !== 'otp') return
   const number = parseNumber(message.to)
   if (number.ok) guards.noteDelivered(message, carrier, number.number, now)
-}
-
-/** Marks enough for submits whose answers wait for their commit, many times over. */
-function marksFor(carriers: readonly CarrierConfig[]): number {
-  const windows = carriers.reduce((sum, { sessions, window }) => sum + sessions * window, 0)
-  return Math.max(MIN_MARKS, 8 * windows)
-}
-
-function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatcher: Dispatcher) {
-  const waiting = new Map(dispatcher.queueLengths().map((lane) => [lane.carrier, lane.waiting]))
-  return [...carriers.values()].map((carrier) => ({
-    name: carrier.name,
-    type: carrier.type,
-    is_up: carrier.isUp,
-    waiting: waiting.get(carrier.name) ?? 0,
-    segments_per_second: Math.round(carrier.segmentsPerSecond * 10) / 10,
-    binds: carrier.binds.map(({ bind, host, state, lastError }) => ({
-      bind,
-      host,
-      state,
-      last_error: lastError,
-    })),
-  }))
-}
-
-function partnerReports(partners: PartnerServer, tenantId: string): PartnerStanding[] {
-  return partners.reports
-    .filter(({ account }) => account.tenant.id === tenantId)
-    .map(({ account: { systemId, access }, sessions }) => ({
-      system_id: systemId,
-      max_binds: access.maxBinds || null,
-      sessions: sessions.map((session) => ({
-        bind_type: session.bindType,
-        address: session.address,
-        tls: session.tls,
-        since: session.since.toISOString(),
-        unanswered_by_partner: session.unansweredByPartner,
-        unanswered_by_us: session.unansweredByUs,
-      })),
-    }))
 }
 
 function countEntry(metrics: Metrics, entry: JournalEntry): void {

@@ -213,6 +213,8 @@ export interface Carrier {
   /** Segments per second that it takes at present, agreed or learnt; 0: no limit is known. */
   readonly segmentsPerSecond: number
   readonly binds: readonly BindStatus[]
+  /** Connections that have broken since the start; those that we have ended are none. */
+  readonly lostConnections: number
   /** Carriers with the same key lay every content out the same way. */
   readonly layoutKey: string
   /**

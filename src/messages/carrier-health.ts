@@ -11,6 +11,7 @@ import {
   listChanges,
   loadHealth,
   type StoredChange,
+  type StoredHealth,
   saveHealth,
 } from './health-store.ts'
 import type { LaneGate } from './lane.ts'
@@ -67,33 +68,46 @@ export class CarrierHealth {
   readonly #listeners: HealthListener[] = []
   readonly #timers = new Map<string, NodeJS.Timeout>()
   #writing: Promise<void> = Promise.resolve()
+  #breaker: BreakerOptions
   #historyLines: number
   #isClosed = false
 
   constructor(options: CarrierHealthOptions) {
     this.#options = options
     this.#historyLines = options.historyLines
-    for (const carrier of options.carriers.values()) {
-      const standing = new CarrierStanding(carrier, options.breaker)
-      this.#standings.set(carrier.name, standing)
-      this.#byIndex[options.indexOf(carrier.name)] = standing
-    }
+    this.#breaker = options.breaker
+    this.#follow(options.carriers)
   }
 
   /** Takes over how the carriers stood when the last run ended. */
   async load(): Promise<void> {
-    for (const { carrier, setting, breaker } of await loadHealth(this.#options.store)) {
-      const standing = this.#standings.get(carrier)
-      if (!standing) continue
-      standing.setting = setting
-      standing.breaker.restore(breaker)
-      this.#arm(standing)
+    for (const stored of await loadHealth(this.#options.store)) {
+      const standing = this.#standings.get(stored.carrier)
+      if (standing) this.#restore(standing, stored)
+    }
+  }
+
+  /**
+   * Makes ready for other carriers; what it gives takes them over. One that was away stands as it did
+   * when it went.
+   */
+  async prepare(carriers: ReadonlyMap<string, Carrier>): Promise<() => void> {
+    await this.#writing
+    const stored = await loadHealth(this.#options.store)
+    return () => {
+      const before = new Set(this.#standings.values())
+      this.#follow(carriers)
+      for (const each of stored) {
+        const standing = this.#standings.get(each.carrier)
+        if (standing && !before.has(standing)) this.#restore(standing, each)
+      }
     }
   }
 
   /** Goes by other thresholds from now on. */
   follow({ breaker, historyLines }: Pick<CarrierHealthOptions, 'breaker' | 'historyLines'>): void {
     this.#historyLines = historyLines
+    this.#breaker = breaker
     for (const standing of this.#standings.values()) standing.breaker.follow(breaker)
   }
 
@@ -145,11 +159,10 @@ export class CarrierHealth {
   noteConnections(carrier: string): void {
     const standing = this.#standings.get(carrier)
     if (!standing || this.#isClosed) return
-    const { isUp, binds } = standing.carrier
-    const bound = binds.filter(({ state }) => state === 'bound').length
-    const lost = standing.bound - bound
+    const { isUp, binds, lostConnections } = standing.carrier
+    const lost = lostConnections - standing.lost
     const { wasUp } = standing
-    standing.bound = bound
+    standing.lost = lostConnections
     standing.wasUp = isUp
     const lastError = binds.find(({ lastError }) => lastError !== null)?.lastError
     const cause = lastError ?? 'the connection was closed'
@@ -244,6 +257,29 @@ export class CarrierHealth {
     await this.#writing
   }
 
+  #follow(carriers: ReadonlyMap<string, Carrier>): void {
+    const { indexOf } = this.#options
+    const before = new Map(this.#standings)
+    this.#standings.clear()
+    this.#byIndex.fill(undefined)
+    for (const carrier of carriers.values()) {
+      const known = before.get(carrier.name)
+      const standing =
+        known?.carrier === carrier ? known : new CarrierStanding(carrier, this.#breaker)
+      this.#standings.set(carrier.name, standing)
+      this.#byIndex[indexOf(carrier.name)] = standing
+    }
+    for (const [name, standing] of before) {
+      if (this.#standings.get(name) !== standing) this.#disarm(name)
+    }
+  }
+
+  #restore(standing: CarrierStanding, { setting, breaker }: StoredHealth): void {
+    standing.setting = setting
+    standing.breaker.restore(breaker)
+    this.#arm(standing)
+  }
+
   #now(): number {
     return this.#options.clock().getTime()
   }
@@ -263,12 +299,16 @@ export class CarrierHealth {
   /** Nothing else happens at the end of a cool-down. */
   #arm(standing: CarrierStanding): void {
     const { name } = standing.carrier
-    clearTimeout(this.#timers.get(name))
-    this.#timers.delete(name)
+    this.#disarm(name)
     const { halfOpenAtMs } = standing.breaker
     if (halfOpenAtMs === undefined || this.#isClosed) return
     const waitMs = Math.max(1, halfOpenAtMs - this.#now())
     this.#timers.set(name, setTimeout(() => this.#tickOne(standing), waitMs).unref())
+  }
+
+  #disarm(name: string): void {
+    clearTimeout(this.#timers.get(name))
+    this.#timers.delete(name)
   }
 
   #tell(

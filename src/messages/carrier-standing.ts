@@ -37,8 +37,8 @@ export class CarrierStanding implements LaneGate {
   setting: ModeSetting
   /** Why the breaker is as it is; empty: it has not changed. */
   breakerCause = ''
-  /** Connections that were bound when somebody looked last. */
-  bound = 0
+  /** Connections that had been lost when somebody looked last. */
+  lost = 0
   wasUp = false
   /** When a lost connection was counted last. */
   lostAtMs = 0

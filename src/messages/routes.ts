@@ -42,6 +42,8 @@ export interface RoutedCarrier {
   /** Bits of {@link CAPABILITIES} that it has not. */
   readonly lacks?: number
   readonly maxSegments?: number | undefined
+  /** As it will be, where the carrier's own is about to change. */
+  readonly layoutKey?: string
 }
 
 /** What {@link Routes} are made of. */
@@ -125,16 +127,16 @@ export class Routes {
   }
 
   /**
-   * Gets other carriers, rates and routes ready, while messages go on.
-   *
-   * @returns decides by them from then on; it reads the rules of the setup only then
+   * Makes other carriers, rates and routes ready, messages going on meanwhile; decisions are made by them
+   * from the call of what it gives.
    */
   async prepare(setup: RouteSetup): Promise<() => void> {
     const turns = new Turns()
     const parts = new Parts(setup, this.#clock().getTime())
     while (parts.addSome()) await turns.next()
+    const built = this.#with(parts)
     return () => {
-      this.#built = this.#with(parts)
+      this.#built = built
     }
   }
 
@@ -206,7 +208,7 @@ export class Routes {
     return this.#built.deckVersions.get(carrierName) ?? 0
   }
 
-  /** When a rate begins to hold that is not in force yet: {@link replace} is due then. */
+  /** When a rate begins to hold that is not in force yet: {@link prepare} is due then. */
   get nextChangeAtMs(): number {
     return this.#built.nextChangeAtMs
   }
@@ -223,12 +225,16 @@ export class Routes {
     return { carrier: best.carrier, event: routedEvent(message.id, decision, at) }
   }
 
-  /** The move of a waiting message away from a carrier that is down; undefined to leave it there. */
-  reroute(held: Held, at: Date): MovedEntry | undefined {
+  /**
+   * The move of a waiting message away from a carrier that is down; undefined to leave it there.
+   *
+   * @param mayBeDown - the other may be down as well
+   */
+  reroute(held: Held, at: Date, mayBeDown = false): MovedEntry | undefined {
     const { message } = held
     const next = this.choose(message, held.tried, at)
     if (!next || next.carrier === message.carrier) return undefined
-    if (!this.#isUsable(next.carrier)) return undefined
+    if (!mayBeDown && !this.#isUsable(next.carrier)) return undefined
     return moveTo(message, next, at)
   }
 
@@ -403,10 +409,11 @@ class Parts {
     const numbers = new Map<string, number>()
     const carriers = this.#carriers.map((routed): RouterCarrier => {
       const { carrier, tags = NO_TAGS, trafficClasses, lacks = 0, maxSegments } = routed
-      let profile = numbers.get(carrier.layoutKey)
+      const { layoutKey = carrier.layoutKey } = routed
+      let profile = numbers.get(layoutKey)
       if (profile === undefined) {
         profile = profiles.push(carrier) - 1
-        numbers.set(carrier.layoutKey, profile)
+        numbers.set(layoutKey, profile)
       }
       return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
     })

@@ -21,6 +21,7 @@ export function isShortCode(text: string): boolean {
 /** Reads whom a message goes to: a number, or one of the short codes that the operator has named. */
 export class Destinations {
   #numbers: ReadonlyMap<string, PhoneNumber>
+  #shortCodes: readonly ShortCode[]
   #excluded: ReadonlyMap<string, ReadonlySet<string>>
 
   /**
@@ -29,13 +30,20 @@ export class Destinations {
    */
   constructor(shortCodes: readonly ShortCode[] = [], carriers: readonly string[] = []) {
     this.#numbers = numbersOf(shortCodes)
+    this.#shortCodes = shortCodes
     this.#excluded = excludedFrom(shortCodes, carriers)
   }
 
   /** Knows other short codes from now on; throws as the constructor, and changes nothing then. */
   replace(shortCodes: readonly ShortCode[], carriers: readonly string[]): void {
     this.#numbers = numbersOf(shortCodes)
+    this.#shortCodes = shortCodes
     this.#excluded = excludedFrom(shortCodes, carriers)
+  }
+
+  /** Other carriers are there: none of them reaches a short code that does not name it. */
+  follow(carriers: readonly string[]): void {
+    this.#excluded = excludedFrom(this.#shortCodes, carriers)
   }
 
   /** Reads a number as {@link parseNumber} does, and short codes. */

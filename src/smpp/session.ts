@@ -26,6 +26,7 @@ import {
   type SessionEndReason,
   type SessionLimits,
   type SessionOptions,
+  type UnbindOptions,
 } from './session-options.ts'
 import {
   isBind,
@@ -348,10 +349,8 @@ export class Session {
   /**
    * Ends the session in order: no new requests, the open ones finish for at most `drainMs` (5,000),
    * then `unbind`, its response or a timer, and the connection is closed.
-   *
-   * @param options.handsBack - rejects at once what is not written, instead of sending it first
    */
-  unbind(options: { drainMs?: number; handsBack?: boolean } = {}): Promise<void> {
+  unbind(options: UnbindOptions = {}): Promise<void> {
     if (!this.isBound) {
       if (this.#state === 'open') this.#finish('closed')
       return this.#closed

@@ -224,8 +224,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const refused: string[] = []
   const binds = new Binds({
     recorder: new Recorder({ pdusPerBind: 0, keepEnded: 0 }),
-    carriers: carriers.map(({ carrier }) => carrier),
-    carrierConfigs: [],
+    carriers: new Map(),
   })
   const app = createApp({
     intake,

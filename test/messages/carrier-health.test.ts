@@ -144,9 +144,12 @@ describe.each(testDatabases())('the health of carriers on $name', ({ open }) => 
 
   it('counts lost connections, those that break together once', async () => {
     const { health, alpha } = await run()
+    let up = 0
     const bind = (count: number, lastError: string | null = null) => {
       const state = 'bound'
       alpha.isUp = count > 0
+      alpha.lostConnections += Math.max(0, up - count)
+      up = count
       const one = { bind: 'b', host: 'h', state, lastError }
       const closed = { ...one, state: 'waiting' }
       alpha.binds = Array.from({ length: 4 }, (_, n) => (n < count ? one : closed))

@@ -130,6 +130,8 @@ describe('reroute', () => {
     expect(routesOf(alpha, beta).reroute(held(['beta']), NOW)).toBeUndefined()
     beta.isUp = false
     expect(routesOf(alpha, beta).reroute(held(), NOW)).toBeUndefined()
+    expect(routesOf(beta).reroute(held(), NOW)).toBeUndefined()
+    expect(routesOf(beta).reroute(held(), NOW, true)).toMatchObject({ carrier: 'beta' })
   })
 })
 
