@@ -43,7 +43,7 @@ export interface CarrierKeys {
   readonly prefix?: string
   readonly price?: string
   /** Any other keys of the file. */
-  readonly keys?: Readonly<Record<string, string | number | boolean>>
+  readonly keys?: Readonly<Record<string, unknown>>
 }
 
 /** The text of a configuration with the given carriers and the contract's tenant and partner. */
