@@ -6,6 +6,7 @@ import type { Config } from '../../src/config/schema.ts'
 import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { startGateway } from '../../src/main.ts'
 import { ApiClient } from './api-client.ts'
+import { layDownPglite } from './database.ts'
 
 /** The configuration of the first step's contract, word for word, but for the carrier's port. */
 export function contractYaml(port: number): string {
@@ -101,6 +102,7 @@ export async function openGateway(
     DATABASE_URL: place.databaseUrl,
     ...place.env,
   })
+  if (place.databaseUrl === undefined) layDownPglite(dataFolder(place.folder))
   const load = () => change(loadConfig({ env, cwd: place.folder }))
   const { logger = silentLogger } = place
   const gateway = await startGateway(load(), { logger, loadConfig: load })
@@ -115,6 +117,10 @@ export async function openGateway(
   }
 }
 
+function dataFolder(folder: string): string {
+  return join(folder, 'data')
+}
+
 /** The variables of a gateway that uses only this folder and free ports. */
 export function environmentFor(
   folder: string,
@@ -122,7 +128,7 @@ export function environmentFor(
 ): Record<string, string> {
   const all = {
     PATH: process.env.PATH,
-    LINEHAUL_DATA_DIR: join(folder, 'data'),
+    LINEHAUL_DATA_DIR: dataFolder(folder),
     LINEHAUL_HTTP_PORT: '0',
     LINEHAUL_SMPP_PORT: '0',
     LINEHAUL_LOG_LEVEL: 'silent',
