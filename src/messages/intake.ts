@@ -17,7 +17,7 @@ import { type Guards, guardCode } from '../routing/guards.ts'
 import { type Network, type NetworkSource, NO_NETWORKS } from '../routing/network.ts'
 import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import { parseSender, type Sender, senderText } from '../routing/sender.ts'
-import { SenderRules } from '../routing/sender-rules.ts'
+import { SenderRules, type SenderVerdict } from '../routing/sender-rules.ts'
 import { type TenantPrice, type TenantTerms, tenantPriceOf } from '../routing/tenant-price.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { AcceptedEntry, JournalEntry, TimelineEvent } from './journal.ts'
@@ -61,6 +61,8 @@ export interface Quote {
   readonly from: string
   /** The sender id that was asked for, where a rule of the country has put another in its place. */
   readonly replacedFrom: string | null
+  /** What may become of the sender in the destination's country; null: nothing is known against it. */
+  readonly senderWarning: string | null
   readonly encoding: string
   readonly segments: number
   readonly best: RouteCandidate
@@ -168,7 +170,7 @@ export class Intake {
 
   #quote(tenantId: string, request: MessageRequest, decide: Decide): Quote {
     const judged = this.#judge(tenantId, request, decide)
-    const { number, to, network, from, replacedFrom, content, decision } = judged
+    const { number, to, network, from, replacedFrom, senderWarning, content, decision } = judged
     const [best] = decision.candidates
     const layout = best && this.#routes.layOut(best.carrier, content)
     if (!best || !layout) throw textFault(content) ?? noRoute(number, decision)
@@ -183,6 +185,7 @@ export class Intake {
       network,
       from,
       replacedFrom,
+      senderWarning,
       encoding: layout.encoding,
       segments: layout.segments,
       best,
@@ -198,9 +201,11 @@ export class Intake {
     const number = readNumber(request.to, this.#destinations)
     const to = destinationText(number)
     const asked = readSender(request.from)
-    const sender = this.#allowedSender(asked, number.country, request.trafficClass, tenantId)
-    const from = senderText(sender)
-    const replacedFrom = sender === asked ? null : senderText(asked)
+    const verdict = this.#senderVerdict(asked, number.country, request.trafficClass, tenantId)
+    const isReplaced = verdict.action === 'replace'
+    const from = senderText(isReplaced ? verdict.sender : asked)
+    const replacedFrom = isReplaced ? senderText(asked) : null
+    const senderWarning = isReplaced ? null : (verdict.warning ?? null)
     const content = readContent(request)
     const network = number.shortCode === undefined ? this.#networks.find(to) : null
     const siblings = siblingKey(request, from, to)
@@ -214,7 +219,7 @@ export class Intake {
       registeredDelivery: request.registeredDelivery,
       siblingCarrier: siblings && this.#siblingCarriers.get(siblings, this.#clock().getTime()),
     })
-    return { number, to, network, from, replacedFrom, content, decision }
+    return { number, to, network, from, replacedFrom, senderWarning, content, decision }
   }
 
   /**
@@ -429,19 +434,18 @@ export class Intake {
   }
 
   /**
-   * The sender as the rules of the destination's country let it be.
+   * What the rules of the destination's country make of a sender that they let pass.
    *
    * @throws {GatewayError} `sender_not_allowed`
    */
-  #allowedSender(
+  #senderVerdict(
     sender: Sender,
     country: string,
     trafficClass: TrafficClass,
     tenantId: string | null,
-  ): Sender {
+  ): Exclude<SenderVerdict, { action: 'refuse' }> {
     const verdict = this.#senderRules.judge({ country, tenantId, trafficClass, sender })
-    if (verdict.action === 'allow') return sender
-    if (verdict.action === 'replace') return verdict.sender
+    if (verdict.action !== 'refuse') return verdict
     throw new GatewayError(
       'sender_not_allowed',
       `"${senderText(sender)}" may not be the sender of messages to ${country}: ${verdict.reason}`,
@@ -488,7 +492,7 @@ function acceptedEvents(
 
 function acceptedDetail(
   { source, encoding, segments }: Message,
-  { replacedFrom }: Quote,
+  { replacedFrom, senderWarning }: Quote,
   suspicion: OpenBreaker | undefined,
 ): object {
   return {
@@ -496,6 +500,7 @@ function acceptedDetail(
     encoding,
     segments,
     ...(replacedFrom === null ? {} : { from_replaced: replacedFrom }),
+    ...(senderWarning === null ? {} : { sender_warning: senderWarning }),
     ...(suspicion && { suspicion: suspicionDetail(suspicion) }),
   }
 }

@@ -92,6 +92,7 @@ describe('POST /v1/messages', () => {
     expect(await one.json()).toEqual({
       dry_run: true,
       network: null,
+      sender_warning: null,
       to: '+447700900123',
       from: 'Linehaul',
       segments: 1,

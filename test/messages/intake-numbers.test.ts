@@ -191,4 +191,20 @@ describe('the sender', () => {
     await harness.journal.settled()
     expect((await eventRows(store, plain))[0]?.detail).not.toHaveProperty('from_replaced')
   })
+
+  it('goes on with a warning where it may be replaced, in the answer and in the timeline', async () => {
+    await open({ senderRules: rules() })
+    const quote = harness.intake.quote(TENANT, request({ to: '+61491570156' }))
+    expect(quote.senderWarning).toContain('names have to be registered as senders')
+    const message = await harness.intake.accept(TENANT, request({ to: '+61491570156' }))
+    const number = await harness.intake.accept(
+      TENANT,
+      request({ to: '+61491570156', from: '+61491570006' }),
+    )
+    expect(message.from).toBe('ACME')
+    await harness.journal.settled()
+    const [accepted] = await eventRows(store, message)
+    expect(accepted?.detail).toMatchObject({ sender_warning: quote.senderWarning })
+    expect((await eventRows(store, number))[0]?.detail).not.toHaveProperty('sender_warning')
+  })
 })

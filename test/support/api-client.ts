@@ -102,15 +102,19 @@ export class ApiClient {
     return body
   }
 
-  /** The message once the condition holds. */
-  async until(id: string, condition: (message: ShownMessage) => boolean): Promise<ShownMessage> {
+  /** The message once the condition holds; many at once ask less often. */
+  async until(
+    id: string,
+    condition: (message: ShownMessage) => boolean,
+    intervalMs = 20,
+  ): Promise<ShownMessage> {
     return await vi.waitFor(
       async () => {
         const message = await this.message(id)
         if (!condition(message)) throw new Error(`it stays: ${JSON.stringify(message)}`)
         return message
       },
-      { timeout: HOW_LONG_MS, interval: 20 },
+      { timeout: HOW_LONG_MS, interval: intervalMs },
     )
   }
 

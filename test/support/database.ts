@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { cpSync, existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { sql } from 'drizzle-orm'
 import postgres from 'postgres'
@@ -40,6 +42,17 @@ export function testDatabases(): TestDatabase[] {
 export async function openTestPglite(): Promise<Store> {
   const template = await readFile(inject('pgliteTemplate'))
   return storeOnPglite(await PGlite.create({ loadDataDir: new Blob([template]) }))
+}
+
+/**
+ * Puts an empty, migrated PGlite where a gateway looks for its own, unless there is one: to make it anew
+ * takes six seconds of computing.
+ *
+ * @param dataDir - `data_dir` of the gateway
+ */
+export function layDownPglite(dataDir: string): void {
+  const folder = join(dataDir, 'pglite')
+  if (!existsSync(folder)) cpSync(inject('pgliteFolder'), folder, { recursive: true })
 }
 
 /** Makes an empty PostgreSQL database for one test file or one gateway process. */

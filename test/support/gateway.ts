@@ -6,6 +6,7 @@ import type { Config } from '../../src/config/schema.ts'
 import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { startGateway } from '../../src/main.ts'
 import { ApiClient } from './api-client.ts'
+import { layDownPglite } from './database.ts'
 
 /** The configuration of the first step's contract, word for word, but for the carrier's port. */
 export function contractYaml(port: number): string {
@@ -43,7 +44,7 @@ export interface CarrierKeys {
   readonly prefix?: string
   readonly price?: string
   /** Any other keys of the file. */
-  readonly keys?: Readonly<Record<string, string | number | boolean>>
+  readonly keys?: Readonly<Record<string, unknown>>
 }
 
 /** The text of a configuration with the given carriers and the contract's tenant and partner. */
@@ -102,6 +103,7 @@ export async function openGateway(
     DATABASE_URL: place.databaseUrl,
     ...place.env,
   })
+  if (place.databaseUrl === undefined) layDownPglite(dataFolder(place.folder))
   const source = { env, cwd: place.folder }
   const documents = configDocuments(source)
   const { logger = silentLogger, isConfigFromFile = false } = place
@@ -121,6 +123,10 @@ export async function openGateway(
   }
 }
 
+function dataFolder(folder: string): string {
+  return join(folder, 'data')
+}
+
 /** The variables of a gateway that uses only this folder and free ports. */
 export function environmentFor(
   folder: string,
@@ -128,7 +134,7 @@ export function environmentFor(
 ): Record<string, string> {
   const all = {
     PATH: process.env.PATH,
-    LINEHAUL_DATA_DIR: join(folder, 'data'),
+    LINEHAUL_DATA_DIR: dataFolder(folder),
     LINEHAUL_HTTP_PORT: '0',
     LINEHAUL_SMPP_PORT: '0',
     LINEHAUL_LOG_LEVEL: 'silent',

@@ -23,6 +23,8 @@ export type Answer =
       readonly receipt?: string | false
       /** The receipt goes out before the response. */
       readonly receiptFirst?: boolean
+      /** Optional parameters of the response. */
+      readonly parameters?: smpp.PduFields
     }
   | 'silence'
   /** The connection breaks instead. */
@@ -223,8 +225,8 @@ export class SmppPeer {
       session.send(pdu.response({ command_status: answer.status }))
       return
     }
-    const { id, receiptId = id, receipt = 'DELIVRD', receiptFirst = false } = answer
-    const respond = () => session.send(pdu.response({ message_id: id }))
+    const { id, receiptId = id, receipt = 'DELIVRD', receiptFirst = false, parameters } = answer
+    const respond = () => session.send(pdu.response({ message_id: id, ...parameters }))
     if (!receiptFirst) respond()
     if (receipt !== false) {
       this.addReceipt({ id: receiptId, from: submit.from, to: submit.to, stat: receipt })

@@ -35,6 +35,7 @@ export function quotedBody(quote: Quote) {
     price: priceBody(quote.price.micros, quote.price.currency),
     carrier: quote.best.carrier,
     network: quote.network?.mccmnc ?? null,
+    sender_warning: quote.senderWarning,
   }
 }
 

@@ -133,6 +133,10 @@ export const quotedMessage = z
     price,
     carrier: z.string().openapi({ description: 'The carrier that would be asked first.' }),
     network,
+    sender_warning: z.string().nullable().openapi({
+      description:
+        'What may become of the sender in that country; null: nothing is known against it.',
+    }),
   })
   .openapi('QuotedMessage')
 
