@@ -149,6 +149,7 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     region,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
     text: 'Your order is on its way.',
     atMs: 0,
     layOut: () => ({ segments: 1, needs: 0 }),

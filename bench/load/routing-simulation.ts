@@ -195,6 +195,7 @@ function cellOf(country: number) {
     country: COUNTRIES[country] as string,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
   } as const
 }
 

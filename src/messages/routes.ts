@@ -62,6 +62,8 @@ export interface RouteQuestion {
   readonly network: string | null
   readonly content: Content
   readonly trafficClass: TrafficClass
+  readonly tags: readonly string[]
+  readonly expectsReply: boolean
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
   readonly siblingCarrier?: string | undefined
@@ -176,9 +178,10 @@ export class Routes {
       region: number.region,
       network: question.network,
       trafficClass: question.trafficClass,
+      tags: question.tags,
       text: content.text,
       atMs,
-      layOut: this.#layouts(content, question.registeredDelivery),
+      layOut: this.#layouts(question),
       siblingCarrier: question.siblingCarrier,
       excluded: this.#destinations.excluded(number, question.excluded),
       sellMicros: sold ? Number(sold.priceMicros) : null,
@@ -275,6 +278,8 @@ export class Routes {
       network: message.network,
       content: message,
       trafficClass: message.trafficClass,
+      tags: message.tags,
+      expectsReply: message.expectsReply,
       registeredDelivery: message.registeredDelivery,
       excluded,
     }
@@ -291,10 +296,10 @@ export class Routes {
   }
 
   /** Each way of laying texts out is asked once, however many carriers have it. */
-  #layouts(content: Content, registeredDelivery: number) {
+  #layouts(question: RouteQuestion) {
+    const { content } = question
     const known: (ProfileLayout | undefined)[] = []
-    const wants = (registeredDelivery & RECEIPT_WANTED) === 0 ? 0 : CAPABILITIES.receipts
-    const needs = wants | (isFlash(content) ? CAPABILITIES.flash : 0)
+    const needs = needsOf(question)
     return (profile: number): ProfileLayout | undefined => {
       if (profile in known) return known[profile]
       const carrier = this.#built.profiles[profile]
@@ -438,6 +443,15 @@ function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined
     if (error instanceof EncodingError) return undefined
     throw error
   }
+}
+
+/** What a message needs however it is encoded, as bits of {@link CAPABILITIES}. */
+function needsOf({ content, registeredDelivery, expectsReply }: RouteQuestion): number {
+  return (
+    ((registeredDelivery & RECEIPT_WANTED) === 0 ? 0 : CAPABILITIES.receipts) |
+    (isFlash(content) ? CAPABILITIES.flash : 0) |
+    (expectsReply ? CAPABILITIES.inbound : 0)
+  )
 }
 
 function capabilityFor(encoding: string): number {

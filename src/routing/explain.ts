@@ -115,7 +115,7 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   tried: 'already tried for this message',
   closed: 'taken out of service by the operator',
   class: 'takes no messages of this traffic class',
-  capability: 'cannot carry such a message: alphabet, kind or length',
+  capability: 'cannot carry such a message: alphabet, kind, length, receipts or replies',
   no_rate: 'has no rate for this number',
   text: 'cannot carry the text',
   loss: 'costs more than the tenant pays',

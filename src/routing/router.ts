@@ -15,7 +15,7 @@ import { type CompiledRoute, type NamedCarrier, RouteTable } from './route-table
 import { expectedCost, weightedScore } from './strategy.ts'
 
 /** What a message may ask of a carrier, as bits. */
-export const CAPABILITIES = { unicode: 1, binary: 2, flash: 4, receipts: 8 } as const
+export const CAPABILITIES = { unicode: 1, binary: 2, flash: 4, receipts: 8, inbound: 16 } as const
 
 /** A carrier as the router knows it. */
 export interface RouterCarrier extends NamedCarrier {

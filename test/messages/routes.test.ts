@@ -4,6 +4,7 @@ import { EncodingError } from '../../src/encoding/errors.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { type Held, newlyHeld } from '../../src/messages/settle.ts'
 import { parseNumber } from '../../src/routing/number.ts'
+import { CAPABILITIES } from '../../src/routing/router.ts'
 import { testMessage } from './builders.ts'
 import { FakeCarrier, REFUSED } from './fake-carrier.ts'
 import { priced } from './harness.ts'
@@ -34,6 +35,8 @@ function question(text = 'Hello') {
     network: null,
     content,
     trafficClass: 'transactional',
+    tags: [],
+    expectsReply: false,
     registeredDelivery: 0,
   } as const
 }
@@ -69,6 +72,20 @@ describe('decide', () => {
     const routes = routesOf(new FakeCarrier('alpha'))
     routes.note(testMessage(), [REFUSED, { kind: 'uncertain', reason: '' }])
     expect(routes.quality.snapshot()).toEqual([])
+  })
+
+  it('leaves out who brings no replies where one is expected', () => {
+    const carriers = [
+      { ...priced(new FakeCarrier('alpha'), 10_000n), lacks: CAPABILITIES.inbound },
+      priced(new FakeCarrier('beta'), 20_000n),
+    ]
+    const routes = new Routes({ carriers }, () => new Date())
+    expect(names(routes)).toEqual(['alpha', 'beta'])
+    const { candidates, refused } = routes.decide({ ...question(), expectsReply: true })
+    expect(candidates.map(({ carrier }) => carrier)).toEqual(['beta'])
+    expect(refused).toEqual([{ carrier: 'alpha', code: 'capability' }])
+    const next = routes.choose(testMessage({ expectsReply: true }), new Set(['beta']), new Date())
+    expect(next).toBeUndefined()
   })
 
   it('leaves out who cannot write the text, as a reason', () => {

@@ -91,6 +91,7 @@ export function requestOf(
     region: number.region,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
     text: 'Hello',
     atMs: Date.UTC(2026, 0, 5, 12),
     layOut: () => ({ segments: 1, needs: 0 }),
