@@ -4,7 +4,7 @@ import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
 import { Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
-import type { RouteDecision } from '../routing/decision.ts'
+import type { Exclusion, RouteDecision, RouteRefusal } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
 import { Destinations } from '../routing/destination.ts'
 import type { PhoneNumber } from '../routing/number.ts'
@@ -67,7 +67,7 @@ export interface RouteQuestion {
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
   readonly siblingCarrier?: string | undefined
-  readonly excluded?: ReadonlySet<string>
+  readonly excluded?: ReadonlyMap<string, Exclusion>
   /** 32 random bits, where they are not to be drawn. */
   readonly draw?: number | undefined
   /** Candidates and refusals that are wanted; undefined: the best few. */
@@ -156,9 +156,7 @@ export class Routes {
    * known of the carriers then; undefined where its number can no longer be read.
    */
   replay(decision: RouteDecision, message: Message, at: Date): RouteDecision | undefined {
-    const tried = decision.refused.filter(({ code }) => code === 'tried')
-    const excluded = new Set(tried.map(({ carrier }) => carrier))
-    const question = this.#questionOf(message, excluded)
+    const question = this.#questionOf(message, new Map(decision.refused.flatMap(exclusionOf)))
     if (!question) return undefined
     const request = this.#request(question, at.getTime(), decision.draw)
     return replay(decision, request, this.#built.router, UNKNOWN)
@@ -208,13 +206,26 @@ export class Routes {
     return this.#built.nextChangeAtMs
   }
 
-  /** The next carrier for a message that others have refused; undefined when none is left. */
+  /**
+   * The next carrier for a message that others have refused; undefined when none is left.
+   *
+   * @param among - the carriers that may have it; empty: all
+   */
   readonly choose = (
     message: Message,
-    excluded: ReadonlySet<string>,
+    tried: ReadonlySet<string>,
     at: Date,
+    among: readonly string[] = [],
   ): NextCarrier | undefined => {
-    const decision = this.#decideFor(message, excluded)
+    const excluded = new Map<string, Exclusion>()
+    if (among.length > 0) {
+      for (const { name } of this.#built.router.carriers) {
+        if (!among.includes(name)) excluded.set(name, 'not_in_rule')
+      }
+    }
+    for (const name of tried) excluded.set(name, 'tried')
+    const question = this.#questionOf(message, excluded)
+    const decision = question && this.decide(question)
     const [best] = decision?.candidates ?? []
     if (!decision || !best) return undefined
     return { carrier: best.carrier, event: routedEvent(message.id, decision, at) }
@@ -263,12 +274,10 @@ export class Routes {
     this.quality.record({ carrier, cell: qualityCellOf(message), outcome, latencyMs, nowMs })
   }
 
-  #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
-    const question = this.#questionOf(message, excluded)
-    return question && this.decide(question)
-  }
-
-  #questionOf(message: Message, excluded: ReadonlySet<string>): RouteQuestion | undefined {
+  #questionOf(
+    message: Message,
+    excluded: ReadonlyMap<string, Exclusion>,
+  ): RouteQuestion | undefined {
     const parsed = this.#destinations.read(message.to)
     if (!parsed.ok) return undefined
     return {
@@ -421,6 +430,11 @@ class Parts {
       router: new Router({ carriers, rates, routes: rules, conversion }),
     }
   }
+}
+
+/** What a decision was told of a carrier before it was made; short codes are looked up again. */
+function exclusionOf({ carrier, code }: RouteRefusal): (readonly [string, Exclusion])[] {
+  return code === 'tried' || code === 'not_in_rule' ? [[carrier, code]] : []
 }
 
 function readingFor({ carriers: { length } }: Router): LiveReading {

@@ -48,6 +48,11 @@ export type RefusalCode =
   | 'text'
   | 'loss'
   | 'canary_stopped'
+  | 'not_in_rule'
+  | 'short_code'
+
+/** Why a carrier is out of the question before anything is looked at. */
+export type Exclusion = Extract<RefusalCode, 'tried' | 'not_in_rule' | 'short_code'>
 
 /** A carrier that may not take the message, and why. */
 export interface RouteRefusal {

@@ -1,3 +1,4 @@
+import type { Exclusion } from './decision.ts'
 import { knownCountries, type NumberResult, type PhoneNumber, parseNumber } from './number.ts'
 import { regionOf } from './regions.ts'
 
@@ -21,7 +22,7 @@ export function isShortCode(text: string): boolean {
 /** Reads whom a message goes to: a number, or one of the short codes that the operator has named. */
 export class Destinations {
   readonly #numbers = new Map<string, PhoneNumber>()
-  readonly #excluded = new Map<string, ReadonlySet<string>>()
+  readonly #excluded = new Map<string, ReadonlyMap<string, Exclusion>>()
 
   /**
    * @param carriers - names of all carriers
@@ -43,7 +44,8 @@ export class Destinations {
         shortCode: code,
       })
       if (reaching) {
-        this.#excluded.set(code, new Set(carriers.filter((each) => !reaching.includes(each))))
+        const others = carriers.filter((each) => !reaching.includes(each))
+        this.#excluded.set(code, new Map(others.map((each) => [each, 'short_code'])))
       }
     }
   }
@@ -65,11 +67,11 @@ export class Destinations {
   /** The carriers that cannot have messages to a destination, beside those in `others`. */
   excluded(
     { shortCode }: PhoneNumber,
-    others: ReadonlySet<string> | undefined,
-  ): ReadonlySet<string> | undefined {
+    others: ReadonlyMap<string, Exclusion> | undefined,
+  ): ReadonlyMap<string, Exclusion> | undefined {
     const unreached = shortCode === undefined ? undefined : this.#excluded.get(shortCode)
     if (!unreached) return others
-    return others ? new Set([...unreached, ...others]) : unreached
+    return others ? new Map([...others, ...unreached]) : unreached
   }
 }
 

@@ -120,6 +120,8 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   text: 'cannot carry the text',
   loss: 'costs more than the tenant pays',
   canary_stopped: 'the canary of its route, stopped because it delivers too little',
+  not_in_rule: 'the failure rule that sends it elsewhere does not name it',
+  short_code: 'does not reach this short code',
 }
 
 function percent(share: number): string {

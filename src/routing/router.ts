@@ -1,6 +1,7 @@
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import type { RouteRule, Strategy } from '../core/route-rule.ts'
 import type {
+  Exclusion,
   Preference,
   RefusalCode,
   RouteCandidate,
@@ -42,8 +43,8 @@ export interface RouteRequest extends RouteSubject {
   readonly layOut: (profile: number) => ProfileLayout | undefined
   /** The carrier that has the other segments of a long message that came one by one. */
   readonly siblingCarrier: string | undefined
-  /** Carriers that have been tried. */
-  readonly excluded: ReadonlySet<string> | undefined
+  /** Carriers that are out of the question, such as those that have been tried. */
+  readonly excluded: ReadonlyMap<string, Exclusion> | undefined
   /** What the tenant pays for a segment, in millionths of {@link sellCurrency}; null: what it costs. */
   readonly sellMicros: number | null
   readonly sellCurrency: string
@@ -99,8 +100,12 @@ const CODE = {
   text: 7,
   loss: 8,
   canary_stopped: 9,
+  not_in_rule: 10,
+  short_code: 11,
 } as const satisfies Record<RefusalCode, number>
 const REFUSALS = Object.keys(CODE) as RefusalCode[]
+/** Refusals for what held at the moment of the decision. */
+const OF_THE_MOMENT: ReadonlySet<RefusalCode> = new Set(['closed', 'tried', 'not_in_rule'])
 
 // Tiers: it surely delivers too little, it is a canary for other messages, it cannot take any now.
 const POOR = 1
@@ -216,8 +221,8 @@ export class Router {
       if ((route.places[carrier] as number) < 0) code = CODE.not_in_route
       else if (rateId < 0) code = CODE.no_rate
       else if (reading.standing[carrier] === STANDING.closed) code = CODE.closed
-      else if (request.excluded !== undefined && this.#isExcluded(carrier, request.excluded)) {
-        code = CODE.tried
+      else if (request.excluded?.has(this.#nameOf(carrier))) {
+        code = CODE[request.excluded.get(this.#nameOf(carrier)) as Exclusion]
       } else if (carrier === stopped) code = CODE.canary_stopped
       else if (((this.#classes[carrier] as number) & classBit) === 0) code = CODE.class
       else {
@@ -234,8 +239,8 @@ export class Router {
     return stopped < 0 ? null : (route.canary?.carrier ?? null)
   }
 
-  #isExcluded(carrier: number, excluded: ReadonlySet<string>): boolean {
-    return excluded.has((this.carriers[carrier] as RouterCarrier).name)
+  #nameOf(carrier: number): string {
+    return (this.carriers[carrier] as RouterCarrier).name
   }
 
   /** Notes what the message takes there; a refusal where it cannot be carried, or not at that price. */
@@ -531,7 +536,7 @@ export class Router {
     const standing = reading.standing[carrier]
     const upper = reading.upper[carrier] as number
     return {
-      carrier: (this.carriers[carrier] as RouterCarrier).name,
+      carrier: this.#nameOf(carrier),
       rate,
       segments,
       priceMicros: segments === 1 ? rate.priceMicros : rate.priceMicros * BigInt(segments),
@@ -557,8 +562,8 @@ export class Router {
   }
 
   /**
-   * Carriers that are left out; where somebody may take it, without those that never would. Those out
-   * of service are all named: without them the decision could not be made again.
+   * Carriers that are left out; where somebody may take it, without those that never would. What the
+   * configuration does not say is all named: without it the decision could not be made again.
    */
   #refused(isAll: boolean, most: number): RouteRefusal[] {
     const refused: RouteRefusal[] = []
@@ -568,9 +573,9 @@ export class Router {
       const code = REFUSALS[refusal - 1] as RefusalCode
       if (!isAll) {
         if (code === 'not_in_route' || code === 'no_rate') continue
-        if (refused.length >= most && code !== 'closed') continue
+        if (refused.length >= most && !OF_THE_MOMENT.has(code)) continue
       }
-      refused.push({ carrier: (this.carriers[carrier] as RouterCarrier).name, code })
+      refused.push({ carrier: this.#nameOf(carrier), code })
     }
     return refused
   }

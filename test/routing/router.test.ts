@@ -138,7 +138,7 @@ describe('without a route', () => {
     ])
     const none = 3
     const request = requestOf({
-      excluded: new Set(['tried']),
+      excluded: new Map([['tried', 'tried']] as const),
       sellMicros: 15_000,
       refusesLosses: true,
       layOut: (profile) =>
@@ -158,6 +158,20 @@ describe('without a route', () => {
       ],
     })
     expect(decide(routerOf([]))).toMatchObject({ candidates: [], refused: [] })
+  })
+
+  it('names all that a failure rule leaves out, beside those that were tried', () => {
+    const carriers = Array.from({ length: 9 }, (_, n) => ({ name: `c${n}`, rates: ANYWHERE }))
+    const others = carriers.slice(2).map(({ name }) => [name, 'not_in_rule'] as const)
+    const excluded = new Map([['c0', 'tried'] as const, ...others])
+    const decision = decide(routerOf(carriers), requestOf({ excluded }))
+    expect(names(decision.candidates)).toEqual(['c1'])
+    const [tried, ...left] = explainDecision(decision).refused
+    expect(tried).toEqual({ carrier: 'c0', reason: 'already tried for this message' })
+    expect(left).toHaveLength(7)
+    expect(new Set(left.map(({ reason }) => reason))).toEqual(
+      new Set(['the failure rule that sends it elsewhere does not name it']),
+    )
   })
 
   it('compares currencies by the conversion table', () => {
