@@ -105,6 +105,7 @@ function makeReading(decks: readonly Deck[]): LiveReading {
     upper: success.map((share) => share + 0.02),
     latencyMs: new Float64Array(decks.length).fill(4_000),
     messages: new Float64Array(decks.length).fill(150),
+    suspect: new Uint8Array(decks.length),
   }
 }
 

@@ -313,6 +313,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     quality,
     health,
     termsFor,
+    suspects: (...about) => guards.suspects(...about),
     destinations: numbers.destinations,
     onCanaryStopped: (carrier, route) => {
       const reason = `the canary of the route ${route} delivers too little`

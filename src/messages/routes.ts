@@ -81,7 +81,7 @@ const RECEIPT_WANTED = 0x03
 const CLASS_BITS = 0x13
 /** Message class 0 (flash), 3GPP TS 23.038 section 4. */
 const FLASH = 0x10
-const NO_TAGS: readonly string[] = []
+const NONE: readonly string[] = []
 /** What a decision is made again with for carriers that it knew nothing of. */
 const UNKNOWN = { success: 0.9, lower: 0.7, upper: 1 }
 
@@ -92,6 +92,13 @@ export interface CarrierKnowledge {
   readonly health?: Pick<CarrierHealth, 'read' | 'takes' | 'modeOf'>
   /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
   readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
+  /** Carriers that seem to fake receipts of a tenant's messages to a number; nothing: nobody looks. */
+  readonly suspects?: (
+    tenantId: string,
+    trafficClass: TrafficClass,
+    number: PhoneNumber,
+    now: Date,
+  ) => readonly string[]
   /** A canary delivers too little: it gets no message any more. */
   readonly onCanaryStopped?: ((carrier: string, route: string) => void) | undefined
   /** Short codes and who takes messages for them; nothing: there are none. */
@@ -105,6 +112,7 @@ export class Routes {
   readonly quality: Quality
   readonly #health: CarrierKnowledge['health']
   readonly #termsFor: CarrierKnowledge['termsFor']
+  readonly #suspects: CarrierKnowledge['suspects']
   readonly #onCanaryStopped: CarrierKnowledge['onCanaryStopped']
   readonly #destinations: Destinations
   readonly #clock: Clock
@@ -117,6 +125,7 @@ export class Routes {
     this.quality = knowledge.quality ?? new Quality()
     this.#health = knowledge.health
     this.#termsFor = knowledge.termsFor
+    this.#suspects = knowledge.suspects
     this.#onCanaryStopped = knowledge.onCanaryStopped
     this.#destinations = knowledge.destinations ?? new Destinations()
     this.#clock = clock
@@ -334,10 +343,11 @@ export class Routes {
 
   /** How all carriers are now, for messages of one kind. */
   #read(question: RouteQuestion): LiveReading {
-    const { number, network, trafficClass } = question
+    const { tenantId, number, network, trafficClass } = question
     const { reading, learned, takes, indexes } = this.#built
     const { carriers } = this.#built.router
-    const nowMs = this.#clock().getTime()
+    const now = this.#clock()
+    const nowMs = now.getTime()
     const cell = { country: number.country, network, trafficClass }
     this.quality.read(cell, nowMs, learned)
     this.#health?.read(nowMs, takes)
@@ -352,6 +362,11 @@ export class Routes {
       reading.upper[place] = learned.upper[index] as number
       reading.latencyMs[place] = learned.latencyMs[index] as number
       reading.messages[place] = learned.messages[index] as number
+    }
+    reading.suspect.fill(0)
+    for (const name of this.#suspects?.(tenantId, trafficClass, number, now) ?? NONE) {
+      const place = carriers.findIndex((carrier) => carrier.name === name)
+      if (place >= 0) reading.suspect[place] = 1
     }
     return reading
   }
@@ -410,7 +425,7 @@ class Parts {
     const profiles: Carrier[] = []
     const numbers = new Map<string, number>()
     const carriers = this.#carriers.map((routed): RouterCarrier => {
-      const { carrier, tags = NO_TAGS, trafficClasses, lacks = 0, maxSegments } = routed
+      const { carrier, tags = NONE, trafficClasses, lacks = 0, maxSegments } = routed
       let profile = numbers.get(carrier.layoutKey)
       if (profile === undefined) {
         profile = profiles.push(carrier) - 1
@@ -445,6 +460,7 @@ function readingFor({ carriers: { length } }: Router): LiveReading {
     upper: new Float64Array(length),
     latencyMs: new Float64Array(length).fill(Number.NaN),
     messages: new Float64Array(length),
+    suspect: new Uint8Array(length),
   }
 }
 

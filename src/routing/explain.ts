@@ -54,6 +54,11 @@ export function explainCandidate(candidate: RouteCandidate, strategy: StrategyNa
   if (candidate.isBelowMinimum) {
     reasons.push('surely delivers less than the strategy asks for: placed after the others')
   }
+  if (candidate.isSuspect) {
+    reasons.push(
+      'nobody uses the codes that it says are delivered here, though those by others are used: placed after the others',
+    )
+  }
   if (candidate.preference) reasons.push(PREFERENCES[candidate.preference])
   if (candidate.standing === 'down') {
     reasons.push('cannot take it now: placed after the carriers that can')

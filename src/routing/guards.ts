@@ -29,6 +29,8 @@ export interface GuardsState {
 /** Codes under which guards refuse. */
 export type GuardCode = 'pumping_suspected' | 'loop_suspected'
 
+const NOBODY: readonly string[] = []
+
 /** Actions, the strictest last. */
 const STRICTNESS: readonly GuardAction[] = ['off', 'flag', 'hold_back', 'refuse']
 
@@ -40,6 +42,7 @@ const STRICTNESS: readonly GuardAction[] = ['off', 'flag', 'hold_back', 'refuse'
 export class Guards {
   readonly #except: GuardPolicy['except']
   readonly #actions: Readonly<Record<GuardName, GuardAction>>
+  readonly #avoidsSuspects: boolean
   readonly #breakers = new GuardBreakers()
   readonly #velocity: Velocity | undefined
   readonly #conversion: Conversion | undefined
@@ -50,6 +53,7 @@ export class Guards {
   constructor(policy: GuardPolicy, onVerdict: (breaker: OpenBreaker) => void = () => {}) {
     const { velocity, conversion, loops } = policy
     this.#except = policy.except
+    this.#avoidsSuspects = conversion.avoidSuspects
     this.#actions = {
       velocity: velocity.action,
       conversion: conversion.action,
@@ -119,11 +123,18 @@ export class Guards {
   }
 
   /**
-   * True while a carrier claims to deliver a tenant's codes to the prefix of a number and nobody uses them,
-   * though those by other carriers are used.
+   * Carriers that routing had better avoid for a message: they claim to deliver the tenant's codes to the
+   * prefix of the number and nobody uses them, though those by other carriers are used.
    */
-  isSuspect(carrier: string, tenantId: string, number: PhoneNumber, now: Date): boolean {
-    return this.#conversion?.isSuspect(carrier, tenantId, number, now.getTime()) ?? false
+  suspects(
+    tenantId: string,
+    trafficClass: TrafficClass,
+    number: PhoneNumber,
+    now: Date,
+  ): readonly string[] {
+    if (!this.#conversion || !this.#avoidsSuspects || trafficClass !== 'otp') return NOBODY
+    if (this.#isExcepted(tenantId, trafficClass, number.e164)) return NOBODY
+    return this.#conversion.suspects(tenantId, number, now.getTime())
   }
 
   /** What is open, oldest first. */

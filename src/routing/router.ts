@@ -70,6 +70,8 @@ export interface LiveReading {
   readonly upper: Float64Array
   readonly latencyMs: Float64Array
   readonly messages: Float64Array
+  /** 1: it seems to fake receipts of such messages. */
+  readonly suspect: Uint8Array
 }
 
 /** What a {@link Router} is made of. */
@@ -107,11 +109,14 @@ const REFUSALS = Object.keys(CODE) as RefusalCode[]
 /** Refusals for what held at the moment of the decision. */
 const OF_THE_MOMENT: ReadonlySet<RefusalCode> = new Set(['closed', 'tried', 'not_in_rule'])
 
-// Tiers: it surely delivers too little, it is a canary for other messages, it cannot take any now.
+// Tiers: it surely delivers too little, it is a canary for other messages, it seems to fake its receipts, it
+// cannot take any now.
 const POOR = 1
 const RESERVED = 2
-const DOWN = 4
+const SUSPECT = 4
+const DOWN = 8
 
+const NOBODY: readonly string[] = []
 const NOT_PREFERRED = 0
 const PREFERRED = { siblings: 1, probe: 2, canary: 3, sticky: 4, explore: 5 } as const
 const PREFERENCES = Object.keys(PREFERRED) as Preference[]
@@ -202,6 +207,7 @@ export class Router {
       candidates,
       candidateCount: this.#count,
       refused: this.#refused(candidates.length === 0 || most > MAX_LISTED, most),
+      suspects: this.#suspects(reading),
       stoppedCanary,
     }
   }
@@ -292,7 +298,8 @@ export class Router {
   #tierOf(carrier: number, route: CompiledRoute, reading: LiveReading): number {
     const isBelow = (reading.upper[carrier] as number) < route.strategy.minSuccess
     const isDown = reading.standing[carrier] === STANDING.down
-    return (isDown ? DOWN : 0) + (isBelow ? POOR : 0)
+    const isSuspect = reading.suspect[carrier] === 1
+    return (isDown ? DOWN : 0) + (isSuspect ? SUSPECT : 0) + (isBelow ? POOR : 0)
   }
 
   #scoreOf(carrier: number, route: CompiledRoute, reading: LiveReading, value: number): number {
@@ -388,7 +395,8 @@ export class Router {
     if (this.#preferSibling(request)) return
     for (let index = 0; index < this.#count; index++) {
       const carrier = this.#open[index] as number
-      if (reading.standing[carrier] === STANDING.probe) {
+      const isSuspect = (this.#tiers[carrier] as number) >= SUSPECT
+      if (reading.standing[carrier] === STANDING.probe && !isSuspect) {
         this.#preferences[carrier] = PREFERRED.probe
         return
       }
@@ -469,7 +477,7 @@ export class Router {
 
   /** How much better than the best it would be if it delivered everything; 0: not better. */
   #promiseOf(carrier: number, route: CompiledRoute, value: number, best: number): number {
-    if ((this.#tiers[carrier] as number) >= DOWN || this.#scores[carrier] === best) return 0
+    if ((this.#tiers[carrier] as number) >= SUSPECT || this.#scores[carrier] === best) return 0
     const { strategy } = route
     const cost = this.#costs[carrier] as number
     switch (strategy.name) {
@@ -553,12 +561,19 @@ export class Router {
       standing: standing === STANDING.down ? 'down' : standing === STANDING.probe ? 'probe' : 'up',
       preference: PREFERENCES[(this.#preferences[carrier] as number) - 1] ?? null,
       isBelowMinimum: upper < strategy.minSuccess,
+      isSuspect: reading.suspect[carrier] === 1,
     }
   }
 
   #comparisonOf(currency: string): RouteCandidate['comparison'] {
     if (!this.#isMixed) return 'same'
     return this.#conversion[currency] === undefined ? 'nominal' : 'converted'
+  }
+
+  /** Named even where others are listed: without them the decision could not be made again. */
+  #suspects({ suspect }: LiveReading): readonly string[] {
+    if (!suspect.includes(1)) return NOBODY
+    return this.carriers.filter((_, carrier) => suspect[carrier] === 1).map(({ name }) => name)
   }
 
   /**
