@@ -105,6 +105,7 @@ function makeReading(decks: readonly Deck[]): LiveReading {
     upper: success.map((share) => share + 0.02),
     latencyMs: new Float64Array(decks.length).fill(4_000),
     messages: new Float64Array(decks.length).fill(150),
+    suspect: new Uint8Array(decks.length),
   }
 }
 
@@ -149,6 +150,7 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     region,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
     text: 'Your order is on its way.',
     atMs: 0,
     layOut: () => ({ segments: 1, needs: 0 }),

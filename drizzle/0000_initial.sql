@@ -168,6 +168,8 @@ CREATE TABLE "messages" (
 	"segments" smallint NOT NULL,
 	"max_segments" smallint,
 	"traffic_class" text NOT NULL,
+	"tags" text[],
+	"expects_reply" boolean DEFAULT false NOT NULL,
 	"client_reference" text,
 	"callback_url" text,
 	"country" text NOT NULL,
@@ -314,6 +316,7 @@ CREATE INDEX "inbound_parts_waiting" ON "inbound_parts" USING btree ("received_a
 CREATE INDEX "inbound_parts_done" ON "inbound_parts" USING btree ("done_at") WHERE done_at is not null;--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint
+CREATE INDEX "messages_by_tag" ON "messages" USING gin ("tags") WHERE tags is not null;--> statement-breakpoint
 CREATE INDEX "messages_backlog" ON "messages" USING btree ("carrier","traffic_class","tenant_id","id") WHERE status = 'queued' and lease_node is null and due_at is null;--> statement-breakpoint
 CREATE INDEX "messages_due" ON "messages" USING btree ("due_at") WHERE due_at is not null and final_at is null;--> statement-breakpoint
 CREATE INDEX "messages_deadline" ON "messages" USING btree ("deadline_at") WHERE final_at is null;--> statement-breakpoint

@@ -319,6 +319,7 @@ async function assemble(
     quality,
     health,
     termsFor,
+    suspects: (...about) => guards.suspects(...about),
     destinations: numbers.destinations,
     onCanaryStopped: (carrier, route) => {
       const reason = `the canary of the route ${route} delivers too little`

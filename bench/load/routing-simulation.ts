@@ -77,6 +77,7 @@ export function simulate(seed: number): SimulationResult {
   const indexes = CARRIERS.map((name) => quality.carrierIndex(name))
   const learned = makeReading(CARRIERS.length)
   const standing = new Uint8Array(CARRIERS.length).fill(STANDING.up)
+  const suspect = new Uint8Array(CARRIERS.length)
   const receipts: Receipt[] = []
   const margins = COUNTRIES.map(() => 0)
   const fixed = COUNTRIES.map(() => CARRIERS.map(() => 0))
@@ -94,7 +95,7 @@ export function simulate(seed: number): SimulationResult {
     quality.read(cell, nowMs, learned)
     const decision = router.rank(
       requestFor(country, world, nowMs, Math.floor(random() * 2 ** 32)),
-      { ...learned, standing },
+      { ...learned, standing, suspect },
       1,
     )
     const carrier = CARRIERS.indexOf(decision.candidates[0]?.carrier as (typeof CARRIERS)[number])
@@ -195,6 +196,7 @@ function cellOf(country: number) {
     country: COUNTRIES[country] as string,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
   } as const
 }
 

@@ -223,7 +223,7 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
-const LACKS = ['unicode', 'binary', 'flash', 'receipts'] as const
+const LACKS = ['unicode', 'binary', 'flash', 'receipts', 'inbound'] as const
 const PASS_TLVS = ['all', 'vendor', 'none'] as const
 const RECEIPT_ID_SOURCES = ['tlv', 'text', 'both'] as const
 // SMPP v5.0, section 4.7.15.
@@ -489,7 +489,8 @@ export const carrierSchema = mapping({
   cannot: setting(list(z.enum(LACKS, { error: LACKS_ALLOWED }), LACKS_ALLOWED).default([]), {
     about:
       'What the carrier cannot carry: texts in UCS-2, octets that pass through, flash, messages whose partner ' +
-      'asks for a receipt. Such messages go to others.',
+      'asks for a receipt, messages whose sender ' +
+      'expects a reply (`inbound`: it brings none). Such messages go to others.',
     allowed: LACKS_ALLOWED,
     defaultText: '[]',
   }),

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, isNotNull, lt } from 'drizzle-orm'
+import { and, arrayContains, asc, desc, eq, gte, isNotNull, lt } from 'drizzle-orm'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
 import { attempts } from '../store/schema/attempts.ts'
@@ -17,6 +17,7 @@ export interface MessageFilter {
   readonly from?: string | undefined
   readonly carrier?: string | undefined
   readonly clientReference?: string | undefined
+  readonly tag?: string | undefined
   /** True: only what a failure rule holds. */
   readonly isHeld?: boolean | undefined
   readonly createdFrom?: Date | undefined
@@ -105,6 +106,7 @@ export class Archive {
             filter.clientReference
               ? eq(messages.client_reference, filter.clientReference)
               : undefined,
+            filter.tag ? arrayContains(messages.tags, [filter.tag]) : undefined,
             filter.isHeld ? isNotNull(messages.held_by) : undefined,
             filter.createdFrom ? gte(messages.created_at, filter.createdFrom) : undefined,
             filter.createdBefore ? lt(messages.created_at, filter.createdBefore) : undefined,

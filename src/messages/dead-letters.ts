@@ -178,6 +178,8 @@ function requestOf(letter: Message): MessageRequest {
     registeredDelivery: 0,
     encoding: letter.requestedEncoding,
     trafficClass: letter.trafficClass,
+    tags: letter.tags,
+    expectsReply: letter.expectsReply,
     maxSegments: letter.maxSegments,
     clientReference: letter.clientReference,
     callbackUrl: letter.callbackUrl,

@@ -42,6 +42,10 @@ export interface MessageRequest {
   readonly registeredDelivery: number
   readonly encoding: RequestedEncoding
   readonly trafficClass: TrafficClass
+  /** Well-formed, each once. */
+  readonly tags: readonly string[]
+  /** It may only go to carriers that bring replies. */
+  readonly expectsReply: boolean
   readonly maxSegments: number | null
   readonly clientReference: string | null
   readonly callbackUrl: string | null
@@ -216,6 +220,8 @@ export class Intake {
       number,
       content,
       trafficClass: request.trafficClass,
+      tags: request.tags,
+      expectsReply: request.expectsReply,
       registeredDelivery: request.registeredDelivery,
       siblingCarrier: siblings && this.#siblingCarriers.get(siblings, this.#clock().getTime()),
     })
@@ -403,6 +409,8 @@ export class Intake {
       segments: quote.segments,
       maxSegments: request.maxSegments,
       trafficClass: request.trafficClass,
+      tags: request.tags,
+      expectsReply: request.expectsReply,
       clientReference: request.clientReference,
       callbackUrl: request.callbackUrl,
       country: quote.number.country,

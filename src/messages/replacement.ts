@@ -163,6 +163,8 @@ function requestOf(
     registeredDelivery: registeredDelivery ?? message.registeredDelivery,
     encoding: message.requestedEncoding,
     trafficClass: message.trafficClass,
+    tags: message.tags,
+    expectsReply: message.expectsReply,
     maxSegments: message.maxSegments,
     clientReference: message.clientReference,
     // It was judged at acceptance.

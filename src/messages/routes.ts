@@ -4,7 +4,7 @@ import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
 import { Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
-import type { RouteDecision } from '../routing/decision.ts'
+import type { Exclusion, RouteDecision, RouteRefusal } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
 import { Destinations } from '../routing/destination.ts'
 import type { PhoneNumber } from '../routing/number.ts'
@@ -64,10 +64,12 @@ export interface RouteQuestion {
   readonly network: string | null
   readonly content: Content
   readonly trafficClass: TrafficClass
+  readonly tags: readonly string[]
+  readonly expectsReply: boolean
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
   readonly siblingCarrier?: string | undefined
-  readonly excluded?: ReadonlySet<string>
+  readonly excluded?: ReadonlyMap<string, Exclusion>
   /** 32 random bits, where they are not to be drawn. */
   readonly draw?: number | undefined
   /** Candidates and refusals that are wanted; undefined: the best few. */
@@ -81,7 +83,7 @@ const RECEIPT_WANTED = 0x03
 const CLASS_BITS = 0x13
 /** Message class 0 (flash), 3GPP TS 23.038 section 4. */
 const FLASH = 0x10
-const NO_TAGS: readonly string[] = []
+const NONE: readonly string[] = []
 /** What a decision is made again with for carriers that it knew nothing of. */
 const UNKNOWN = { success: 0.9, lower: 0.7, upper: 1 }
 
@@ -92,6 +94,13 @@ export interface CarrierKnowledge {
   readonly health?: Pick<CarrierHealth, 'read' | 'takes' | 'modeOf'>
   /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
   readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
+  /** Carriers that seem to fake receipts of a tenant's messages to a number; nothing: nobody looks. */
+  readonly suspects?: (
+    tenantId: string,
+    trafficClass: TrafficClass,
+    number: PhoneNumber,
+    now: Date,
+  ) => readonly string[]
   /** A canary delivers too little: it gets no message any more. */
   readonly onCanaryStopped?: ((carrier: string, route: string) => void) | undefined
   /** Short codes and who takes messages for them; nothing: there are none. */
@@ -105,6 +114,7 @@ export class Routes {
   readonly quality: Quality
   readonly #health: CarrierKnowledge['health']
   readonly #termsFor: CarrierKnowledge['termsFor']
+  readonly #suspects: CarrierKnowledge['suspects']
   readonly #onCanaryStopped: CarrierKnowledge['onCanaryStopped']
   readonly #destinations: Destinations
   readonly #clock: Clock
@@ -117,6 +127,7 @@ export class Routes {
     this.quality = knowledge.quality ?? new Quality()
     this.#health = knowledge.health
     this.#termsFor = knowledge.termsFor
+    this.#suspects = knowledge.suspects
     this.#onCanaryStopped = knowledge.onCanaryStopped
     this.#destinations = knowledge.destinations ?? new Destinations()
     this.#clock = clock
@@ -162,9 +173,7 @@ export class Routes {
    * known of the carriers then; undefined where its number can no longer be read.
    */
   replay(decision: RouteDecision, message: Message, at: Date): RouteDecision | undefined {
-    const tried = decision.refused.filter(({ code }) => code === 'tried')
-    const excluded = new Set(tried.map(({ carrier }) => carrier))
-    const question = this.#questionOf(message, excluded)
+    const question = this.#questionOf(message, new Map(decision.refused.flatMap(exclusionOf)))
     if (!question) return undefined
     const request = this.#request(question, at.getTime(), decision.draw)
     return replay(decision, request, this.#built.router, UNKNOWN)
@@ -184,9 +193,10 @@ export class Routes {
       region: number.region,
       network: question.network,
       trafficClass: question.trafficClass,
+      tags: question.tags,
       text: content.text,
       atMs,
-      layOut: this.#layouts(content, question.registeredDelivery),
+      layOut: this.#layouts(question),
       siblingCarrier: question.siblingCarrier,
       excluded: this.#destinations.excluded(number, question.excluded),
       sellMicros: sold ? Number(sold.priceMicros) : null,
@@ -213,13 +223,26 @@ export class Routes {
     return this.#built.nextChangeAtMs
   }
 
-  /** The next carrier for a message that others have refused; undefined when none is left. */
+  /**
+   * The next carrier for a message that others have refused; undefined when none is left.
+   *
+   * @param among - the carriers that may have it; empty: all
+   */
   readonly choose = (
     message: Message,
-    excluded: ReadonlySet<string>,
+    tried: ReadonlySet<string>,
     at: Date,
+    among: readonly string[] = [],
   ): NextCarrier | undefined => {
-    const decision = this.#decideFor(message, excluded)
+    const excluded = new Map<string, Exclusion>()
+    if (among.length > 0) {
+      for (const { name } of this.#built.router.carriers) {
+        if (!among.includes(name)) excluded.set(name, 'not_in_rule')
+      }
+    }
+    for (const name of tried) excluded.set(name, 'tried')
+    const question = this.#questionOf(message, excluded)
+    const decision = question && this.decide(question)
     const [best] = decision?.candidates ?? []
     if (!decision || !best) return undefined
     return { carrier: best.carrier, event: routedEvent(message.id, decision, at) }
@@ -272,12 +295,10 @@ export class Routes {
     this.quality.record({ carrier, cell: qualityCellOf(message), outcome, latencyMs, nowMs })
   }
 
-  #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
-    const question = this.#questionOf(message, excluded)
-    return question && this.decide(question)
-  }
-
-  #questionOf(message: Message, excluded: ReadonlySet<string>): RouteQuestion | undefined {
+  #questionOf(
+    message: Message,
+    excluded: ReadonlyMap<string, Exclusion>,
+  ): RouteQuestion | undefined {
     const parsed = this.#destinations.read(message.to)
     if (!parsed.ok) return undefined
     return {
@@ -287,6 +308,8 @@ export class Routes {
       network: message.network,
       content: message,
       trafficClass: message.trafficClass,
+      tags: message.tags,
+      expectsReply: message.expectsReply,
       registeredDelivery: message.registeredDelivery,
       excluded,
     }
@@ -303,10 +326,10 @@ export class Routes {
   }
 
   /** Each way of laying texts out is asked once, however many carriers have it. */
-  #layouts(content: Content, registeredDelivery: number) {
+  #layouts(question: RouteQuestion) {
+    const { content } = question
     const known: (ProfileLayout | undefined)[] = []
-    const wants = (registeredDelivery & RECEIPT_WANTED) === 0 ? 0 : CAPABILITIES.receipts
-    const needs = wants | (isFlash(content) ? CAPABILITIES.flash : 0)
+    const needs = needsOf(question)
     return (profile: number): ProfileLayout | undefined => {
       if (profile in known) return known[profile]
       const carrier = this.#built.profiles[profile]
@@ -332,10 +355,11 @@ export class Routes {
 
   /** How all carriers are now, for messages of one kind. */
   #read(question: RouteQuestion): LiveReading {
-    const { number, network, trafficClass } = question
+    const { tenantId, number, network, trafficClass } = question
     const { reading, learned, takes, indexes } = this.#built
     const { carriers } = this.#built.router
-    const nowMs = this.#clock().getTime()
+    const now = this.#clock()
+    const nowMs = now.getTime()
     const cell = { country: number.country, network, trafficClass }
     this.quality.read(cell, nowMs, learned)
     this.#health?.read(nowMs, takes)
@@ -350,6 +374,11 @@ export class Routes {
       reading.upper[place] = learned.upper[index] as number
       reading.latencyMs[place] = learned.latencyMs[index] as number
       reading.messages[place] = learned.messages[index] as number
+    }
+    reading.suspect.fill(0)
+    for (const name of this.#suspects?.(tenantId, trafficClass, number, now) ?? NONE) {
+      const place = carriers.findIndex((carrier) => carrier.name === name)
+      if (place >= 0) reading.suspect[place] = 1
     }
     return reading
   }
@@ -408,7 +437,7 @@ class Parts {
     const profiles: Carrier[] = []
     const numbers = new Map<string, number>()
     const carriers = this.#carriers.map((routed): RouterCarrier => {
-      const { carrier, tags = NO_TAGS, trafficClasses, lacks = 0, maxSegments } = routed
+      const { carrier, tags = NONE, trafficClasses, lacks = 0, maxSegments } = routed
       const { layoutKey = carrier.layoutKey } = routed
       let profile = numbers.get(layoutKey)
       if (profile === undefined) {
@@ -431,6 +460,11 @@ class Parts {
   }
 }
 
+/** What a decision was told of a carrier before it was made; short codes are looked up again. */
+function exclusionOf({ carrier, code }: RouteRefusal): (readonly [string, Exclusion])[] {
+  return code === 'tried' || code === 'not_in_rule' ? [[carrier, code]] : []
+}
+
 function readingFor({ carriers: { length } }: Router): LiveReading {
   return {
     standing: new Uint8Array(length),
@@ -439,6 +473,7 @@ function readingFor({ carriers: { length } }: Router): LiveReading {
     upper: new Float64Array(length),
     latencyMs: new Float64Array(length).fill(Number.NaN),
     messages: new Float64Array(length),
+    suspect: new Uint8Array(length),
   }
 }
 
@@ -451,6 +486,15 @@ function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined
     if (error instanceof EncodingError) return undefined
     throw error
   }
+}
+
+/** What a message needs however it is encoded, as bits of {@link CAPABILITIES}. */
+function needsOf({ content, registeredDelivery, expectsReply }: RouteQuestion): number {
+  return (
+    ((registeredDelivery & RECEIPT_WANTED) === 0 ? 0 : CAPABILITIES.receipts) |
+    (isFlash(content) ? CAPABILITIES.flash : 0) |
+    (expectsReply ? CAPABILITIES.inbound : 0)
+  )
 }
 
 function capabilityFor(encoding: string): number {

@@ -135,7 +135,7 @@ export class Submission {
   /** What a submit asks for, as the account's terms let it. */
   #requestOf(pdu: SubmitSm, { systemId, access, terms }: PartnerAccount): MessageRequest {
     const now = this.#options.clock()
-    return terms.admit(requestOf(pdu, systemId, now, access.defaultAlphabet), now.getTime())
+    return terms.admit(requestOf(pdu, systemId, now, access), now.getTime())
   }
 
   /** @param alongside - what belongs into the commit of the acceptance */

@@ -18,6 +18,8 @@ export interface DecisionRecord {
   readonly count: number
   readonly candidates: readonly CandidateFields[]
   readonly refused: readonly (readonly [carrier: string, code: RefusalCode])[]
+  /** Left out where there are none. */
+  readonly suspects?: readonly string[]
 }
 
 type CandidateFields = readonly [
@@ -46,7 +48,7 @@ const NETWORK_MARK = 'mcc:'
 
 /** What is kept of a decision. */
 export function recordOf(decision: RouteDecision): DecisionRecord {
-  return {
+  const record: DecisionRecord = {
     form: FORM,
     route: decision.route,
     strategy: decision.strategy,
@@ -56,6 +58,7 @@ export function recordOf(decision: RouteDecision): DecisionRecord {
     candidates: decision.candidates.map(fieldsOf),
     refused: decision.refused.map(({ carrier, code }) => [carrier, code] as const),
   }
+  return decision.suspects.length === 0 ? record : { ...record, suspects: decision.suspects }
 }
 
 /** True for what {@link recordOf} has made. */
@@ -65,14 +68,16 @@ export function isDecisionRecord(detail: object | null | undefined): detail is D
 
 /** The decision that was kept. */
 export function decisionOf(record: DecisionRecord): RouteDecision {
+  const suspects = record.suspects ?? []
   return {
     route: record.route,
     strategy: record.strategy,
     draw: record.draw,
     turn: record.turn,
     candidateCount: record.count,
-    candidates: record.candidates.map(candidateOf),
+    candidates: record.candidates.map((fields) => candidateOf(fields, suspects)),
     refused: record.refused.map(([carrier, code]) => ({ carrier, code })),
+    suspects,
     stoppedCanary: null,
   }
 }
@@ -91,6 +96,7 @@ const OWN_FIELDS = new Set([
   'count',
   'candidates',
   'refused',
+  'suspects',
 ])
 
 function fieldsOf(candidate: RouteCandidate): CandidateFields {
@@ -121,7 +127,7 @@ function scoreField(score: number): number {
   return Number.isFinite(score) ? score : -Number.MAX_VALUE
 }
 
-function candidateOf(fields: CandidateFields): RouteCandidate {
+function candidateOf(fields: CandidateFields, suspects: readonly string[]): RouteCandidate {
   const [carrier, ratedBy, price, currency, segments, cost, value, ...rest] = fields
   const [success, lower, upper, latencyMs, messages, score, ...marks] = rest
   const [standing, comparison, preference, isBelowMinimum] = marks
@@ -151,5 +157,6 @@ function candidateOf(fields: CandidateFields): RouteCandidate {
     standing,
     preference,
     isBelowMinimum: isBelowMinimum === 1,
+    isSuspect: suspects.includes(carrier),
   }
 }

@@ -1,3 +1,4 @@
+import type { Exclusion } from './decision.ts'
 import { knownCountries, type NumberResult, type PhoneNumber, parseNumber } from './number.ts'
 import { regionOf } from './regions.ts'
 
@@ -22,7 +23,7 @@ export function isShortCode(text: string): boolean {
 export class Destinations {
   #numbers: ReadonlyMap<string, PhoneNumber>
   #shortCodes: readonly ShortCode[]
-  #excluded: ReadonlyMap<string, ReadonlySet<string>>
+  #excluded: ReadonlyMap<string, ReadonlyMap<string, Exclusion>>
 
   /**
    * @param carriers - names of all carriers
@@ -63,11 +64,11 @@ export class Destinations {
   /** The carriers that cannot have messages to a destination, beside those in `others`. */
   excluded(
     { shortCode }: PhoneNumber,
-    others: ReadonlySet<string> | undefined,
-  ): ReadonlySet<string> | undefined {
+    others: ReadonlyMap<string, Exclusion> | undefined,
+  ): ReadonlyMap<string, Exclusion> | undefined {
     const unreached = shortCode === undefined ? undefined : this.#excluded.get(shortCode)
     if (!unreached) return others
-    return others ? new Set([...unreached, ...others]) : unreached
+    return others ? new Map([...others, ...unreached]) : unreached
   }
 }
 
@@ -93,11 +94,13 @@ function numbersOf(shortCodes: readonly ShortCode[]): Map<string, PhoneNumber> {
 function excludedFrom(
   shortCodes: readonly ShortCode[],
   carriers: readonly string[],
-): Map<string, ReadonlySet<string>> {
+): Map<string, ReadonlyMap<string, Exclusion>> {
   return new Map(
-    shortCodes.flatMap(({ code, carriers: reaching }) =>
-      reaching ? [[code, new Set(carriers.filter((each) => !reaching.includes(each)))]] : [],
-    ),
+    shortCodes.flatMap(({ code, carriers: reaching }) => {
+      if (!reaching) return []
+      const others = carriers.filter((each) => !reaching.includes(each))
+      return [[code, new Map(others.map((each) => [each, 'short_code'] as const))] as const]
+    }),
   )
 }
 

@@ -54,6 +54,11 @@ export function explainCandidate(candidate: RouteCandidate, strategy: StrategyNa
   if (candidate.isBelowMinimum) {
     reasons.push('surely delivers less than the strategy asks for: placed after the others')
   }
+  if (candidate.isSuspect) {
+    reasons.push(
+      'nobody uses the codes that it says are delivered here, though those by others are used: placed after the others',
+    )
+  }
   if (candidate.preference) reasons.push(PREFERENCES[candidate.preference])
   if (candidate.standing === 'down') {
     reasons.push('cannot take it now: placed after the carriers that can')
@@ -115,11 +120,13 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   tried: 'already tried for this message',
   closed: 'taken out of service by the operator',
   class: 'takes no messages of this traffic class',
-  capability: 'cannot carry such a message: alphabet, kind or length',
+  capability: 'cannot carry such a message: alphabet, kind, length, receipts or replies',
   no_rate: 'has no rate for this number',
   text: 'cannot carry the text',
   loss: 'costs more than the tenant pays',
   canary_stopped: 'the canary of its route, stopped because it delivers too little',
+  not_in_rule: 'the failure rule that sends it elsewhere does not name it',
+  short_code: 'does not reach this short code',
 }
 
 function percent(share: number): string {

@@ -30,6 +30,8 @@ export interface GuardsState {
 /** Codes under which guards refuse. */
 export type GuardCode = 'pumping_suspected' | 'loop_suspected'
 
+const NOBODY: readonly string[] = []
+
 /** Actions, the strictest last. */
 const STRICTNESS: readonly GuardAction[] = ['off', 'flag', 'hold_back', 'refuse']
 
@@ -139,11 +141,19 @@ export class Guards {
   }
 
   /**
-   * True while a carrier claims to deliver a tenant's codes to the prefix of a number and nobody uses them,
-   * though those by other carriers are used.
+   * Carriers that routing had better avoid for a message: they claim to deliver the tenant's codes to the
+   * prefix of the number and nobody uses them, though those by other carriers are used.
    */
-  isSuspect(carrier: string, tenantId: string, number: PhoneNumber, now: Date): boolean {
-    return this.#conversion?.isSuspect(carrier, tenantId, number, now.getTime()) ?? false
+  suspects(
+    tenantId: string,
+    trafficClass: TrafficClass,
+    number: PhoneNumber,
+    now: Date,
+  ): readonly string[] {
+    if (!this.#conversion || !this.#policy.conversion.avoidSuspects || trafficClass !== 'otp')
+      return NOBODY
+    if (this.#isExcepted(tenantId, trafficClass, number.e164)) return NOBODY
+    return this.#conversion.suspects(tenantId, number, now.getTime())
   }
 
   /** What is open, oldest first. */

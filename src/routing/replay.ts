@@ -26,7 +26,7 @@ export function replay(
 }
 
 function readingOf(
-  { candidates, refused }: RouteDecision,
+  { candidates, refused, suspects }: RouteDecision,
   router: Router,
   assumed: AssumedReading,
 ): LiveReading {
@@ -38,8 +38,13 @@ function readingOf(
     upper: new Float64Array(count).fill(assumed.upper),
     latencyMs: new Float64Array(count).fill(Number.NaN),
     messages: new Float64Array(count),
+    suspect: new Uint8Array(count),
   }
   const numbers = new Map(router.carriers.map(({ name }, index) => [name, index]))
+  for (const carrier of suspects) {
+    const index = numbers.get(carrier)
+    if (index !== undefined) reading.suspect[index] = 1
+  }
   for (const { carrier, code } of refused) {
     const index = numbers.get(carrier)
     if (index !== undefined && code === 'closed') reading.standing[index] = STANDING.closed

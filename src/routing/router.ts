@@ -1,6 +1,7 @@
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import type { RouteRule, Strategy } from '../core/route-rule.ts'
 import type {
+  Exclusion,
   Preference,
   RefusalCode,
   RouteCandidate,
@@ -15,7 +16,7 @@ import { type CompiledRoute, type NamedCarrier, RouteTable } from './route-table
 import { expectedCost, weightedScore } from './strategy.ts'
 
 /** What a message may ask of a carrier, as bits. */
-export const CAPABILITIES = { unicode: 1, binary: 2, flash: 4, receipts: 8 } as const
+export const CAPABILITIES = { unicode: 1, binary: 2, flash: 4, receipts: 8, inbound: 16 } as const
 
 /** A carrier as the router knows it. */
 export interface RouterCarrier extends NamedCarrier {
@@ -42,8 +43,8 @@ export interface RouteRequest extends RouteSubject {
   readonly layOut: (profile: number) => ProfileLayout | undefined
   /** The carrier that has the other segments of a long message that came one by one. */
   readonly siblingCarrier: string | undefined
-  /** Carriers that have been tried. */
-  readonly excluded: ReadonlySet<string> | undefined
+  /** Carriers that are out of the question, such as those that have been tried. */
+  readonly excluded: ReadonlyMap<string, Exclusion> | undefined
   /** What the tenant pays for a segment, in millionths of {@link sellCurrency}; null: what it costs. */
   readonly sellMicros: number | null
   readonly sellCurrency: string
@@ -69,6 +70,8 @@ export interface LiveReading {
   readonly upper: Float64Array
   readonly latencyMs: Float64Array
   readonly messages: Float64Array
+  /** 1: it seems to fake receipts of such messages. */
+  readonly suspect: Uint8Array
 }
 
 /** What a {@link Router} is made of. */
@@ -99,14 +102,21 @@ const CODE = {
   text: 7,
   loss: 8,
   canary_stopped: 9,
+  not_in_rule: 10,
+  short_code: 11,
 } as const satisfies Record<RefusalCode, number>
 const REFUSALS = Object.keys(CODE) as RefusalCode[]
+/** Refusals for what held at the moment of the decision. */
+const OF_THE_MOMENT: ReadonlySet<RefusalCode> = new Set(['closed', 'tried', 'not_in_rule'])
 
-// Tiers: it surely delivers too little, it is a canary for other messages, it cannot take any now.
+// Tiers: it surely delivers too little, it is a canary for other messages, it seems to fake its receipts, it
+// cannot take any now.
 const POOR = 1
 const RESERVED = 2
-const DOWN = 4
+const SUSPECT = 4
+const DOWN = 8
 
+const NOBODY: readonly string[] = []
 const NOT_PREFERRED = 0
 const PREFERRED = { siblings: 1, probe: 2, canary: 3, sticky: 4, explore: 5 } as const
 const PREFERENCES = Object.keys(PREFERRED) as Preference[]
@@ -197,6 +207,7 @@ export class Router {
       candidates,
       candidateCount: this.#count,
       refused: this.#refused(candidates.length === 0 || most > MAX_LISTED, most),
+      suspects: this.#suspects(reading),
       stoppedCanary,
     }
   }
@@ -216,8 +227,8 @@ export class Router {
       if ((route.places[carrier] as number) < 0) code = CODE.not_in_route
       else if (rateId < 0) code = CODE.no_rate
       else if (reading.standing[carrier] === STANDING.closed) code = CODE.closed
-      else if (request.excluded !== undefined && this.#isExcluded(carrier, request.excluded)) {
-        code = CODE.tried
+      else if (request.excluded?.has(this.#nameOf(carrier))) {
+        code = CODE[request.excluded.get(this.#nameOf(carrier)) as Exclusion]
       } else if (carrier === stopped) code = CODE.canary_stopped
       else if (((this.#classes[carrier] as number) & classBit) === 0) code = CODE.class
       else {
@@ -234,8 +245,8 @@ export class Router {
     return stopped < 0 ? null : (route.canary?.carrier ?? null)
   }
 
-  #isExcluded(carrier: number, excluded: ReadonlySet<string>): boolean {
-    return excluded.has((this.carriers[carrier] as RouterCarrier).name)
+  #nameOf(carrier: number): string {
+    return (this.carriers[carrier] as RouterCarrier).name
   }
 
   /** Notes what the message takes there; a refusal where it cannot be carried, or not at that price. */
@@ -287,7 +298,8 @@ export class Router {
   #tierOf(carrier: number, route: CompiledRoute, reading: LiveReading): number {
     const isBelow = (reading.upper[carrier] as number) < route.strategy.minSuccess
     const isDown = reading.standing[carrier] === STANDING.down
-    return (isDown ? DOWN : 0) + (isBelow ? POOR : 0)
+    const isSuspect = reading.suspect[carrier] === 1
+    return (isDown ? DOWN : 0) + (isSuspect ? SUSPECT : 0) + (isBelow ? POOR : 0)
   }
 
   #scoreOf(carrier: number, route: CompiledRoute, reading: LiveReading, value: number): number {
@@ -383,7 +395,8 @@ export class Router {
     if (this.#preferSibling(request)) return
     for (let index = 0; index < this.#count; index++) {
       const carrier = this.#open[index] as number
-      if (reading.standing[carrier] === STANDING.probe) {
+      const isSuspect = (this.#tiers[carrier] as number) >= SUSPECT
+      if (reading.standing[carrier] === STANDING.probe && !isSuspect) {
         this.#preferences[carrier] = PREFERRED.probe
         return
       }
@@ -464,7 +477,7 @@ export class Router {
 
   /** How much better than the best it would be if it delivered everything; 0: not better. */
   #promiseOf(carrier: number, route: CompiledRoute, value: number, best: number): number {
-    if ((this.#tiers[carrier] as number) >= DOWN || this.#scores[carrier] === best) return 0
+    if ((this.#tiers[carrier] as number) >= SUSPECT || this.#scores[carrier] === best) return 0
     const { strategy } = route
     const cost = this.#costs[carrier] as number
     switch (strategy.name) {
@@ -531,7 +544,7 @@ export class Router {
     const standing = reading.standing[carrier]
     const upper = reading.upper[carrier] as number
     return {
-      carrier: (this.carriers[carrier] as RouterCarrier).name,
+      carrier: this.#nameOf(carrier),
       rate,
       segments,
       priceMicros: segments === 1 ? rate.priceMicros : rate.priceMicros * BigInt(segments),
@@ -548,6 +561,7 @@ export class Router {
       standing: standing === STANDING.down ? 'down' : standing === STANDING.probe ? 'probe' : 'up',
       preference: PREFERENCES[(this.#preferences[carrier] as number) - 1] ?? null,
       isBelowMinimum: upper < strategy.minSuccess,
+      isSuspect: reading.suspect[carrier] === 1,
     }
   }
 
@@ -556,9 +570,15 @@ export class Router {
     return this.#conversion[currency] === undefined ? 'nominal' : 'converted'
   }
 
+  /** Named even where others are listed: without them the decision could not be made again. */
+  #suspects({ suspect }: LiveReading): readonly string[] {
+    if (!suspect.includes(1)) return NOBODY
+    return this.carriers.filter((_, carrier) => suspect[carrier] === 1).map(({ name }) => name)
+  }
+
   /**
-   * Carriers that are left out; where somebody may take it, without those that never would. Those out
-   * of service are all named: without them the decision could not be made again.
+   * Carriers that are left out; where somebody may take it, without those that never would. What the
+   * configuration does not say is all named: without it the decision could not be made again.
    */
   #refused(isAll: boolean, most: number): RouteRefusal[] {
     const refused: RouteRefusal[] = []
@@ -568,9 +588,9 @@ export class Router {
       const code = REFUSALS[refusal - 1] as RefusalCode
       if (!isAll) {
         if (code === 'not_in_route' || code === 'no_rate') continue
-        if (refused.length >= most && code !== 'closed') continue
+        if (refused.length >= most && !OF_THE_MOMENT.has(code)) continue
       }
-      refused.push({ carrier: (this.carriers[carrier] as RouterCarrier).name, code })
+      refused.push({ carrier: this.#nameOf(carrier), code })
     }
     return refused
   }

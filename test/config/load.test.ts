@@ -145,6 +145,8 @@ describe('a good configuration', () => {
         defaultAlphabet: 'gsm7',
         defaultValiditySeconds: undefined,
         maxValiditySeconds: undefined,
+        tags: [],
+        expectsReply: false,
         enquireLinkSeconds: 30,
         inactivitySeconds: 0,
         dialect: DEFAULT_DIALECT,

@@ -133,6 +133,14 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
     expect(await messageCount()).toBe(1)
   })
 
+  test('the replay goes by the same tags, and expects a reply where the letter did', async () => {
+    const letter = await dead({ tags: ['vip'], expectsReply: true })
+    expect(await letters.replay(TENANT, letter.id)).toMatchObject({
+      tags: ['vip'],
+      expectsReply: true,
+    })
+  })
+
   test('the replay is priced anew', async () => {
     const letter = await dead()
     const [cheap] = harness.routes.decide({
@@ -142,6 +150,8 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
       number: harness.intake.quote(TENANT, request()).number,
       content: letter,
       trafficClass: 'transactional',
+      tags: [],
+      expectsReply: false,
       registeredDelivery: 0,
     }).candidates
     expect(letter.priceMicros).toBe(cheap?.priceMicros)

@@ -180,6 +180,8 @@ export function request(more: Partial<MessageRequest> = {}): MessageRequest {
     registeredDelivery: 0,
     encoding: 'auto',
     trafficClass: 'transactional',
+    tags: [],
+    expectsReply: false,
     maxSegments: null,
     clientReference: null,
     callbackUrl: null,

@@ -3,7 +3,9 @@ import { DEFAULT_STRATEGY } from '../../src/core/route-rule.ts'
 import { EncodingError } from '../../src/encoding/errors.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { type Held, newlyHeld } from '../../src/messages/settle.ts'
+import { decisionOf, isDecisionRecord, recordOf } from '../../src/routing/decision-record.ts'
 import { parseNumber } from '../../src/routing/number.ts'
+import { CAPABILITIES } from '../../src/routing/router.ts'
 import { testMessage } from './builders.ts'
 import { FakeCarrier, REFUSED } from './fake-carrier.ts'
 import { priced } from './harness.ts'
@@ -34,6 +36,8 @@ function question(text = 'Hello') {
     network: null,
     content,
     trafficClass: 'transactional',
+    tags: [],
+    expectsReply: false,
     registeredDelivery: 0,
   } as const
 }
@@ -71,6 +75,20 @@ describe('decide', () => {
     expect(routes.quality.snapshot()).toEqual([])
   })
 
+  it('leaves out who brings no replies where one is expected', () => {
+    const carriers = [
+      { ...priced(new FakeCarrier('alpha'), 10_000n), lacks: CAPABILITIES.inbound },
+      priced(new FakeCarrier('beta'), 20_000n),
+    ]
+    const routes = new Routes({ carriers }, () => new Date())
+    expect(names(routes)).toEqual(['alpha', 'beta'])
+    const { candidates, refused } = routes.decide({ ...question(), expectsReply: true })
+    expect(candidates.map(({ carrier }) => carrier)).toEqual(['beta'])
+    expect(refused).toEqual([{ carrier: 'alpha', code: 'capability' }])
+    const next = routes.choose(testMessage({ expectsReply: true }), new Set(['beta']), new Date())
+    expect(next).toBeUndefined()
+  })
+
   it('leaves out who cannot write the text, as a reason', () => {
     const alpha = new FakeCarrier('alpha')
     alpha.layOut = () => {
@@ -97,6 +115,40 @@ describe('choose', () => {
         detail: { refused: [['alpha', 'tried']] },
       },
     })
+  })
+
+  it('gives the best among some, in one turn, and says of the others that they are not meant', () => {
+    const setup = {
+      carriers: ['alpha', 'beta', 'gamma'].map((name) => priced(new FakeCarrier(name), 10_000n)),
+      rules: [
+        {
+          name: 'turns',
+          match: {},
+          strategy: { ...DEFAULT_STRATEGY, name: 'round_robin' as const },
+        },
+      ],
+    }
+    const routes = new Routes(setup, () => NOW)
+    const message = testMessage()
+    const next = routes.choose(message, new Set(['alpha']), NOW, ['gamma'])
+    expect(next).toMatchObject({
+      carrier: 'gamma',
+      event: {
+        detail: {
+          turn: 0,
+          refused: [
+            ['alpha', 'tried'],
+            ['beta', 'not_in_rule'],
+          ],
+        },
+      },
+    })
+    expect(routes.decide(question()).turn).toBe(1)
+    // Made again, it is the same decision.
+    const record = next?.event.detail
+    if (!isDecisionRecord(record)) throw new Error('it has no decision')
+    const again = routes.replay(decisionOf(record), message, NOW)
+    expect(again && recordOf(again)).toEqual(record)
   })
 
   it('gives nobody when all are excluded, or the number is none', () => {

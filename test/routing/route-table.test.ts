@@ -40,6 +40,14 @@ describe('RouteTable', () => {
     expect(found(rules.slice(0, -1), requestOf(other))).toBeNull()
   })
 
+  it('asks of a message one of the tags of a route, whichever', () => {
+    const rules = [rule('marked', { tags: ['vip', 'bulk'] }), rule('rest', {})]
+    expect(found(rules, requestOf({ tags: ['other', 'bulk'] }))).toBe('marked')
+    expect(found(rules, requestOf({ tags: ['vip'] }))).toBe('marked')
+    expect(found(rules, requestOf({ tags: ['VIP', 'other'] }))).toBe('rest')
+    expect(found(rules, requestOf({ tags: [] }))).toBe('rest')
+  })
+
   it('finds the same as trying all of them in order', () => {
     const tenant = fc.constantFrom('acme', 'other')
     const match = fc.record(
@@ -49,6 +57,7 @@ describe('RouteTable', () => {
         prefixes: fc.array(fc.constantFrom('4', '44', '4477', '1', '49'), { maxLength: 3 }),
         networks: fc.array(fc.constantFrom('234', '23415', '262'), { maxLength: 2 }),
         trafficClasses: fc.array(fc.constantFrom('otp', 'marketing'), { maxLength: 1 }),
+        tags: fc.array(fc.constantFrom('vip', 'bulk'), { maxLength: 2 }),
         senders: fc.array(fc.constantFrom('AC*', 'ACME', 'BANK'), { maxLength: 2 }),
       },
       { requiredKeys: [] },
@@ -59,6 +68,7 @@ describe('RouteTable', () => {
       network: fc.constantFrom(null, '23415', '23410', '26201'),
       trafficClass: fc.constantFrom('otp', 'transactional', 'marketing'),
       from: fc.constantFrom('ACME', 'ACRE', 'BANK', 'X'),
+      tags: fc.subarray(['vip', 'bulk', 'other']),
     } as const)
     fc.assert(
       fc.property(fc.array(match, { maxLength: 12 }), request, (matches, more) => {

@@ -15,6 +15,7 @@ export interface TestCarrier {
   readonly latencyMs?: number
   readonly messages?: number
   readonly standing?: keyof typeof STANDING
+  readonly isSuspect?: boolean
   readonly trafficClasses?: readonly TrafficClass[]
   readonly lacks?: number
   readonly maxSegments?: number
@@ -67,6 +68,7 @@ export function routerOf(
     upper: figures(({ success = 1, upper = success }) => upper),
     latencyMs: figures(({ latencyMs = Number.NaN }) => Math.round(latencyMs)),
     messages: figures(({ messages = 100 }) => messages),
+    suspect: Uint8Array.from(sorted, ({ isSuspect = false }) => (isSuspect ? 1 : 0)),
   }
   return { router, reading }
 }
@@ -91,6 +93,7 @@ export function requestOf(
     region: number.region,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
     text: 'Hello',
     atMs: Date.UTC(2026, 0, 5, 12),
     layOut: () => ({ segments: 1, needs: 0 }),

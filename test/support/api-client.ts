@@ -13,6 +13,8 @@ export interface ShownMessage {
   readonly segments: number
   readonly price: { readonly amount: string; readonly currency: string }
   readonly client_reference: string | null
+  readonly tags: readonly string[]
+  readonly expects_reply: boolean
   readonly carrier: string | null
   readonly attempts: number
   readonly created_at: string

@@ -55,6 +55,8 @@ export function messageBody(row: MessageRow) {
     segments: row.segments,
     price: priceBody(row.price_micros, row.price_currency),
     traffic_class: row.traffic_class as Message['trafficClass'],
+    tags: row.tags ?? [],
+    expects_reply: row.expects_reply,
     client_reference: row.client_reference,
     callback_url: row.callback_url,
     send_at: row.send_at?.toISOString() ?? null,

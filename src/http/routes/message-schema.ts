@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { MAX_TAGS, TAG, TAG_ALLOWED } from '../../core/message-tags.ts'
 import { TRAFFIC_CLASSES } from '../../core/policy.ts'
 import { MESSAGE_STATUSES } from '../../messages/states.ts'
 
@@ -46,6 +47,25 @@ const WANTED_TO = `give one number, or a list of 1 to ${MAX_RECIPIENTS} numbers`
 
 const recipient = z.string().max(60)
 
+const WANTED_TAGS = `give a list of up to ${MAX_TAGS} tags, each ${TAG_ALLOWED}`
+
+const tag = z.string({ error: WANTED_TAGS }).regex(TAG, WANTED_TAGS)
+
+/** Tags of a message that is to be sent. */
+export const tags = z
+  .array(tag, { error: WANTED_TAGS })
+  .max(MAX_TAGS, WANTED_TAGS)
+  .default([])
+  .openapi({
+    example: ['vip', 'campaign:summer'],
+    description: `Words that routes and lists go by: up to ${MAX_TAGS}, each ${TAG_ALLOWED}.`,
+  })
+
+/** Whether the recipient of a message that is to be sent can answer it. */
+export const expectsReply = z.boolean().default(false).openapi({
+  description: 'Send it through carriers only that bring the replies of handsets.',
+})
+
 export const createMessage = z
   .strictObject({
     to: z
@@ -72,6 +92,8 @@ export const createMessage = z
       .default('auto')
       .openapi({ description: 'auto: GSM-7 when every character has a place in it, else UCS-2.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES).default('transactional'),
+    tags,
+    expects_reply: expectsReply,
     send_at: z.iso.datetime({ offset: true }).optional().openapi({
       example: '2026-12-24T18:00:00+01:00',
       description: 'Not before this instant; up to 400 days ahead.',
@@ -193,6 +215,8 @@ export const message = acceptedMessage
       .nullable()
       .openapi({ description: 'Since when `text` is empty because its time was over.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES),
+    tags: z.array(z.string()),
+    expects_reply: z.boolean(),
     callback_url: z.string().nullable(),
     send_at: z.iso.datetime().nullable(),
     expires_at: z.iso.datetime(),
@@ -222,6 +246,7 @@ export const listQuery = z.strictObject({
   from: z.string().optional(),
   carrier: z.string().optional(),
   client_reference: z.string().optional(),
+  tag: tag.optional().openapi({ description: 'Only messages with this tag.' }),
   held: z
     .literal('true')
     .optional()

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
+import { distinctTags } from '../../core/message-tags.ts'
 import type { Archive } from '../../messages/archive.ts'
 import type { Cancellation } from '../../messages/cancellation.ts'
 import {
@@ -274,6 +275,7 @@ export function messageRoutes({
       from: query.from,
       carrier: query.carrier,
       clientReference: query.client_reference,
+      tag: query.tag,
       isHeld: query.held === 'true',
       createdFrom: instant(query.created_from),
       createdBefore: instant(query.created_before),
@@ -343,6 +345,8 @@ function requestFor(to: string, body: z.infer<typeof schema.createMessage>): Mes
     registeredDelivery: 0,
     encoding: body.encoding,
     trafficClass: body.traffic_class,
+    tags: distinctTags(body.tags),
+    expectsReply: body.expects_reply,
     maxSegments: body.max_segments ?? null,
     clientReference: body.client_reference ?? null,
     callbackUrl: body.callback_url ?? null,

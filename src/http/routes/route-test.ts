@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import type { Access } from '../../accounts/access.ts'
 import type { Clock } from '../../core/clock.ts'
 import { GatewayError } from '../../core/errors.ts'
+import { distinctTags } from '../../core/message-tags.ts'
 import { formatMicros } from '../../core/money.ts'
 import type { Intake } from '../../messages/intake.ts'
 import type { RehearsalRange, RehearsalReport, RehearsalSums } from '../../messages/rehearsal.ts'
@@ -89,6 +90,8 @@ export function routeTestRoutes({ intake, access, rehearseRouting, clock }: Rout
       registeredDelivery: 0,
       encoding: body.encoding,
       trafficClass: body.traffic_class,
+      tags: distinctTags(body.tags),
+      expectsReply: body.expects_reply,
       maxSegments: null,
       clientReference: null,
       callbackUrl: null,
