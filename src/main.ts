@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Binds } from './binds.ts'
+import { carrierChecks } from './carrier-checking.ts'
 import type { Carrier } from './carriers/carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
 import type { GuardsConfig } from './config/guards.ts'
@@ -257,7 +258,8 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         logger,
         recorder,
         events: {
-          onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock(), asksRules())),
+          onReceipt: (receipt) =>
+            checks.screen(receipt, () => spool.write(receiptEntry(receipt, clock(), asksRules()))),
           onInbound: (part) => inbox.take(part),
           onAlert: (alert) => alerts.passOn(alert),
           onWrite: (written) => marks?.mark(written),
@@ -303,6 +305,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
+  const checks = carrierChecks({ carrierConfigs, carriers, health, metrics, clock })
   health.onChange(({ kind, carrier }) => {
     if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
   })
@@ -537,6 +540,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   upkeep?.start()
   await teller.start()
   qualityStore.start()
+  checks.start()
   const guardTimer = setInterval(() => {
     keepGuards().catch((error: unknown) =>
       logger.error({ error: messageOf(error) }, 'cannot save what guards have learned'),
@@ -559,6 +563,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await configWatch.close()
     clearInterval(guardTimer)
     intake.close()
+    await checks.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
     await dispatcher.stop(DRAIN_MS)
     await health.close()

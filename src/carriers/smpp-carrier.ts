@@ -20,6 +20,7 @@ import type {
   CancelOutcome,
   Carrier,
   CarrierEvents,
+  CheckOutcome,
   Content,
   ContentLayout,
   OutboundMessage,
@@ -31,6 +32,7 @@ import type {
   SubmittedSegment,
 } from './carrier.ts'
 import { alertOf, inboundPartOf } from './inbound-mapping.ts'
+import { checkLinks } from './link-check.ts'
 import { layoutKeyOf, planFor, segmentsOf } from './segments.ts'
 import {
   cancelSm,
@@ -280,6 +282,16 @@ export class SmppCarrier implements Carrier {
     } catch (error) {
       return { kind: 'no_answer', reason: messageOf(error) }
     }
+  }
+
+  /** With enquire_link, on every bind. */
+  check(timeoutMs: number): Promise<CheckOutcome> {
+    const ours = this.#all.flatMap(({ label, client: { session } }) =>
+      session ? [{ label, session }] : [],
+    )
+    const asked = this.#listener?.sessions ?? []
+    const links = [...ours, ...asked.map((session) => ({ label: 'outbind', session }))]
+    return checkLinks(links, timeoutMs)
   }
 
   async #submit({
