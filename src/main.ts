@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Binds } from './binds.ts'
+import { carrierChecks, checkPlans } from './carrier-checking.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
 import { type ConfigDocuments, completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, LogLevel, PartnerConfig } from './config/schema.ts'
@@ -302,6 +303,7 @@ async function assemble(
     logger,
     clock,
   })
+  const checks = carrierChecks({ carrierConfigs, carriers, health, metrics, clock })
   health.onChange(({ kind, carrier }) => {
     if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
   })
@@ -423,7 +425,8 @@ async function assemble(
       logger,
       recorder,
       events: {
-        onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock(), asksRules())),
+        onReceipt: (receipt) =>
+          checks.screen(receipt, () => spool.write(receiptEntry(receipt, clock(), asksRules()))),
         onInbound: (part) => inbox.take(part),
         onAlert: (alert) => alerts.passOn(alert),
         onWrite: (written) => marks?.mark(written),
@@ -525,6 +528,11 @@ async function assemble(
       policyFor,
       logger,
     }),
+    // After the carriers: they are those of the map by then.
+    {
+      sections: ['carriers'],
+      prepare: async (next) => () => checks.follow(checkPlans(next.carriers, carriers)),
+    },
     ...liveParts({
       access,
       alerts: operatorAlerts,
@@ -613,6 +621,7 @@ async function assemble(
   upkeep?.start()
   await teller.start()
   qualityStore.start()
+  checks.start()
   const guardTimer = setInterval(() => {
     keepGuards().catch((error: unknown) =>
       logger.error({ error: messageOf(error) }, 'cannot save what guards have learned'),
@@ -630,6 +639,7 @@ async function assemble(
     await configuration?.close()
     clearInterval(guardTimer)
     intake.close()
+    await checks.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
     await dispatcher.stop(DRAIN_MS)
     await health.close()

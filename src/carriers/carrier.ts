@@ -136,6 +136,14 @@ export type QueryOutcome =
   /** Nothing was learnt this time. */
   | { readonly kind: 'no_answer'; readonly reason: string }
 
+/** What came of asking a carrier whether it is there. */
+export type CheckOutcome =
+  /** The slowest of its connections took so long to answer. */
+  | { readonly kind: 'answered'; readonly latencyMs: number }
+  | { readonly kind: 'no_answer'; readonly reason: string }
+  /** There was nobody to ask. */
+  | { readonly kind: 'not_asked'; readonly reason: string }
+
 /** What tells whose a receipt is where its id does not. */
 export interface ReceiptAbout {
   /** The handset, as the carrier writes it; may be empty. */
@@ -229,6 +237,8 @@ export interface Carrier {
   cancel?(segment: SubmittedSegment): Promise<CancelOutcome>
   /** Asks what became of a segment; absent where the carrier has no such request. Never rejects. */
   query?(segment: SubmittedSegment): Promise<QueryOutcome>
+  /** Asks every connection whether the carrier is there; absent where it has none. Never rejects. */
+  check?(timeoutMs: number): Promise<CheckOutcome>
   /**
    * Milliseconds until a message is worth journalling: no more should be journalled and not written than
    * the carrier takes within a moment. 0: now.

@@ -97,6 +97,15 @@ export class Connections {
     return this.#lost
   }
 
+  /** The sessions of all binds that have their places, and of those that the carrier has asked for. */
+  get links(): { readonly label: string; readonly session: Session }[] {
+    const ours = this.#places.flatMap(({ binds }) =>
+      binds.flatMap(({ label, client: { session } }) => (session ? [{ label, session }] : [])),
+    )
+    const asked = this.#listener?.sessions ?? []
+    return [...ours, ...asked.map((session) => ({ label: 'outbind', session }))]
+  }
+
   /** Every bind, and the port for outbinds where there is one. */
   get statuses(): readonly BindStatus[] {
     const ours = this.#places.flatMap(({ binds }) => binds.map(statusOf))

@@ -16,6 +16,7 @@ import type {
   CancelOutcome,
   Carrier,
   CarrierEvents,
+  CheckOutcome,
   Content,
   ContentLayout,
   OutboundMessage,
@@ -28,6 +29,7 @@ import type {
 } from './carrier.ts'
 import { Connections } from './connections.ts'
 import { alertOf, inboundPartOf } from './inbound-mapping.ts'
+import { checkLinks } from './link-check.ts'
 import { layoutKeyOf, planFor, segmentsOf } from './segments.ts'
 import {
   cancelSm,
@@ -255,6 +257,11 @@ export class SmppCarrier implements Carrier {
     } catch (error) {
       return { kind: 'no_answer', reason: messageOf(error) }
     }
+  }
+
+  /** With enquire_link, on every bind. */
+  check(timeoutMs: number): Promise<CheckOutcome> {
+    return checkLinks(this.#connections.links, timeoutMs)
   }
 
   async #submit({

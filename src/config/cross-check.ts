@@ -23,7 +23,11 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
   }
   for (const { path, value } of carriers) {
-    mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
+    mistakes.push(
+      ...waitOrder(path, value),
+      ...hostsOrHost(path, value),
+      ...checkReceipts(path, value),
+    )
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
   mistakes.push(
@@ -127,6 +131,15 @@ function hostsOrHost(path: readonly PropertyKey[], carrier: Record<string, unkno
       path: pathText([...path, key]),
       message: 'stands beside "hosts"; write one or the other',
     }))
+}
+
+/** A check message is judged by its receipt. */
+function checkReceipts(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {
+  if (!isMapping(mappingAt(carrier, ['check']).message)) return []
+  const { registered_delivery: asked = 1 } = carrier
+  if (typeof asked !== 'number' || (asked & 1) !== 0) return []
+  const message = `${asked} asks for no final receipts; check.message needs them`
+  return [{ path: pathText([...path, 'registered_delivery']), message }]
 }
 
 function waitOrder(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {

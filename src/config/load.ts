@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
 import { toAlerts } from './alerts.ts'
+import { toCheck } from './check.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
@@ -415,6 +416,7 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     trafficClasses: carrier.traffic_classes,
     cannot: carrier.cannot,
     maxSegments: carrier.max_segments,
+    check: toCheck(carrier.check),
     rates: toRates(carrier.rates),
   }
 }

@@ -3,6 +3,7 @@ import type { FailureRule } from '../core/failure-rule.ts'
 import { isPasswordHash } from '../core/password.ts'
 import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type AlertsConfig, alertsSchema } from './alerts.ts'
+import { type CheckConfig, checkSchema } from './check.ts'
 import { type DialectConfig, dialectKeys } from './dialect.ts'
 import { failureRulesSchema } from './failure-rules.ts'
 import {
@@ -183,6 +184,7 @@ export interface CarrierConfig {
   readonly cannot: readonly (typeof LACKS)[number][]
   /** The longest message that it takes; undefined: any. */
   readonly maxSegments: number | undefined
+  readonly check: CheckConfig
 }
 
 /** How a carrier that connects to us asks for a bind, and which one answers. */
@@ -498,6 +500,7 @@ export const carrierSchema = mapping({
     about: 'The longest message that the carrier takes; longer ones go to others.',
     unit: 'segments',
   }),
+  check: checkSchema,
   rates: ratesOf(
     'Where the carrier delivers and for how much, until a rate deck is imported; without a rate it ' +
       'gets no message.',

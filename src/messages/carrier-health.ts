@@ -4,7 +4,12 @@ import { GatewayError, messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { BreakerChange, BreakerOptions, BreakerState } from '../routing/breaker.ts'
 import type { Store } from '../store/open.ts'
-import { type CarrierMode, CarrierStanding, type Takes } from './carrier-standing.ts'
+import {
+  type CarrierCheck,
+  type CarrierMode,
+  CarrierStanding,
+  type Takes,
+} from './carrier-standing.ts'
 import {
   addChange,
   type HealthChange,
@@ -46,6 +51,9 @@ export interface HealthStanding {
   readonly breakerSince: Date | null
   /** When probes are let through; null while it is not open. */
   readonly probesAt: Date | null
+  /** The last look at its connections, and by a message; null: there was none since the start. */
+  readonly linkCheck: CarrierCheck | null
+  readonly messageCheck: CarrierCheck | null
 }
 
 /** Told of every change, after it holds. */
@@ -138,9 +146,11 @@ export class CarrierHealth {
     return this.#standings.get(carrier)?.setting.mode ?? 'enabled'
   }
 
-  /** A message was sent to a carrier as a probe: one fewer may be. */
-  noteProbe(carrier: string): void {
-    this.#standings.get(carrier)?.expect(this.#now())
+  /** Remembers what came of a look at a carrier, and counts it. */
+  noteCheck(carrier: string, check: CarrierCheck): void {
+    const standing = this.#standings.get(carrier)
+    if (!standing || this.#isClosed) return
+    this.#applied(standing, standing.noteCheck(check, this.#now()))
   }
 
   /** What decides whether the lane of a carrier gives messages out. */
@@ -221,7 +231,7 @@ export class CarrierHealth {
   standing(carrier: string): HealthStanding {
     const standing = this.#standings.get(carrier)
     if (!standing) throw unknownCarrier(carrier)
-    const { setting, breaker } = standing
+    const { setting, breaker, checks } = standing
     const { state, sinceMs } = breaker.record()
     const { halfOpenAtMs } = breaker
     return {
@@ -235,6 +245,8 @@ export class CarrierHealth {
       breaker: state,
       breakerSince: sinceMs === 0 ? null : new Date(sinceMs),
       probesAt: halfOpenAtMs === undefined ? null : new Date(halfOpenAtMs),
+      linkCheck: checks.get('link') ?? null,
+      messageCheck: checks.get('message') ?? null,
     }
   }
 

@@ -108,10 +108,16 @@ export class Breaker {
   tick(nowMs: number): BreakerChange | undefined {
     const atMs = this.halfOpenAtMs
     if (atMs === undefined || nowMs < atMs) return undefined
+    const seconds = Math.round(this.#coolDownMs / 1_000)
+    return this.halfOpen(nowMs, `its cool-down of ${seconds} s is over`)
+  }
+
+  /** Lets probes through although the cool-down is not over; without effect unless it is open. */
+  halfOpen(nowMs: number, cause: string): BreakerChange | undefined {
+    if (this.#state !== 'open') return undefined
     this.#probesOut = 0
     this.#goodProbes = 0
-    const seconds = Math.round(this.#coolDownMs / 1_000)
-    return this.#change('half_open', nowMs, `its cool-down of ${seconds} s is over`)
+    return this.#change('half_open', nowMs, cause)
   }
 
   /** A probe is on its way. */

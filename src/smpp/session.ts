@@ -307,6 +307,23 @@ export class Session {
   }
 
   /**
+   * Asks the peer with `enquire_link` whether it is there, past window, queue and pace, and gives the
+   * milliseconds to its answer.
+   *
+   * @throws {RequestError} when there is none
+   */
+  checkLink(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (!this.isBound) {
+        reject(this.#refusal('enquire_link'))
+        return
+      }
+      const askedAt = this.#now()
+      this.#sendLinkRequest('enquire_link', () => resolve(this.#now() - askedAt), reject)
+    })
+  }
+
+  /**
    * Sends an `outbind` or `alert_notification`, which have no response.
    *
    * @throws {RequestError} `not_bound` or `session_closed` when the state does not allow it
@@ -458,7 +475,12 @@ export class Session {
   }
 
   /** Writes `enquire_link` or `unbind` without a place in the window. */
-  #sendLinkRequest(command: 'enquire_link' | 'unbind', onResponse?: () => void): void {
+  #sendLinkRequest(
+    command: 'enquire_link' | 'unbind',
+    onResponse: () => void = ignore,
+    // The timers judge whether the peer is alive; a late answer to this one PDU does not.
+    onFailure: (error: Error) => void = ignore,
+  ): void {
     this.#write({
       sequence_number: 0,
       deadline: 0,
@@ -472,9 +494,8 @@ export class Session {
       dueAt: 0,
       writtenAt: 0,
       onLateResponse: undefined,
-      resolve: onResponse ?? ignore,
-      // The timers judge whether the peer is alive; a late answer to this one PDU does not.
-      reject: ignore,
+      resolve: onResponse,
+      reject: onFailure,
     })
   }
 

@@ -29,6 +29,8 @@ export class Metrics {
   readonly #connectionsRefused: Counter
   readonly #commitEntries: Histogram
   readonly #acceptToSubmit: Histogram
+  readonly #checkSeconds: Histogram
+  readonly #checksFailed: Counter
 
   constructor() {
     const registers = [this.#registry]
@@ -109,6 +111,19 @@ export class Metrics {
       name: 'linehaul_accept_to_submit_seconds',
       help: 'From acceptance to the journalled intent to submit.',
       buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
+      registers,
+    })
+    this.#checkSeconds = new Histogram({
+      name: 'linehaul_carrier_check_seconds',
+      help: 'From a check of a carrier to its answer (link), or to the receipt (message).',
+      labelNames: ['carrier', 'check'],
+      buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30, 120],
+      registers,
+    })
+    this.#checksFailed = new Counter({
+      name: 'linehaul_carrier_checks_failed_total',
+      help: 'Checks of a carrier that found it unwell.',
+      labelNames: ['carrier', 'check'],
       registers,
     })
   }
@@ -265,6 +280,12 @@ export class Metrics {
 
   guarded(guard: string, action: string): void {
     this.#guarded.inc({ guard, action })
+  }
+
+  /** @param seconds - null: it found the carrier unwell */
+  checked(carrier: string, check: string, seconds: number | null): void {
+    if (seconds === null) this.#checksFailed.inc({ carrier, check })
+    else this.#checkSeconds.observe({ carrier, check }, seconds)
   }
 
   erased(what: string, count: number): void {

@@ -193,6 +193,7 @@ describe('a good configuration', () => {
         trafficClasses: undefined,
         cannot: [],
         maxSegments: undefined,
+        check: { everyMs: 60_000, timeoutMs: 5_000, message: undefined },
         rates: [
           { prefix: '44', priceMicros: 35_000n, currency: 'EUR' },
           { prefix: '86', priceMicros: 21_000n, currency: 'USD' },

@@ -85,6 +85,21 @@ describe('an open breaker', () => {
   })
 })
 
+describe('a breaker that others know to be well again', () => {
+  it('lets probes through before its cool-down is over, and only while it is open', () => {
+    const breaker = new Breaker({ ...DEFAULT_BREAKER, consecutiveFailures: 1 })
+    expect(breaker.halfOpen(0, 'delivered')).toBeUndefined()
+    breaker.fail(0, false, 'no answer')
+    expect(breaker.halfOpen(1_000, 'delivered')).toEqual({
+      from: 'open',
+      to: 'half_open',
+      cause: 'delivered',
+    })
+    expect(breaker.freeProbes).toBe(DEFAULT_BREAKER.probes)
+    expect(breaker.halfOpen(2_000, 'delivered')).toBeUndefined()
+  })
+})
+
 describe('a half-open breaker', () => {
   it('lets a few probes through at once, and closes after enough good ones', () => {
     const { breaker, nowMs } = halfOpen({ probes: 2, goodProbes: 3 })

@@ -62,6 +62,8 @@ export class SmppPeer {
   readonly cancels: smpp.PDU[] = []
   /** The status of a cancel_sm. */
   onCancel: (pdu: smpp.PDU) => number = () => 0
+  /** False leaves every enquire_link unanswered. */
+  answersLinks = true
   /** Statuses that receipts were answered with, in their order. */
   readonly acknowledged: number[] = []
   /** The status of a bind, or no answer at all. */
@@ -193,8 +195,9 @@ export class SmppPeer {
     else if (pdu.command === 'cancel_sm') {
       this.cancels.push(pdu)
       session.send(pdu.response({ command_status: this.onCancel(pdu) }))
-    } else if (pdu.command === 'enquire_link') session.send(pdu.response())
-    else if (pdu.command === 'unbind') {
+    } else if (pdu.command === 'enquire_link') {
+      if (this.answersLinks) session.send(pdu.response())
+    } else if (pdu.command === 'unbind') {
       session.send(pdu.response())
       session.close()
     }
