@@ -1,12 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Message } from '../../src/messages/message.ts'
-import { recover } from '../../src/messages/recovery.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
-import { attemptRows, eventRows, Journal, messageRow, receipt, TENANT } from './builders.ts'
+import { attemptRows, eventRows, messageRow, receipt, TENANT } from './builders.ts'
 import { FakeCarrier, NOT_SENT, REFUSED } from './fake-carrier.ts'
-import { Harness, type HarnessOptions, priced, request, testPolicies } from './harness.ts'
+import { Harness, type HarnessOptions, priced, request, startOver } from './harness.ts'
 
 const NEVER_MS = 3_600_000
 const START = new Date('2026-01-01T00:00:00Z')
@@ -187,15 +186,7 @@ describe.each(testDatabases())(
         await harness.until(() => harness.dispatcher.heldCount === 0)
         expect(await store.query(sql`select seq from journal`)).not.toHaveLength(0)
         expect(await costOf(message)).toEqual({ carrier: 'alpha', ...AT_ALPHA })
-        const next = new Journal(store, { node: 'next' })
-        const { spool, live, tracker, tables, node, logger } = next
-        await recover({
-          ...{ store, spool, live, tracker, tables, node, logger },
-          policyFor: testPolicies(policy),
-          onEffects: (effects) => next.onEffects(effects),
-          clock: harness.clock,
-        })
-        await next.settled()
+        const next = await startOver(store, harness.clock, policy)
         expect(await costOf(message)).toEqual({ carrier: 'beta', ...AT_BETA })
         expect((await costOfSubmits(message)).map(({ cost, deck }) => [cost, deck])).toEqual([
           [10_000n, 4],
