@@ -11,7 +11,7 @@ import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
 import { Destinations, destinationText, isShortCode } from '../routing/destination.ts'
-import { explainDecision } from '../routing/explain.ts'
+import { refusalsForSender } from '../routing/explain.ts'
 import type { OpenBreaker } from '../routing/guard-breakers.ts'
 import { type Guards, guardCode } from '../routing/guards.ts'
 import { type Network, type NetworkSource, NO_NETWORKS } from '../routing/network.ts'
@@ -589,8 +589,8 @@ function textFault({ raw, text, requestedEncoding, maxSegments }: Content): Gate
 }
 
 function noRoute(number: PhoneNumber, decision: RouteDecision): GatewayError {
-  const reasons = explainDecision(decision)
-    .refused.map(({ carrier, reason }) => `${carrier}: ${reason}`)
+  const reasons = refusalsForSender(decision)
+    .map(({ carrier, reason }) => `${carrier}: ${reason}`)
     .join('; ')
   return new GatewayError(
     'no_route',
