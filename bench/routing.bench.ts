@@ -151,7 +151,7 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     trafficClass: 'transactional',
     text: 'Your order is on its way.',
     atMs: 0,
-    layOut: () => ({ segments: 1, needs: 0 }),
+    layOut: () => ({ segments: 1, encoding: 'gsm7', needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
     sellMicros: null,

@@ -1,5 +1,6 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Money } from '../core/money.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
 import { Turns } from '../core/turns.ts'
@@ -66,6 +67,10 @@ export interface RouteQuestion {
   readonly trafficClass: TrafficClass
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
+  /** What the tenant pays for a segment; null: what the carrier charges. */
+  readonly segmentPrice: Money | null
+  /** Whether carriers that charge more than that are out of the question. */
+  readonly refusesLosses: boolean
   readonly siblingCarrier?: string | undefined
   readonly excluded?: ReadonlySet<string>
   /** 32 random bits, where they are not to be drawn. */
@@ -90,8 +95,10 @@ export interface CarrierKnowledge {
   readonly quality?: Quality
   /** Every carrier that is bound can be used, unless given. */
   readonly health?: Pick<CarrierHealth, 'read' | 'takes' | 'modeOf'>
-  /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
-  readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
+  /** What is agreed with a tenant about losses; nothing: they are allowed. */
+  readonly termsFor?:
+    | ((tenantId: string) => Pick<TenantTerms, 'lossMaking'> | undefined)
+    | undefined
   /** A canary delivers too little: it gets no message any more. */
   readonly onCanaryStopped?: ((carrier: string, route: string) => void) | undefined
   /** Short codes and who takes messages for them; nothing: there are none. */
@@ -167,9 +174,7 @@ export class Routes {
   readonly #turnOf = (route: string | null): number => this.#turns.get(route) ?? 0
 
   #request(question: RouteQuestion, atMs: number, draw: number): RouteRequest {
-    const { number, content } = question
-    const terms = this.#termsFor?.(question.tenantId)
-    const sold = terms?.tariff?.deck.rateFor(number.e164, question.network, atMs)
+    const { number, content, segmentPrice } = question
     return {
       tenant: question.tenantId,
       from: question.from,
@@ -183,18 +188,12 @@ export class Routes {
       layOut: this.#layouts(content, question.registeredDelivery),
       siblingCarrier: question.siblingCarrier,
       excluded: this.#destinations.excluded(number, question.excluded),
-      sellMicros: sold ? Number(sold.priceMicros) : null,
-      sellCurrency: sold?.currency ?? '',
-      refusesLosses: terms?.lossMaking === 'refuse',
+      sellMicros: segmentPrice && Number(segmentPrice.micros),
+      sellCurrency: segmentPrice?.currency ?? '',
+      refusesLosses: question.refusesLosses,
       draw,
       turn: this.#turnOf,
     }
-  }
-
-  /** What the content takes at a carrier; undefined when it cannot be sent there. */
-  layOut(carrierName: string, content: Content): ContentLayout | undefined {
-    const carrier = this.#built.carriers.get(carrierName)
-    return carrier && layoutAt(carrier, content)
   }
 
   /** What a candidate of a decision that was just made charges. */
@@ -285,6 +284,8 @@ export class Routes {
       content: message,
       trafficClass: message.trafficClass,
       registeredDelivery: message.registeredDelivery,
+      segmentPrice: segmentPriceOf(message),
+      refusesLosses: this.#termsFor?.(message.tenantId)?.lossMaking === 'refuse',
       excluded,
     }
   }
@@ -310,6 +311,7 @@ export class Routes {
       const layout = carrier && layoutAt(carrier, content)
       known[profile] = layout && {
         segments: layout.segments,
+        encoding: layout.encoding,
         needs: needs | capabilityFor(layout.encoding),
       }
       return known[profile]
@@ -438,6 +440,16 @@ function readingFor({ carriers: { length } }: Router): LiveReading {
     latencyMs: new Float64Array(length).fill(Number.NaN),
     messages: new Float64Array(length),
   }
+}
+
+/** A price stays as it was agreed, whoever gets the message. */
+function segmentPriceOf({
+  tenantDeckVersion,
+  priceMicros,
+  priceCurrency: currency,
+  segments,
+}: Message): Money | null {
+  return tenantDeckVersion === null ? null : { micros: priceMicros / BigInt(segments), currency }
 }
 
 function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined {

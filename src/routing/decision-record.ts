@@ -73,6 +73,7 @@ export function decisionOf(record: DecisionRecord): RouteDecision {
     candidateCount: record.count,
     candidates: record.candidates.map(candidateOf),
     refused: record.refused.map(([carrier, code]) => ({ carrier, code })),
+    encoding: null,
     stoppedCanary: null,
   }
 }

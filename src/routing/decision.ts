@@ -69,6 +69,8 @@ export interface RouteDecision {
   readonly candidateCount: number
   /** Those that were refused, in the order of names; without those that nobody would expect. */
   readonly refused: readonly RouteRefusal[]
+  /** How the text is encoded at the best candidate; null: there is none, or nobody has kept it. */
+  readonly encoding: string | null
   /** Set where the route's canary has just failed. */
   readonly stoppedCanary: string | null
 }

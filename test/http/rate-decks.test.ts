@@ -245,9 +245,7 @@ describe('what a tenant pays', () => {
       const letter = (await (await app.request(`/v1/dead-letters/${id}`)).json()) as Shown
       for (const lines of [timeline, traced.timeline, letter.timeline]) {
         const routed = lines.filter(({ type }) => type === 'routed')
-        expect(routed.map(({ detail }) => detail)).toEqual([
-          { route: null, reasons: REASONS },
-        ])
+        expect(routed.map(({ detail }) => detail)).toEqual([{ route: null, reasons: REASONS }])
         expect(JSON.stringify(lines)).not.toMatch(/cost|margin|beta|0\.0\d/)
       }
     },

@@ -22,6 +22,7 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
   let store: Store
   let harness: Harness
   let intake: Intake
+  let routes: Routes
   let agreed: TenantTerms | undefined
   /** Decides by another conversion from now on. */
   let follow: (conversion: Readonly<Record<string, number>>) => Promise<void>
@@ -40,7 +41,7 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     const setup = {
       carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)),
     }
-    const routes = new Routes(setup, clock, { termsFor })
+    routes = new Routes(setup, clock, { termsFor })
     follow = (conversion) => routes.replace({ ...setup, conversion })
     intake = new Intake({
       routes,
@@ -164,6 +165,19 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     await expect(intake.accept(TENANT, request({ to: '+33612345678' }))).rejects.toMatchObject({
       code: 'no_route',
     })
+  })
+
+  it.each([
+    ['0.02', 'beta'],
+    ['0.015', undefined],
+  ])('with a price of %s as agreed decides who else may have it: %s', async (price, carrier) => {
+    agreed = terms(1, 'refuse', `44,${price},EUR`)
+    const message = await intake.accept(TENANT, request())
+    expect(message.carrier).toBe('alpha')
+    // What is agreed for later messages changes nothing.
+    agreed = terms(2, 'refuse', '44,0.018,EUR')
+    const next = routes.choose(message, new Set(['alpha']), new Date())
+    expect(next?.carrier).toBe(carrier)
   })
 
   it('is fixed anew when the message is replaced', async () => {

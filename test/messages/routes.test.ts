@@ -35,6 +35,8 @@ function question(text = 'Hello') {
     content,
     trafficClass: 'transactional',
     registeredDelivery: 0,
+    segmentPrice: null,
+    refusesLosses: false,
   } as const
 }
 

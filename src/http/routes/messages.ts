@@ -12,7 +12,8 @@ import {
   type KeyedCall,
   readIdempotencyKey,
 } from '../../messages/idempotency.ts'
-import type { Intake, MessageRequest, Verdict } from '../../messages/intake.ts'
+import type { Intake, Verdict } from '../../messages/intake.ts'
+import type { MessageRequest } from '../../messages/message-request.ts'
 import type { Replacement } from '../../messages/replacement.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
@@ -211,7 +212,7 @@ export function messageRoutes({
   function quote(tenantId: string, requests: readonly MessageRequest[], requestId: string) {
     return requests.map((request, index) => {
       try {
-        return quotedBody(intake.quote(tenantId, request))
+        return quotedBody(intake.quotes.quote(tenantId, request))
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error
         return refusedBody(request.to, index, error, requestId)
@@ -257,10 +258,10 @@ export function messageRoutes({
     const requests = [single, ...others.map((one) => requestFor(one, body))]
     const requestId = c.get('requestId')
     if (body.dry_run) {
-      await intake.resolveNetworks(requests)
+      await intake.quotes.resolveNetworks(requests)
       return Array.isArray(to)
         ? c.json({ messages: quote(tenantId, requests, requestId) }, 200)
-        : c.json(await counted(async () => quotedBody(intake.quote(tenantId, single))), 200)
+        : c.json(await counted(async () => quotedBody(intake.quotes.quote(tenantId, single))), 200)
     }
     const header = c.req.header('idempotency-key')
     if (header !== undefined) {
