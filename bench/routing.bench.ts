@@ -153,7 +153,7 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     tags: [],
     text: 'Your order is on its way.',
     atMs: 0,
-    layOut: () => ({ segments: 1, needs: 0 }),
+    layOut: () => ({ segments: 1, encoding: 'gsm7', needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
     sellMicros: null,

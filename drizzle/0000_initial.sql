@@ -10,6 +10,9 @@ CREATE TABLE "attempts" (
 	"submitted_at" timestamp with time zone NOT NULL,
 	"answered_at" timestamp with time zone,
 	"receipt_at" timestamp with time zone,
+	"cost_micros" bigint NOT NULL,
+	"cost_currency" text NOT NULL,
+	"carrier_deck_version" integer NOT NULL,
 	"is_uncertain" boolean GENERATED ALWAYS AS (state = 'uncertain') STORED NOT NULL,
 	CONSTRAINT "attempts_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
 );

@@ -208,7 +208,7 @@ function requestFor(country: number, { values }: World, nowMs: number, draw: num
     region: 'europe',
     text: 'Hello',
     atMs: nowMs,
-    layOut: () => ({ segments: 1, needs: 0 }),
+    layOut: () => ({ segments: 1, encoding: 'gsm7', needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
     sellMicros: values[country] as number,

@@ -5,7 +5,7 @@ import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { requireOperator, tenantOf } from './auth.ts'
+import { requireOperator, scopeOf, tenantOf } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
@@ -55,6 +55,9 @@ const MAX_BODY_OCTETS = 1024 * 1024
 /** What shows the traffic of every tenant, or changes its way. */
 const OPERATOR_PATHS =
   /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route)(?:\/|$)/
+
+/** What tenants read of their own messages, and operators of all. */
+const SHARED_PATHS = /^\/v1\/messages(?:\/[^/]+(?:\/trace)?)?$/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
@@ -159,7 +162,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   })
   app.use('/v1/*', (c, next) => {
     if (OPERATOR_PATHS.test(c.req.path)) requireOperator(c, parts.access)
-    else c.set('tenant', tenantOf(c, parts.access))
+    else if (c.req.method === 'GET' && SHARED_PATHS.test(c.req.path)) {
+      c.set('scope', scopeOf(c, parts.access))
+    } else c.set('tenant', tenantOf(c, parts.access))
     if (!DECK_PATHS.test(c.req.path)) requireJson(c)
     return next()
   })

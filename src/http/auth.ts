@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { Access, Tenant } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
+import { EVERY_TENANT, type TenantScope } from '../messages/archive.ts'
 import type { AppEnv } from './env.ts'
 
 const BEARER = /^Bearer +(\S+)$/i
@@ -37,6 +38,16 @@ export function requireOperator(c: Context<AppEnv>, access: Access): void {
     'forbidden',
     "this key is a tenant's: what is of every tenant needs one of the operator's (admin_keys)",
   )
+}
+
+/**
+ * Whose messages a request may read: those of the tenant whose key it carries, those of every tenant
+ * with one of the operator's.
+ *
+ * @throws {GatewayError} `unauthorized` without a known key
+ */
+export function scopeOf(c: Context<AppEnv>, access: Access): TenantScope {
+  return isOperator(c, access) ? EVERY_TENANT : tenantOf(c, access).id
 }
 
 /** Whether the key of a request is one of whoever runs the gateway; that of a demo is a tenant's, too. */

@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
 import type { CarrierHealth } from './carrier-health.ts'
+import { unlessAtCarrier } from './deciding-submit.ts'
 import { endEntry, unchanged } from './endings.ts'
 import { type FailureJudge, POLICIES_ONLY, submitsTo } from './failure-judge.ts'
 import type { MovedEntry } from './journal.ts'
@@ -21,6 +22,7 @@ import {
   nextStep,
   type PolicyFor,
   receiptUntil,
+  type Step,
   type StepRules,
 } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -296,9 +298,8 @@ export class Dispatcher {
 
   #expire(held: Held, now: Date): void {
     held.isWithdrawn = true
-    this.#track(
-      this.#spool.write(endEntry(held.message, 'expired', now)).then(() => this.#letGo(held)),
-    )
+    const end = this.#unlessAtCarrier(endEntry(held.message, 'expired', now))
+    this.#track(this.#spool.write(end).then(() => this.#letGo(held)))
   }
 
   #pump(lane: Lane): void {
@@ -432,7 +433,7 @@ export class Dispatcher {
     const carrier = message.carrier
     this.#routes.note(message, outcomes)
     this.#options.health?.noteSubmit(carrier, outcomes, held.isProbe)
-    const { entry, rejoins } = nextStep(held, outcomes, this.#rulesFor(message), this.#clock())
+    const { entry, rejoins } = this.#stepAfter(held, outcomes)
     const written = this.#spool.write(entry)
     // Its places are free; what comes next is journalled with this answer, not after it.
     const lane = this.#lanes.get(carrier)
@@ -444,6 +445,19 @@ export class Dispatcher {
     // A receipt may have ended it before its response.
     if (rejoins && message.status === 'queued') this.#rejoin(held)
     else this.#letGo(held)
+  }
+
+  #stepAfter(held: Held, outcomes: readonly SegmentOutcome[]): Step {
+    const step = nextStep(held, outcomes, this.#rulesFor(held.message), this.#clock())
+    if (!isFinal(step.entry.to)) return step
+    return { entry: this.#unlessAtCarrier(step.entry), rejoins: false }
+  }
+
+  /** An end that is none while the carrier of an earlier submit has the message. */
+  #unlessAtCarrier(end: MovedEntry): MovedEntry {
+    const live = this.#live.get(end.message.id)
+    const policy = this.#options.policyFor(end.message.trafficClass)
+    return live ? unlessAtCarrier(live, end, policy) : end
   }
 
   /** What ends because the gateway stops, or has ended already, is no failure that a rule is for. */
@@ -482,8 +496,7 @@ export class Dispatcher {
     this.#live.hold(live)
     const held = newlyHeld(live.message)
     this.#held.set(message.id, held)
-    const rules = this.#rulesFor(live.message)
-    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    const { entry, rejoins } = this.#stepAfter(held, outcomes)
     // The answers are in the journal and in the timeline already.
     await this.#spool.write({ ...entry, answers: [], events: entry.events.slice(1) })
     if (rejoins && live.message.status === 'queued') this.#rejoin(held)

@@ -12,6 +12,7 @@ import type {
   ToldEntry,
 } from './journal.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
 import { passThroughOf, type StoredPassThrough, storedPassThrough } from './pass-through.ts'
 import type { TellingFate } from './telling.ts'
 
@@ -92,7 +93,10 @@ function fieldsOf(entry: JournalEntry): Fields {
         millis(entry.dueAt),
         millis(entry.deadlineAt),
         entry.deadLetter,
-        ...(entry.heldBy || entry.rawError ? [entry.heldBy ?? null, entry.rawError ?? null] : []),
+        ...(entry.heldBy || entry.rawError || entry.cost
+          ? [entry.heldBy ?? null, entry.rawError ?? null]
+          : []),
+        ...(entry.cost ? carrierCostFields(entry.cost) : []),
       ]
     case 'late':
       return [
@@ -244,7 +248,8 @@ function submittingOf(fields: Fields, message: Message): SubmittingEntry {
 
 function movedOf(fields: Fields, message: Message): MovedEntry {
   const [, , to, at, carrier, attempt, answers, events, ...rest] = fields
-  const [errorCode, errorDetail, failures, dueAt, deadlineAt, deadLetter, heldBy, rawError] = rest
+  const [errorCode, errorDetail, failures, dueAt, deadlineAt, deadLetter, ...more] = rest
+  const [heldBy, rawError, ...cost] = more
   return {
     kind: 'moved',
     message,
@@ -262,6 +267,19 @@ function movedOf(fields: Fields, message: Message): MovedEntry {
     deadLetter: deadLetter as string | null,
     ...(typeof heldBy === 'string' ? { heldBy } : {}),
     ...(typeof rawError === 'string' ? { rawError } : {}),
+    ...(cost.length > 0 ? { cost: carrierCostOf(cost) } : {}),
+  }
+}
+
+function carrierCostFields({ micros, currency, deckVersion }: CarrierCost): Fields {
+  return [micros.toString(), currency, deckVersion]
+}
+
+function carrierCostOf([micros, currency, deckVersion]: Fields): CarrierCost {
+  return {
+    micros: BigInt(micros as string),
+    currency: currency as string,
+    deckVersion: deckVersion as number,
   }
 }
 

@@ -18,6 +18,11 @@ export interface Attempt {
   commandStatus: number | null
   answeredAt: Date | null
   receiptAt: Date | null
+  /** What the carrier charges for the segment if it takes it. */
+  readonly costMicros: bigint
+  readonly costCurrency: string
+  /** See {@link Message.carrierDeckVersion}. */
+  readonly carrierDeckVersion: number
   /** True once it has a row. */
   isStored: boolean
 }
@@ -28,6 +33,8 @@ export interface Unsaved {
   readonly attempts: Set<Attempt>
   /** Text, price or times are others than the row has. */
   isReplaced: boolean
+  /** The cost is another than the row has. */
+  hasNewCost: boolean
 }
 
 /** A message with what is known of its submits. */
@@ -81,6 +88,8 @@ export interface MessageChange {
   readonly isHeld: boolean
   /** Text, price or times are others than the row has. */
   readonly isReplaced: boolean
+  /** The cost is another than the row has. */
+  readonly hasNewCost: boolean
   readonly events: readonly TimelineEvent[]
   readonly newAttempts: readonly Attempt[]
   readonly changedAttempts: readonly Attempt[]
@@ -192,7 +201,7 @@ export class LiveMessages {
   /** Says that a message has changed; gives where to note what else is new. */
   touch(live: LiveMessage): Unsaved {
     if (!live.unsaved) {
-      live.unsaved = { events: [], attempts: new Set(), isReplaced: false }
+      live.unsaved = { events: [], attempts: new Set(), isReplaced: false, hasNewCost: false }
       this.#unsaved.add(live)
     }
     return live.unsaved
@@ -422,6 +431,7 @@ function changeOf(live: LiveMessage): MessageChange {
     row: { ...live.message },
     isHeld: live.isHeld,
     isReplaced: live.unsaved?.isReplaced ?? false,
+    hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],
     newAttempts: attempts.filter(({ isStored }) => !isStored).map((attempt) => ({ ...attempt })),
     changedAttempts: attempts.filter(({ isStored }) => isStored).map((attempt) => ({ ...attempt })),

@@ -173,6 +173,7 @@ function again(
     ...unchanged(message, at),
     to: 'queued',
     carrier: next?.carrier ?? message.carrier,
+    cost: next?.cost,
     failures: message.failures + 1,
     dueAt: waitMs > 0 ? dueAt : null,
     deadlineAt: message.expiresAt,

@@ -49,10 +49,10 @@ export interface Message {
   readonly callbackUrl: string | null
   /** ISO 3166 code of the destination. */
   readonly country: string
-  /** What the tenant pays for those segments, quoted at the same time. */
+  /** What the tenant pays for those segments, quoted at the same time: it stays, whoever gets the message. */
   priceMicros: bigint
   priceCurrency: string
-  /** What the carrier charges for them. */
+  /** What {@link carrier} charges for it, by the decision that has sent it there. */
   costMicros: bigint
   costCurrency: string
   /** The rate deck of the carrier that the cost is from; 0: that of the configuration. */

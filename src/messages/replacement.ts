@@ -1,11 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { Intake, MessageRequest } from './intake.ts'
+import type { Intake } from './intake.ts'
 import type { ReplacedEntry, TimelineEvent } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
-import { type MessageMoney, withMoney } from './money-detail.ts'
+import type { MessageRequest } from './message-request.ts'
 import { routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -83,20 +83,13 @@ export class Replacement {
     }
     const at = clock()
     const request = requestOf(message, wish, at)
-    const quote = intake.quote(message.tenantId, request)
+    const quote = intake.quotes.quote(message.tenantId, request)
     const timing =
       wish.sendAt === undefined
         ? presentTiming(message, wish, at)
         : timingOf(message.country, policyFor(message.trafficClass), request, at)
     const to = timing.dueAt ? 'scheduled' : 'queued'
-    const money: MessageMoney = {
-      priceMicros: quote.price.micros,
-      priceCurrency: quote.price.currency,
-      costMicros: quote.best.priceMicros,
-      costCurrency: quote.best.currency,
-      carrierDeckVersion: quote.carrierDeckVersion,
-      tenantDeckVersion: quote.price.deckVersion,
-    }
+    const { price, cost, money } = quote
     return {
       kind: 'replaced',
       message,
@@ -105,18 +98,23 @@ export class Replacement {
       text: request.text,
       encoding: quote.encoding,
       segments: quote.segments,
-      ...money,
+      priceMicros: price.micros,
+      priceCurrency: price.currency,
       carrier: quote.best.carrier,
       sendAt: timing.sendAt,
       expiresAt: timing.expiresAt,
       dueAt: timing.dueAt,
       events: [
         replacedEvent(message, { ...wish, ...quote }, to, at),
-        withMoney(routedEvent(message.id, quote.decision, at, to), money),
+        routedEvent(message.id, quote.decision, at, money, to),
         ...waitOf(message, timing, wish, at),
       ],
       octets: (message.raw && wish.octets) ?? null,
       registeredDelivery: request.registeredDelivery,
+      costMicros: cost.micros,
+      costCurrency: cost.currency,
+      carrierDeckVersion: cost.deckVersion,
+      tenantDeckVersion: price.deckVersion,
     }
   }
 

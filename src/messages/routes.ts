@@ -1,10 +1,11 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Money } from '../core/money.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
 import { Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
-import type { Exclusion, RouteDecision, RouteRefusal } from '../routing/decision.ts'
+import type { Exclusion, RouteCandidate, RouteDecision, RouteRefusal } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
 import { Destinations } from '../routing/destination.ts'
 import type { PhoneNumber } from '../routing/number.ts'
@@ -22,12 +23,14 @@ import {
   type RouterCarrier,
   STANDING,
 } from '../routing/router.ts'
-import type { TenantTerms } from '../routing/tenant-price.ts'
+import type { Conversion, TenantTerms } from '../routing/tenant-price.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
+import { moneyDetail, priceOf } from './money-detail.ts'
 import type { Held, NextCarrier } from './settle.ts'
 
 /** A carrier with what the choice needs to know of it. */
@@ -68,6 +71,10 @@ export interface RouteQuestion {
   readonly expectsReply: boolean
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
+  /** What the tenant pays for a segment; null: what the carrier charges. */
+  readonly segmentPrice: Money | null
+  /** Whether carriers that charge more than that are out of the question. */
+  readonly refusesLosses: boolean
   readonly siblingCarrier?: string | undefined
   readonly excluded?: ReadonlyMap<string, Exclusion>
   /** 32 random bits, where they are not to be drawn. */
@@ -92,8 +99,10 @@ export interface CarrierKnowledge {
   readonly quality?: Quality
   /** Every carrier that is bound can be used, unless given. */
   readonly health?: Pick<CarrierHealth, 'read' | 'takes' | 'modeOf'>
-  /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
-  readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
+  /** What is agreed with a tenant about losses; nothing: they are allowed. */
+  readonly termsFor?:
+    | ((tenantId: string) => Pick<TenantTerms, 'lossMaking'> | undefined)
+    | undefined
   /** Carriers that seem to fake receipts of a tenant's messages to a number; nothing: nobody looks. */
   readonly suspects?: (
     tenantId: string,
@@ -182,9 +191,7 @@ export class Routes {
   readonly #turnOf = (route: string | null): number => this.#turns.get(route) ?? 0
 
   #request(question: RouteQuestion, atMs: number, draw: number): RouteRequest {
-    const { number, content } = question
-    const terms = this.#termsFor?.(question.tenantId)
-    const sold = terms?.tariff?.deck.rateFor(number.e164, question.network, atMs)
+    const { number, content, segmentPrice } = question
     return {
       tenant: question.tenantId,
       from: question.from,
@@ -199,23 +206,22 @@ export class Routes {
       layOut: this.#layouts(question),
       siblingCarrier: question.siblingCarrier,
       excluded: this.#destinations.excluded(number, question.excluded),
-      sellMicros: sold ? Number(sold.priceMicros) : null,
-      sellCurrency: sold?.currency ?? '',
-      refusesLosses: terms?.lossMaking === 'refuse',
+      sellMicros: segmentPrice && Number(segmentPrice.micros),
+      sellCurrency: segmentPrice?.currency ?? '',
+      refusesLosses: question.refusesLosses,
       draw,
       turn: this.#turnOf,
     }
   }
 
-  /** What the content takes at a carrier; undefined when it cannot be sent there. */
-  layOut(carrierName: string, content: Content): ContentLayout | undefined {
-    const carrier = this.#built.carriers.get(carrierName)
-    return carrier && layoutAt(carrier, content)
+  /** What a candidate of a decision that was just made charges. */
+  costOf({ carrier, priceMicros: micros, currency }: RouteCandidate): CarrierCost {
+    return { micros, currency, deckVersion: this.#built.deckVersions.get(carrier) ?? 0 }
   }
 
-  /** The rate deck that a carrier's prices are from; 0: the configuration. */
-  deckVersionOf(carrierName: string): number {
-    return this.#built.deckVersions.get(carrierName) ?? 0
+  /** What a unit of each currency is worth at present. */
+  get conversion(): Conversion {
+    return this.#built.conversion
   }
 
   /** When a rate begins to hold that is not in force yet: {@link prepare} is due then. */
@@ -245,7 +251,9 @@ export class Routes {
     const decision = question && this.decide(question)
     const [best] = decision?.candidates ?? []
     if (!decision || !best) return undefined
-    return { carrier: best.carrier, event: routedEvent(message.id, decision, at) }
+    const cost = this.costOf(best)
+    const money = moneyDetail(cost, priceOf(message), this.conversion)
+    return { carrier: best.carrier, cost, event: routedEvent(message.id, decision, at, money) }
   }
 
   /**
@@ -311,6 +319,8 @@ export class Routes {
       tags: message.tags,
       expectsReply: message.expectsReply,
       registeredDelivery: message.registeredDelivery,
+      segmentPrice: segmentPriceOf(message),
+      refusesLosses: this.#termsFor?.(message.tenantId)?.lossMaking === 'refuse',
       excluded,
     }
   }
@@ -336,6 +346,7 @@ export class Routes {
       const layout = carrier && layoutAt(carrier, content)
       known[profile] = layout && {
         segments: layout.segments,
+        encoding: layout.encoding,
         needs: needs | capabilityFor(layout.encoding),
       }
       return known[profile]
@@ -399,6 +410,7 @@ interface Built {
   readonly profiles: readonly Carrier[]
   readonly router: Router
   readonly deckVersions: ReadonlyMap<string, number>
+  readonly conversion: Conversion
   readonly nextChangeAtMs: number
   /** By the router's numbers. */
   readonly reading: LiveReading
@@ -452,6 +464,7 @@ class Parts {
       deckVersions: new Map(
         this.#carriers.map(({ carrier, deckVersion = 0 }) => [carrier.name, deckVersion]),
       ),
+      conversion,
       nextChangeAtMs: rates.nextChangeAtMs,
       carriers: new Map(this.#carriers.map(({ carrier }) => [carrier.name, carrier])),
       profiles,
@@ -475,6 +488,16 @@ function readingFor({ carriers: { length } }: Router): LiveReading {
     messages: new Float64Array(length),
     suspect: new Uint8Array(length),
   }
+}
+
+/** A price stays as it was agreed, whoever gets the message. */
+function segmentPriceOf({
+  tenantDeckVersion,
+  priceMicros,
+  priceCurrency: currency,
+  segments,
+}: Message): Money | null {
+  return tenantDeckVersion === null ? null : { micros: priceMicros / BigInt(segments), currency }
 }
 
 function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined {
@@ -513,16 +536,22 @@ export function moveTo(message: Message, next: NextCarrier, at: Date): MovedEntr
     ...unchanged(message, at),
     to: 'queued',
     carrier: next.carrier,
+    cost: next.cost,
     events: [next.event],
     dueAt: null,
   }
 }
 
-/** The timeline's line about a choice: who was in question, in order, and why. */
+/**
+ * The timeline's line about a choice: who was in question, in order, and why.
+ *
+ * @param money - see {@link moneyDetail}
+ */
 export function routedEvent(
   messageId: string,
   decision: RouteDecision,
   at: Date,
+  money: object | undefined,
   status: TimelineEvent['status'] = 'queued',
 ): TimelineEvent {
   return {
@@ -531,6 +560,6 @@ export function routedEvent(
     type: 'routed',
     status,
     carrier: decision.candidates[0]?.carrier,
-    detail: recordOf(decision),
+    detail: money === undefined ? recordOf(decision) : { ...recordOf(decision), money },
   }
 }

@@ -168,8 +168,9 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       dead_letter: ['text', ({ row }) => row.deadLetter],
       replayed_as: ['uuid', ({ row }) => row.replayedAs],
       held_by: ['text', ({ row }) => row.heldBy],
-      // One column for all that seldom changes: for most rows it is NULL.
+      // One column each for what seldom changes: for most rows it is NULL.
       replaced: ['jsonb', (change) => (change.isReplaced ? replacedColumns(change, cipher) : null)],
+      cost: ['jsonb', (change) => (change.hasNewCost ? costColumns(change) : null)],
     },
     changes,
   )
@@ -188,10 +189,9 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       segments = coalesce((v.replaced->>'segments')::int2, m.segments),
       price_micros = coalesce((v.replaced->>'price_micros')::int8, m.price_micros),
       price_currency = coalesce(v.replaced->>'price_currency', m.price_currency),
-      cost_micros = coalesce((v.replaced->>'cost_micros')::int8, m.cost_micros),
-      cost_currency = coalesce(v.replaced->>'cost_currency', m.cost_currency),
-      carrier_deck_version =
-        coalesce((v.replaced->>'carrier_deck_version')::int4, m.carrier_deck_version),
+      cost_micros = coalesce((v.cost->>'micros')::int8, m.cost_micros),
+      cost_currency = coalesce(v.cost->>'currency', m.cost_currency),
+      carrier_deck_version = coalesce((v.cost->>'deck_version')::int4, m.carrier_deck_version),
       tenant_deck_version = case when v.replaced is null then m.tenant_deck_version
         else (v.replaced->>'tenant_deck_version')::int4 end,
       expires_at = coalesce((v.replaced->>'expires_at')::timestamptz, m.expires_at),
@@ -213,12 +213,17 @@ function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
     segments: row.segments,
     price_micros: row.priceMicros.toString(),
     price_currency: row.priceCurrency,
-    cost_micros: row.costMicros.toString(),
-    cost_currency: row.costCurrency,
-    carrier_deck_version: row.carrierDeckVersion,
     tenant_deck_version: row.tenantDeckVersion,
     expires_at: row.expiresAt.toISOString(),
     send_at: row.sendAt?.toISOString() ?? null,
+  }
+}
+
+function costColumns({ row }: MessageChange): object {
+  return {
+    micros: row.costMicros.toString(),
+    currency: row.costCurrency,
+    deck_version: row.carrierDeckVersion,
   }
 }
 
@@ -233,12 +238,16 @@ function insertAttempts(attempts: readonly Attempt[]): SQL {
       carrier: ['text', ({ carrier }) => carrier],
       ...ATTEMPT_PROGRESS,
       submitted_at: ['timestamptz', ({ submittedAt }) => submittedAt],
+      cost_micros: ['int8', ({ costMicros }) => costMicros],
+      cost_currency: ['text', ({ costCurrency }) => costCurrency],
+      carrier_deck_version: ['int4', ({ carrierDeckVersion }) => carrierDeckVersion],
     },
     attempts,
   )
   return sql`
     insert into attempts (message_id, attempt, segment, carrier, state, carrier_message_id,
-      match_key, command_status, answered_at, receipt_at, submitted_at)
+      match_key, command_status, answered_at, receipt_at, submitted_at, cost_micros, cost_currency,
+      carrier_deck_version)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }

@@ -78,6 +78,7 @@ export function decisionOf(record: DecisionRecord): RouteDecision {
     candidates: record.candidates.map((fields) => candidateOf(fields, suspects)),
     refused: record.refused.map(([carrier, code]) => ({ carrier, code })),
     suspects,
+    encoding: null,
     stoppedCanary: null,
   }
 }

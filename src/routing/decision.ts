@@ -78,6 +78,8 @@ export interface RouteDecision {
   readonly refused: readonly RouteRefusal[]
   /** All carriers that seem to fake receipts of such messages, candidates or not. */
   readonly suspects: readonly string[]
+  /** How the text is encoded at the best candidate; null: there is none, or nobody has kept it. */
+  readonly encoding: string | null
   /** Set where the route's canary has just failed. */
   readonly stoppedCanary: string | null
 }

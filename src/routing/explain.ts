@@ -37,6 +37,36 @@ export function explainDecision(decision: RouteDecision): ExplainedDecision {
   }
 }
 
+/**
+ * Why the message goes where it goes, for its sender: without amounts, without what is known of
+ * carriers, and without the others that were in question.
+ */
+export function reasonsForSender({
+  strategy,
+  candidates,
+  candidateCount,
+}: RouteDecision): string[] {
+  const [best] = candidates
+  if (!best) return []
+  const reasons = [
+    best.preference
+      ? PREFERENCES[best.preference]
+      : candidateCount === 1
+        ? 'the only carrier that may have it'
+        : CHOICES[strategy],
+  ]
+  if (best.standing === 'down') reasons.push('no carrier can take it now: it waits')
+  return reasons
+}
+
+/** Why each carrier is none for a message, for its sender. */
+export function refusalsForSender({ refused }: RouteDecision): ExplainedDecision['refused'] {
+  return refused.map(({ carrier, code }) => ({
+    carrier,
+    reason: code === 'loss' ? 'not open to this tenant' : REFUSALS[code],
+  }))
+}
+
 /** Why a candidate stands where it stands, one sentence for each fact. */
 export function explainCandidate(candidate: RouteCandidate, strategy: StrategyName): string[] {
   const { rate, currency, segments } = candidate
@@ -113,6 +143,17 @@ const PREFERENCES: Readonly<Record<NonNullable<RouteCandidate['preference']>, st
   canary: 'the canary of its route: this message is one of its share',
   sticky: 'messages of this kind stay with it',
   explore: 'tried for once, so that what it does stays known',
+}
+
+const CHOICES: Readonly<Record<StrategyName, string>> = {
+  lowest_cost: 'preferred by price',
+  expected_cost: 'preferred by price and share delivered',
+  best_quality: 'preferred by share delivered',
+  weighted: 'preferred by price, share delivered and time',
+  sequential: 'preferred by the order of its route',
+  round_robin: 'its turn',
+  weighted_round_robin: 'its turn, by its weight',
+  random: 'drawn by lot',
 }
 
 const REFUSALS: Readonly<Record<RefusalCode, string>> = {

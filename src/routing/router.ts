@@ -33,13 +33,14 @@ export interface RouterCarrier extends NamedCarrier {
 /** What a text takes with a profile. */
 export interface ProfileLayout {
   readonly segments: number
+  readonly encoding: string
   /** Bits of {@link CAPABILITIES}. */
   readonly needs: number
 }
 
 /** The message to be routed. */
 export interface RouteRequest extends RouteSubject {
-  /** What it takes with a profile; undefined: it cannot be sent there. */
+  /** What it takes with a profile, the same however often it is asked; undefined: it cannot be sent there. */
   readonly layOut: (profile: number) => ProfileLayout | undefined
   /** The carrier that has the other segments of a long message that came one by one. */
   readonly siblingCarrier: string | undefined
@@ -206,6 +207,7 @@ export class Router {
       turn,
       candidates,
       candidateCount: this.#count,
+      encoding: this.#encodingAtBest(request, candidates.length),
       refused: this.#refused(candidates.length === 0 || most > MAX_LISTED, most),
       suspects: this.#suspects(reading),
       stoppedCanary,
@@ -515,6 +517,11 @@ export class Router {
       candidates.push(this.#candidate(this.#best[place] as number, strategy, reading, value))
     }
     return candidates
+  }
+
+  #encodingAtBest(request: RouteRequest, kept: number): string | null {
+    if (kept === 0) return null
+    return request.layOut(this.#profiles[this.#best[0] as number] as number)?.encoding ?? null
   }
 
   /** What goes over any score: whether it can take it, then a preference, then the tier. */

@@ -242,7 +242,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     rateDecks,
     rehearseRouting: () => Promise.reject(new Error('not part of this test')),
     guards,
-    tenantName: (id) => id,
+    tenantName: (id) => tenants.find(({ name }) => access.tenantNamed(name)?.id === id)?.name ?? id,
     clock,
     feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),
     networks,

@@ -223,7 +223,7 @@ describe('POST /v1/route/test', () => {
       expect(status, JSON.stringify(body)).toBe(200)
       const stored = await gateway.api.message(await send({ ...message }))
       expect(stored.carrier).toBe(body.candidates[0].carrier)
-      const { detail } = routedOf(stored)
+      const { detail } = routedOf(await operator.message(stored.id))
       expect(detail).toMatchObject({ route: body.route, strategy: body.strategy })
       // What is known of a carrier may have changed by a receipt in between, not who it is and what it costs.
       const known = ({ carrier, cost, segments }: Shown) => ({ carrier, cost, segments })

@@ -13,6 +13,7 @@ import type {
 } from '../../src/messages/journal.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
 import type { Message } from '../../src/messages/message.ts'
+import type { CarrierCost } from '../../src/messages/message-cost.ts'
 import { ReceiptMatcher } from '../../src/messages/receipt-matcher.ts'
 import { owesReceipt } from '../../src/messages/recipients.ts'
 import { Spool } from '../../src/messages/spool.ts'
@@ -83,6 +84,9 @@ export function testMessage(more: Partial<Message> = {}): Message {
     ...more,
   }
 }
+
+/** What a carrier charges, where a test does not care. */
+export const COST: CarrierCost = { micros: 35_000n, currency: 'EUR', deckVersion: 0 }
 
 /** A message of a partner that wants every final receipt. */
 export function partnerMessage(more: Partial<Message> = {}): Message {

@@ -147,12 +147,14 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
       tenantId: TENANT,
       from: letter.from,
       network: null,
-      number: harness.intake.quote(TENANT, request()).number,
+      number: harness.intake.quotes.quote(TENANT, request()).number,
       content: letter,
       trafficClass: 'transactional',
       tags: [],
       expectsReply: false,
       registeredDelivery: 0,
+      segmentPrice: null,
+      refusesLosses: false,
     }).candidates
     expect(letter.priceMicros).toBe(cheap?.priceMicros)
     await harness.journal.settled()

@@ -39,6 +39,8 @@ function question(text = 'Hello') {
     tags: [],
     expectsReply: false,
     registeredDelivery: 0,
+    segmentPrice: null,
+    refusesLosses: false,
   } as const
 }
 

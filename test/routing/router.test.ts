@@ -65,7 +65,11 @@ describe('without a route', () => {
       { name: 'gsm', rates: { '': [35_000n, 'EUR'] } },
       { name: 'latin1', rates: { '': [50_000n, 'EUR'] } },
     ])
-    const layOut = (profile: number) => ({ segments: profile === 1 ? 2 : 3, needs: 0 })
+    const layOut = (profile: number) => ({
+      segments: profile === 1 ? 2 : 3,
+      encoding: 'gsm7',
+      needs: 0,
+    })
     const { candidates } = decide(tested, requestOf({ layOut }))
     expect(candidates.map((each) => [each.carrier, each.segments, each.priceMicros])).toEqual([
       ['latin1', 2, 100_000n],
@@ -142,7 +146,9 @@ describe('without a route', () => {
       sellMicros: 15_000,
       refusesLosses: true,
       layOut: (profile) =>
-        profile === none ? undefined : { segments: 2, needs: CAPABILITIES.unicode },
+        profile === none
+          ? undefined
+          : { segments: 2, encoding: 'ucs2', needs: CAPABILITIES.unicode },
     })
     expect(decide(tested, request)).toMatchObject({
       candidates: [],

@@ -96,7 +96,7 @@ export function requestOf(
     tags: [],
     text: 'Hello',
     atMs: Date.UTC(2026, 0, 5, 12),
-    layOut: () => ({ segments: 1, needs: 0 }),
+    layOut: () => ({ segments: 1, encoding: 'gsm7', needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
     sellMicros: null,

@@ -227,13 +227,44 @@ export const message = acceptedMessage
   })
   .openapi('Message')
 
-export const messageWithTimeline = message
-  .extend({ timeline: z.array(timelineEvent) })
+const deckVersion = z.int().openapi({ description: 'Of the rate deck; 0: the configuration.' })
+
+/** What a key of the operator is shown beside. */
+const readMessage = message
+  .extend({
+    tenant: z.string().optional().openapi({
+      description: "The tenant's name. This and the next three for keys of the operator only.",
+    }),
+    cost: price.optional().openapi({ description: 'What the carrier charges that has it.' }),
+    carrier_deck_version: deckVersion.optional(),
+    tenant_deck_version: deckVersion.nullable().optional().openapi({
+      description: 'Null: the tenant has no rate for the number, and pays the cost.',
+    }),
+  })
+  .openapi('ReadMessage')
+
+const submit = z
+  .object({
+    attempt: z.int().openapi({ description: '1 for the first carrier tried.' }),
+    segment: z.int(),
+    carrier: z.string(),
+    state: z.string().openapi({ example: 'delivered' }),
+    carrier_message_id: z.string().nullable(),
+    cost: price.openapi({ description: 'Of this segment, if the carrier takes it.' }),
+    carrier_deck_version: deckVersion,
+  })
+  .openapi('Submit')
+
+export const messageWithTimeline = readMessage
+  .extend({
+    submits: z.array(submit).optional().openapi({ description: 'For keys of the operator only.' }),
+    timeline: z.array(timelineEvent),
+  })
   .openapi('MessageWithTimeline')
 
 export const messageList = z
   .object({
-    messages: z.array(message),
+    messages: z.array(readMessage),
     next_cursor: z.string().nullable().openapi({ description: 'null: this is the last page.' }),
   })
   .openapi('MessageList')
@@ -245,6 +276,7 @@ export const listQuery = z.strictObject({
   to: z.string().optional(),
   from: z.string().optional(),
   carrier: z.string().optional(),
+  tenant: z.string().optional().openapi({ description: 'Name of a tenant; for the operator.' }),
   client_reference: z.string().optional(),
   tag: tag.optional().openapi({ description: 'Only messages with this tag.' }),
   held: z

@@ -98,7 +98,7 @@ export function routeTestRoutes({ intake, access, rehearseRouting, clock }: Rout
       sendAt: null,
       validitySeconds: null,
     } as const
-    const { number, from, decision } = intake.rehearse(tenant.id, request, body.draw)
+    const { number, from, decision } = intake.quotes.rehearse(tenant.id, request, body.draw)
     const { route, strategy, candidates, refused } = explainDecision(decision)
     return c.json(
       {

@@ -70,7 +70,7 @@ export const messages = pgTable(
     /** What the tenant pays. */
     price_micros: bigint({ mode: 'bigint' }).notNull(),
     price_currency: text().notNull(),
-    /** What the carrier charges. */
+    /** What the present carrier charges; what each submit costs stands in `attempts`. */
     cost_micros: bigint({ mode: 'bigint' }).notNull(),
     cost_currency: text().notNull(),
     /** The rate decks that say so, see `rate_decks`; 0: that of the configuration. */
