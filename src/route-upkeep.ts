@@ -7,7 +7,7 @@ import type { Logger } from './core/logger.ts'
 import type { RouteRule } from './core/route-rule.ts'
 import type { RoutedCarrier, RouteSetup, Routes } from './messages/routes.ts'
 import type { RateDecks } from './rates/rate-decks.ts'
-import { CAPABILITIES } from './routing/router.ts'
+import { CAPABILITIES } from './routing/route-request.ts'
 
 /** What routes are made from. */
 export interface RouteSources {
