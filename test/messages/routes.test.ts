@@ -3,6 +3,7 @@ import { DEFAULT_STRATEGY } from '../../src/core/route-rule.ts'
 import { EncodingError } from '../../src/encoding/errors.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { type Held, newlyHeld } from '../../src/messages/settle.ts'
+import { decisionOf, isDecisionRecord } from '../../src/routing/decision-record.ts'
 import { parseNumber } from '../../src/routing/number.ts'
 import { testMessage } from './builders.ts'
 import { FakeCarrier, REFUSED } from './fake-carrier.ts'
@@ -86,7 +87,8 @@ describe('choose', () => {
   it('gives the best that is not excluded, with the line for the timeline', () => {
     const message = testMessage()
     const routes = routesOf(new FakeCarrier('alpha'), new FakeCarrier('beta'))
-    expect(routes.choose(message, new Set(['alpha']), NOW)).toMatchObject({
+    const next = routes.choose(message, new Set(['alpha']), NOW)
+    expect(next).toMatchObject({
       carrier: 'beta',
       event: {
         messageId: message.id,
@@ -94,9 +96,12 @@ describe('choose', () => {
         type: 'routed',
         status: 'queued',
         carrier: 'beta',
-        detail: { refused: [['alpha', 'tried']] },
       },
     })
+    const detail = next?.event.detail
+    expect(isDecisionRecord(detail) && decisionOf(detail).refused).toEqual([
+      { carrier: 'alpha', code: 'tried' },
+    ])
   })
 
   it('gives nobody when all are excluded, or the number is none', () => {
