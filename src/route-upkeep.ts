@@ -9,7 +9,7 @@ import type { RouteRule } from './core/route-rule.ts'
 import type { LivePart } from './live-part.ts'
 import type { RoutedCarrier, RouteSetup, Routes } from './messages/routes.ts'
 import type { RateDecks } from './rates/rate-decks.ts'
-import { CAPABILITIES } from './routing/router.ts'
+import { CAPABILITIES } from './routing/route-request.ts'
 
 /** A carrier with the settings that it goes by, or is about to. */
 export interface ConfiguredCarrier {

@@ -3,26 +3,22 @@ import type { Clock } from '../core/clock.ts'
 import type { Money } from '../core/money.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
-import { Turns } from '../core/turns.ts'
+import { atOnce, Slices, Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
+import type { RouterCarrier } from '../routing/consideration.ts'
 import type { Exclusion, RouteCandidate, RouteDecision, RouteRefusal } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
 import { Destinations } from '../routing/destination.ts'
+import { type LiveReading, STANDING } from '../routing/live-reading.ts'
 import type { PhoneNumber } from '../routing/number.ts'
 import { makeReading, Quality, type QualityReading } from '../routing/quality.ts'
 import type { QualityOutcome } from '../routing/quality-cell.ts'
-import type { DeckRate, DeckRates } from '../routing/rate-deck.ts'
-import { RateIndexBuilder } from '../routing/rate-index.ts'
+import type { DeckRates } from '../routing/rate-deck.ts'
+import { RateIndex } from '../routing/rate-index.ts'
 import { replay } from '../routing/replay.ts'
-import {
-  CAPABILITIES,
-  type LiveReading,
-  type ProfileLayout,
-  type RouteRequest,
-  Router,
-  type RouterCarrier,
-  STANDING,
-} from '../routing/router.ts'
+import { CAPABILITIES, type ProfileLayout, type RouteRequest } from '../routing/route-request.ts'
+import { RouteTable } from '../routing/route-table.ts'
+import { Router } from '../routing/router.ts'
 import type { Conversion, TenantTerms } from '../routing/tenant-price.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
@@ -83,8 +79,6 @@ export interface RouteQuestion {
   readonly most?: number | undefined
 }
 
-/** Rates that go into the index in one turn of the event loop: a few milliseconds. */
-const SLICE = 5_000
 const UINT32 = 2 ** 32
 const RECEIPT_WANTED = 0x03
 const CLASS_BITS = 0x13
@@ -141,9 +135,7 @@ export class Routes {
     this.#destinations = knowledge.destinations ?? new Destinations()
     this.#clock = clock
     this.#random = knowledge.random ?? Math.random
-    const parts = new Parts(setup, clock().getTime())
-    while (parts.addSome()) {}
-    this.#built = this.#with(parts)
+    this.#built = atOnce(build(setup, clock().getTime(), this.quality))
   }
 
   /**
@@ -151,10 +143,8 @@ export class Routes {
    * from the call of what it gives.
    */
   async prepare(setup: RouteSetup): Promise<() => void> {
-    const turns = new Turns()
-    const parts = new Parts(setup, this.#clock().getTime())
-    while (parts.addSome()) await turns.next()
-    const built = this.#with(parts)
+    const work = build(setup, this.#clock().getTime(), this.quality)
+    const built = await new Slices(new Turns()).run(work)
     return () => {
       this.#built = built
     }
@@ -325,16 +315,6 @@ export class Routes {
     }
   }
 
-  #with(parts: Parts): Built {
-    const built = parts.finish()
-    const { router } = built
-    const indexes = Int32Array.from(router.carriers, ({ name }) => this.quality.carrierIndex(name))
-    const count = Math.max(0, ...indexes) + 1
-    const learned = makeReading(count)
-    const takes = new Uint8Array(count)
-    return { ...built, reading: readingFor(router), learned, takes, indexes }
-  }
-
   /** Each way of laying texts out is asked once, however many carriers have it. */
   #layouts(question: RouteQuestion) {
     const { content } = question
@@ -420,56 +400,43 @@ interface Built {
   readonly indexes: Int32Array
 }
 
-/** A router in the making. */
-class Parts {
-  readonly #setup: RouteSetup
-  readonly #carriers: readonly RoutedCarrier[]
-  readonly #builder: RateIndexBuilder
-  #carrier = 0
-  #rates: Iterator<DeckRate> | undefined
-
-  constructor(setup: RouteSetup, nowMs: number) {
-    this.#setup = setup
-    this.#carriers = [...setup.carriers].sort((a, b) => (a.carrier.name < b.carrier.name ? -1 : 1))
-    this.#builder = new RateIndexBuilder(nowMs)
-    this.#rates = this.#carriers[0]?.rates[Symbol.iterator]()
-  }
-
-  /** Adds some rates to the index; false when all are in it. */
-  addSome(): boolean {
-    for (let left = SLICE; left > 0 && this.#rates; left--) {
-      const { done, value } = this.#rates.next()
-      if (done) this.#rates = this.#carriers[++this.#carrier]?.rates[Symbol.iterator]()
-      else this.#builder.add(this.#carrier, value)
+/** Makes a router with all that stands around it, with many pauses. */
+function* build(
+  { carriers: inDisorder, rules = [], conversion = {} }: RouteSetup,
+  nowMs: number,
+  quality: Quality,
+): Generator<void, Built> {
+  const routed = [...inDisorder].sort((a, b) => (a.carrier.name < b.carrier.name ? -1 : 1))
+  const profiles: Carrier[] = []
+  const numbers = new Map<string, number>()
+  const carriers = routed.map((each): RouterCarrier => {
+    const { carrier, tags = NONE, trafficClasses, lacks = 0, maxSegments } = each
+    const { layoutKey = carrier.layoutKey } = each
+    let profile = numbers.get(layoutKey)
+    if (profile === undefined) {
+      profile = profiles.push(carrier) - 1
+      numbers.set(layoutKey, profile)
     }
-    return this.#rates !== undefined
-  }
-
-  finish(): Omit<Built, 'reading' | 'learned' | 'takes' | 'indexes'> {
-    const profiles: Carrier[] = []
-    const numbers = new Map<string, number>()
-    const carriers = this.#carriers.map((routed): RouterCarrier => {
-      const { carrier, tags = NONE, trafficClasses, lacks = 0, maxSegments } = routed
-      const { layoutKey = carrier.layoutKey } = routed
-      let profile = numbers.get(layoutKey)
-      if (profile === undefined) {
-        profile = profiles.push(carrier) - 1
-        numbers.set(layoutKey, profile)
-      }
-      return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
-    })
-    const { rules = [], conversion = {} } = this.#setup
-    const rates = this.#builder.build()
-    return {
-      deckVersions: new Map(
-        this.#carriers.map(({ carrier, deckVersion = 0 }) => [carrier.name, deckVersion]),
-      ),
-      conversion,
-      nextChangeAtMs: rates.nextChangeAtMs,
-      carriers: new Map(this.#carriers.map(({ carrier }) => [carrier.name, carrier])),
-      profiles,
-      router: new Router({ carriers, rates, routes: rules, conversion }),
-    }
+    return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
+  })
+  const decks = routed.map(({ rates }) => rates)
+  const rates = yield* RateIndex.build(decks, nowMs, conversion)
+  const routes = yield* RouteTable.build(rules, carriers)
+  const indexes = Int32Array.from(carriers, ({ name }) => quality.carrierIndex(name))
+  const count = Math.max(0, ...indexes) + 1
+  return {
+    carriers: new Map(routed.map(({ carrier }) => [carrier.name, carrier])),
+    profiles,
+    router: new Router({ carriers, rates, routes }),
+    conversion,
+    deckVersions: new Map(
+      routed.map(({ carrier, deckVersion = 0 }) => [carrier.name, deckVersion]),
+    ),
+    nextChangeAtMs: rates.nextChangeAtMs,
+    reading: readingFor(carriers.length),
+    learned: makeReading(count),
+    takes: new Uint8Array(count),
+    indexes,
   }
 }
 
@@ -478,7 +445,7 @@ function exclusionOf({ carrier, code }: RouteRefusal): (readonly [string, Exclus
   return code === 'tried' || code === 'not_in_rule' ? [[carrier, code]] : []
 }
 
-function readingFor({ carriers: { length } }: Router): LiveReading {
+function readingFor(length: number): LiveReading {
   return {
     standing: new Uint8Array(length),
     success: new Float64Array(length),

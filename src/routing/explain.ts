@@ -132,9 +132,9 @@ function scoreText(candidate: RouteCandidate, strategy: StrategyName): string | 
   }
 }
 
-/** A turn or a lot stands for a score without a bound; what was stored has the least number. */
+/** A turn or a lot stands for a score without a bound. */
 function isChosen(score: number): boolean {
-  return score <= -Number.MAX_VALUE
+  return score === Number.NEGATIVE_INFINITY
 }
 
 const PREFERENCES: Readonly<Record<NonNullable<RouteCandidate['preference']>, string>> = {

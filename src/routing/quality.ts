@@ -341,7 +341,7 @@ export class Quality {
 
   #medianOf(cell: IndexedCell, index: number, least: number): number {
     for (let at: IndexedCell | undefined = cell; at; at = at.parent) {
-      if (at.counters.latencySum(index) >= least) return at.counters.medianMs[index] as number
+      if (at.counters.latencySum(index) >= least) return at.counters.medianMs(index)
     }
     return Number.NaN
   }

@@ -1,6 +1,7 @@
 import type { RouteDecision } from './decision.ts'
-import type { LiveReading, RouteRequest, Router } from './router.ts'
-import { STANDING } from './router.ts'
+import { type LiveReading, STANDING } from './live-reading.ts'
+import type { RouteRequest } from './route-request.ts'
+import type { Router } from './router.ts'
 
 /** What is assumed of carriers that a decision knew nothing of. */
 export interface AssumedReading {

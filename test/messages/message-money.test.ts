@@ -4,6 +4,7 @@ import { Intake } from '../../src/messages/intake.ts'
 import { Replacement } from '../../src/messages/replacement.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { decisionOf, isDecisionRecord } from '../../src/routing/decision-record.ts'
 import { readDeckCsv } from '../../src/routing/deck-csv.ts'
 import { RateTable } from '../../src/routing/rate-table.ts'
 import type { LossMaking, TenantTerms } from '../../src/routing/tenant-price.ts'
@@ -74,7 +75,7 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
 
   async function routedDetails(id: string) {
     const lines = await eventRows(store, { id })
-    return lines.filter(({ type }) => type === 'routed').map(({ detail }) => detail)
+    return lines.filter(({ type }) => type === 'routed').map(({ detail }) => detail as object)
   }
 
   it('is price and cost, with the decks that say so', async () => {
@@ -156,12 +157,11 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     const { id } = await intake.accept(TENANT, request())
     await harness.journal.settled()
     expect(await messageRow(store, { id })).toMatchObject({ carrier: 'alpha' })
-    expect(await routedDetails(id)).toMatchObject([
-      {
-        candidates: [expect.arrayContaining(['alpha'])],
-        refused: [['beta', 'loss']],
-      },
-    ])
+    const [detail] = await routedDetails(id)
+    expect(isDecisionRecord(detail) && decisionOf(detail)).toMatchObject({
+      candidates: [{ carrier: 'alpha' }],
+      refused: [{ carrier: 'beta', code: 'loss' }],
+    })
     await expect(intake.accept(TENANT, request({ to: '+33612345678' }))).rejects.toMatchObject({
       code: 'no_route',
     })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RouteMatch, RouteRule } from '../../src/core/route-rule.ts'
+import { atOnce } from '../../src/core/turns.ts'
 import { compileMatch, fits } from '../../src/routing/route-match.ts'
 import { RouteTable } from '../../src/routing/route-table.ts'
 import { requestOf, routeWith } from './subject.ts'
@@ -17,8 +18,10 @@ const rule = (name: string, match: RouteMatch, more: Partial<RouteRule> = {}): R
   match,
 })
 
+const tableOf = (rules: readonly RouteRule[]) => atOnce(RouteTable.build(rules, CARRIERS))
+
 const found = (rules: readonly RouteRule[], request = requestOf()) =>
-  new RouteTable(rules, CARRIERS).find(request).name
+  tableOf(rules).find(request).name
 
 describe('RouteTable', () => {
   it('gives the first that fits, whatever it is filed under', () => {
@@ -82,7 +85,7 @@ describe('RouteTable', () => {
 
   it('knows who may take its messages: by name, by tag, not who is denied', () => {
     const placesOf = (more: Partial<RouteRule>) => [
-      ...new RouteTable([rule('r', {}, more)], CARRIERS).find(requestOf()).places,
+      ...tableOf([rule('r', {}, more)]).find(requestOf()).places,
     ]
     expect(placesOf({})).toEqual([0, 1, 2])
     expect(placesOf({ carriers: ['c', 'a'] })).toEqual([1, -1, 0])

@@ -4,7 +4,7 @@ import type { RouteCandidate } from '../../src/routing/decision.ts'
 import { decisionOf, recordOf } from '../../src/routing/decision-record.ts'
 import { explainCandidate, explainDecision } from '../../src/routing/explain.ts'
 import { replay } from '../../src/routing/replay.ts'
-import { CAPABILITIES, type RouteRequest } from '../../src/routing/router.ts'
+import { CAPABILITIES, type RouteRequest } from '../../src/routing/route-request.ts'
 import { requestOf, routerOf, routeWith, type TestCarrier, type TestRouter } from './subject.ts'
 
 const ANYWHERE = { '': [10_000n, 'EUR'] } as const

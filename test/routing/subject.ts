@@ -1,9 +1,13 @@
 import type { TrafficClass } from '../../src/core/policy.ts'
 import { DEFAULT_STRATEGY, type RouteRule, type Strategy } from '../../src/core/route-rule.ts'
+import { atOnce } from '../../src/core/turns.ts'
+import { type LiveReading, STANDING } from '../../src/routing/live-reading.ts'
 import { type PhoneNumber, parseNumber } from '../../src/routing/number.ts'
 import type { DeckRate } from '../../src/routing/rate-deck.ts'
-import { RateIndexBuilder } from '../../src/routing/rate-index.ts'
-import { type LiveReading, type RouteRequest, Router, STANDING } from '../../src/routing/router.ts'
+import { RateIndex } from '../../src/routing/rate-index.ts'
+import type { RouteRequest } from '../../src/routing/route-request.ts'
+import { RouteTable } from '../../src/routing/route-table.ts'
+import { Router } from '../../src/routing/router.ts'
 
 /** A carrier of a test, with what it asks by prefix or, with `mcc:`, by network. */
 export interface TestCarrier {
@@ -43,20 +47,19 @@ export function routerOf(
   } = {},
 ): TestRouter {
   const sorted = [...carriers].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const builder = new RateIndexBuilder(0)
-  for (const [index, { rates }] of sorted.entries()) {
-    for (const [by, [priceMicros, currency]] of Object.entries(rates)) {
-      builder.add(index, rateOf(by, priceMicros, currency))
-    }
-  }
   const { routes = [], conversion = {} } = options
-  const router = new Router({
-    carriers: sorted.map(({ name, tags = [], trafficClasses, lacks = 0, maxSegments }, profile) => {
+  const decks = sorted.map(({ rates }) =>
+    Object.entries(rates).map(([by, [priceMicros, currency]]) => rateOf(by, priceMicros, currency)),
+  )
+  const named = sorted.map(
+    ({ name, tags = [], trafficClasses, lacks = 0, maxSegments }, profile) => {
       return { name, tags, profile, trafficClasses, lacks, maxSegments }
-    }),
-    rates: builder.build(),
-    routes,
-    conversion,
+    },
+  )
+  const router = new Router({
+    carriers: named,
+    rates: atOnce(RateIndex.build(decks, 0, conversion)),
+    routes: atOnce(RouteTable.build(routes, named)),
   })
   // As readings are: four digits, and whole milliseconds.
   const figures = (read: (carrier: TestCarrier) => number) =>
