@@ -88,9 +88,11 @@ describe('a changed configuration file', () => {
   })
 
   test('in what cannot change while it runs: the rest is taken over, and that is told', async () => {
-    await save(yamlWith({ inbound: { reassembly_seconds: 20 } }))
+    await save(yamlWith({ http: { host: '127.0.0.1', port: 8089 } }))
     await vi.waitFor(async () => expect(await firstCarrier()).toBe('alpha'), { timeout: 10_000 })
-    expect(JSON.stringify(logger.lines)).toContain('"inbound"')
+    expect(JSON.stringify(logger.lines)).toContain('"waiting":["http"]')
+    const { body } = await operator.get('/v1/config')
+    expect(body).toMatchObject({ version: { source: 'file' }, waits_for_start: ['http'] })
   })
 
   test('changes what follows a failure', async () => {
