@@ -19,6 +19,8 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
   let place: { folder: string; databaseUrl: string | undefined }
   let gateway: TestGateway
   let operator: ApiClient
+  /** An endpoint at a private address, where nobody listens. */
+  let hook: string
 
   beforeAll(async () => {
     const peers = [await SmppPeer.listen(), await SmppPeer.listen()] as const
@@ -64,6 +66,12 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
     const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch }
     const client = new ApiClient(gateway.url, key)
     return client.upload('PUT', `/v1/config${query}`, text, { 'content-type': type, ...headers })
+  }
+
+  /** Why the endpoint was not reached. */
+  async function tryHook(): Promise<string> {
+    const { body } = await gateway.api.call('POST', `/v1/webhooks/${hook}/test`, {})
+    return JSON.stringify(body)
   }
 
   async function firstCarrier(): Promise<string> {
@@ -139,14 +147,14 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
 
   test('mistakes are all told with their lines, and change nothing', async () => {
     const before = await shown()
-    const text = 'log_level: loud\ncarriers:\n  - name: alpha\n    typ: smpp\n'
+    const text = 'webhooks: 7\ncarriers:\n  - name: alpha\n    typ: smpp\n'
     const { status, headers, body } = await put(text, '*')
     expect(status).toBe(422)
     expect(headers.get('content-type')).toBe('application/problem+json')
     expect(body).toMatchObject({ code: 'config_invalid', status: 422 })
     expect(body.mistakes).toEqual(
       expect.arrayContaining([
-        { path: 'log_level', line: 1, message: expect.stringContaining('"loud" is not allowed') },
+        { path: 'webhooks', line: 1, message: expect.stringContaining('7 is not allowed') },
         {
           path: 'carriers[0].typ',
           line: 4,
@@ -191,7 +199,10 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
     const { status, body } = await put(JSON.stringify({ ...document, ...more }), String(number))
     expect({ status, body }).toMatchObject({ status: 200 })
     expect(body.applied).toEqual(expect.arrayContaining(Object.keys(more)))
-    expect((await gateway.api.call('POST', '/v1/webhooks', webhook)).status).toBe(201)
+    const made = await gateway.api.call('POST', '/v1/webhooks', webhook)
+    expect(made.status).toBe(201)
+    hook = made.body.id
+    expect(await tryHook()).toMatch(/ECONNREFUSED/)
     expect((await operator.get('/v1/binds/x/pdus?texts=shown')).status).toBe(404)
     const quoted = await gateway.api.post({ to: '60123', from: 'X', text: 'x', dry_run: true })
     expect(quoted.status).toBe(200)
@@ -200,16 +211,17 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
   test('what cannot change while it runs is told until the next start', async () => {
     const { number, document } = await shown()
     const http = { host: '127.0.0.1', port: 0 }
-    const smpp = { ...http, max_binds: 7 }
+    const smpp = { ...http, max_unbound: 7 }
     const { body } = await put(JSON.stringify({ ...document, smpp }), String(number))
     expect(body).toMatchObject({ applied: [], waits_for_start: expect.arrayContaining(['smpp']) })
     expect((await operator.get('/v1/config')).body.waits_for_start).toContain('smpp')
     expect((await operator.get('/metrics')).body).toContain(
       `linehaul_config_version ${number + 1}\n`,
     )
-    const elsewhere = { ...document, data_dir: '/elsewhere' }
-    const refused = await put(JSON.stringify(elsewhere), '*')
-    expect(refused.body.mistakes).toMatchObject([{ path: 'data_dir' }])
+    const key = Buffer.alloc(32).toString('base64')
+    const sealed = { ...document, encryption: { keys: [{ id: 'k1', key }], active: 'k1' } }
+    const refused = await put(JSON.stringify(sealed), '*')
+    expect(refused.body.mistakes).toMatchObject([{ path: 'encryption' }])
   })
 
   test('an earlier version counts again', async () => {
@@ -220,6 +232,7 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
     expect(body.version).toMatchObject({ source: 'rollback', rolled_back_to: 1 })
     expect(body.applied).toContain('routing')
     expect(await firstCarrier()).toBe('alpha')
+    expect(await tryHook()).toMatch(/not a public address/)
     expect((await operator.call('POST', '/v1/config/versions/99/rollback', {})).status).toBe(404)
     expect((await operator.call('POST', '/v1/config/versions/x/rollback', {})).status).toBe(422)
   })
