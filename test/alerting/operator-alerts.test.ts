@@ -67,6 +67,23 @@ describe('OperatorAlerts', () => {
     expect(request?.path).toBe('/ops')
   })
 
+  it('tells another address from then on, and those before only what is under way', async () => {
+    open({ webhook: { url: `${sink.url}/before`, secret: SECRET } })
+    const takeOver = alerts.prepare({
+      webhook: { url: `${sink.url}/after`, secret: SECRET },
+      mail: undefined,
+    })
+    alerts.raise(ALERT)
+    takeOver()
+    alerts.raise({ ...ALERT, kind: 'another' })
+    await alerts.close()
+    expect(sink.received.map(({ path }) => path).sort()).toEqual(['/after', '/before'])
+    const url = 'https://user:password@ops.example'
+    expect(() => alerts.prepare({ webhook: { url, secret: SECRET }, mail: undefined })).toThrow(
+      /credentials/,
+    )
+  })
+
   it('sends a mail, whose subject stays one line', async () => {
     open({ mail: mail() })
     const came = once(mails.events, 'mail')

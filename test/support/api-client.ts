@@ -58,12 +58,23 @@ export class ApiClient {
     this.#key = key
   }
 
-  /** Any request; a body that is no string is sent as JSON. */
-  async call(method: string, path: string, body?: unknown): Promise<Answered> {
+  /** Any request with a body of JSON, or none. */
+  call(method: string, path: string, body?: unknown): Promise<Answered> {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    return this.upload(method, path, text, { 'content-type': 'application/json' })
+  }
+
+  /** Any request with a body as it is. */
+  async upload(
+    method: string,
+    path: string,
+    body: string | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Answered> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.#key}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { ...headers, authorization: `Bearer ${this.#key}` },
+      ...(body === undefined ? {} : { body }),
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') ?? false
