@@ -23,6 +23,7 @@ import type { InboundMessage } from './inbound/inbound-message.ts'
 import { type InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
 import { LiveCarriers, marksFor } from './live-carriers.ts'
+import type { LivePart } from './live-part.ts'
 import { LivePartners, partnerAccounts } from './live-partners.ts'
 import { deckOwners, LiveRates } from './live-rates.ts'
 import { LiveTenants } from './live-tenants.ts'
@@ -562,36 +563,38 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     )
   }, SAVE_GUARDS_EVERY_MS).unref()
 
+  const liveParts: readonly LivePart[] = [
+    tenants,
+    liveRates,
+    liveCarriers,
+    routeUpkeep,
+    new LivePartners({
+      server: partners,
+      partners: assembly.partnerConfigs,
+      smpp: config.smpp,
+      tenants,
+      policyFor,
+      logger,
+    }),
+    {
+      sections: ['failureRules'],
+      prepare: async (next) => {
+        const nextRules = failureRules(next.failureRules, await tenants.accessOf(next))
+        return () => rules.replace(nextRules)
+      },
+    },
+    {
+      sections: ['policies'],
+      prepare: async (next) => () => {
+        policies = next.policies
+      },
+    },
+  ]
   const configWatch = new ConfigWatch({
     config,
     load: assembly.loadConfig,
-    parts: [
-      tenants,
-      liveRates,
-      liveCarriers,
-      routeUpkeep,
-      new LivePartners({
-        server: partners,
-        partners: assembly.partnerConfigs,
-        smpp: config.smpp,
-        tenants,
-        policyFor,
-        logger,
-      }),
-      {
-        sections: ['failureRules'],
-        prepare: async (next) => {
-          const nextRules = failureRules(next.failureRules, await tenants.accessOf(next))
-          return () => rules.replace(nextRules)
-        },
-      },
-      {
-        sections: ['policies'],
-        prepare: async (next) => () => {
-          policies = next.policies
-        },
-      },
-    ],
+    // The sandbox goes by no file: one that is put there counts from the next start.
+    parts: assembly.sandbox ? [] : liveParts,
     logger,
   })
 
