@@ -494,6 +494,36 @@ partners: [${partner}, ${partner}]`)
     ])
   })
 
+  it('include ports for outbinds that something else listens on, with both names', () => {
+    const carrier = (name: string, keys: string) =>
+      `{ name: ${name}, type: smpp, host: h, port: 1, system_id: s, password: p, ${keys} }`
+    const yaml = `
+      http: { port: 3100 }
+      smpp: { tls: { port: 3400, cert: none, key: none } }
+      carriers:
+        - ${carrier('a', 'outbind_port: 3200')}
+        - ${carrier('b', 'outbind_port: 3200, outbind_host: 127.0.0.1')}
+        - ${carrier('c', 'outbind_port: 3100')}
+        - ${carrier('d', 'outbind_port: 3300, outbind_host: 127.0.0.1')}
+        - ${carrier('e', 'outbind_port: 3300, outbind_host: 127.0.0.2')}
+        - ${carrier('f', 'outbind_port: 3400')}`
+    const and = 'they must differ'
+    expect(mistakesOf(yaml)).toEqual([
+      {
+        path: 'carriers[1].outbind_port',
+        message: `3200 of the carrier "b" is also the outbind_port of the carrier "a"; ${and}`,
+      },
+      {
+        path: 'carriers[2].outbind_port',
+        message: `3100 of the carrier "c" is also http.port; ${and}`,
+      },
+      {
+        path: 'carriers[5].outbind_port',
+        message: `3400 of the carrier "f" is also smpp.tls.port; ${and}`,
+      },
+    ])
+  })
+
   it('name the variable that is missing, once', () => {
     const yaml = `carriers: [{ ${CARRIER}, password: "\${NO_SUCH}", window: "\${9}" }]`
     expect(mistakesOf(yaml)).toEqual([

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import type { Config } from '../../src/config/schema.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import type { RouteSetup, Routes } from '../../src/messages/routes.ts'
+import type { RateDecks } from '../../src/rates/rate-decks.ts'
 import { type RouteSources, RouteUpkeep } from '../../src/route-upkeep.ts'
 
 /** Routes that are ready when the test lets them be, and write down what they went by. */
@@ -16,19 +17,21 @@ function upkeepOf() {
       return () => taken.push(rules.map(({ name }) => name).join())
     },
   } as unknown as Routes
-  const sources = {
-    config: configOf('old'),
-    carrierConfigs: [],
-    carriers: new Map(),
-    access: { tenantNamed: () => undefined },
-    decks: {
-      onChange(listener: (kind: string) => void) {
-        tellRates = listener
-        return () => {}
-      },
+  const decks = {
+    onChange(listener: (kind: string) => void) {
+      tellRates = listener
+      return () => {}
     },
-  } as unknown as RouteSources
-  const upkeep = new RouteUpkeep(routes, sources, silentLogger)
+  } as unknown as RateDecks
+  const sourcesOf = ({ routing }: Pick<Config, 'routing'>) =>
+    ({ routing, carriers: [], decks, access: {} }) as unknown as RouteSources
+  const upkeep = new RouteUpkeep({
+    routes,
+    sources: sourcesOf(configOf('old')),
+    sourcesOf: async (next) => sourcesOf(next),
+    decks,
+    logger: silentLogger,
+  })
   return { upkeep, taken, ready, tellRates: () => tellRates('carrier') }
 }
 

@@ -78,6 +78,8 @@ export interface TestGateway {
   readonly smppPort: number
   readonly smppTlsPort: number
   readonly recovered: { readonly queued: number; readonly uncertain: number }
+  /** Puts another text in the place of its file; resolves once the gateway has looked at it. */
+  configure(yaml: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -119,6 +121,10 @@ export async function openGateway(
     smppPort: gateway.smppPort,
     smppTlsPort: gateway.smppTlsPort,
     recovered: gateway.recovered,
+    configure: async (text) => {
+      await writeFile(file, text)
+      await gateway.reload()
+    },
     close: () => gateway.close(),
   }
 }
