@@ -19,6 +19,7 @@ import type { Logger } from './core/logger.ts'
 import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { failureAlert, failureRules } from './failures.ts'
+import { HealthAlerts } from './health-alerts.ts'
 import { createApp } from './http/app.ts'
 import type { PartnerStanding } from './http/routes/partners.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
@@ -207,6 +208,18 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
+  const tenantNames = new Map(
+    config.tenants.flatMap(({ name }) => {
+      const tenant = access.tenantNamed(name)
+      return tenant ? [[tenant.id, name] as const] : []
+    }),
+  )
+  const tenantName = (id: string) => tenantNames.get(id) ?? id
+  const healthAlerts = new HealthAlerts({
+    config: config.alerts,
+    raise: (alert) => operatorAlerts.raise(alert),
+    tenantName,
+  })
   const rules = new FailureRules(failureRules(config.failureRules, access))
   const asksRules = () => rules.has('callback_failure')
   const live = new LiveMessages()
@@ -305,9 +318,17 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
-  const checks = carrierChecks({ carrierConfigs, carriers, health, metrics, clock })
-  health.onChange(({ kind, carrier }) => {
-    if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
+  const checks = carrierChecks({
+    carrierConfigs,
+    carriers,
+    health,
+    metrics,
+    alerts: healthAlerts,
+    clock,
+  })
+  health.onChange((change) => {
+    healthAlerts.noteChange(change)
+    if (change.kind !== 'connection') dispatcher.onCapacityChange(change.carrier)
   })
   const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
   const termsFor = tenantTerms(config, access, rateDecks)
@@ -320,6 +341,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     destinations: numbers.destinations,
     onCanaryStopped: (carrier, route) => {
       const reason = `the canary of the route ${route} delivers too little`
+      healthAlerts.noteCanaryStopped(carrier, route, reason)
       health.setMode(carrier, 'drained', reason).catch((error: unknown) => {
         logger.error({ carrier, error: messageOf(error) }, 'cannot keep that a canary is stopped')
       })
@@ -328,8 +350,10 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const routeUpkeep = new RouteUpkeep(routes, routeSources, logger)
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
   const { lateAt } = missingReceipts
-  const guards = new Guards(guardPolicy(config.guards, access), ({ guard, action }) =>
-    metrics.guarded(guard, action),
+  const guards = new Guards(
+    guardPolicy(config.guards, access),
+    ({ guard, action }) => metrics.guarded(guard, action),
+    (breaker) => healthAlerts.noteGuard(breaker),
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
@@ -467,12 +491,6 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         bound: sessions.length,
       })),
   })
-  const tenantNames = new Map(
-    config.tenants.flatMap(({ name }) => {
-      const tenant = access.tenantNamed(name)
-      return tenant ? [[tenant.id, name] as const] : []
-    }),
-  )
   const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
   const app = createApp({
     intake,
@@ -502,7 +520,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         range,
       ),
     guards,
-    tenantName: (id) => tenantNames.get(id) ?? id,
+    tenantName,
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
     networks: numbers.networks,
@@ -533,6 +551,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   opened.push(() => http.close())
   await partners.start()
   for (const carrier of carriers.values()) carrier.start()
+  healthAlerts.start(carriers.values())
   losses.start()
   inbox.start()
   sweeper.start()
@@ -578,6 +597,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await upkeep?.close()
     await teller.close()
     await webhooks.close()
+    healthAlerts.close()
     await operatorAlerts.close()
     await matcher.close()
     await spool.close()

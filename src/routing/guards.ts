@@ -43,14 +43,22 @@ export class Guards {
   readonly #except: GuardPolicy['except']
   readonly #actions: Readonly<Record<GuardName, GuardAction>>
   readonly #avoidsSuspects: boolean
-  readonly #breakers = new GuardBreakers()
+  readonly #breakers: GuardBreakers
   readonly #velocity: Velocity | undefined
   readonly #conversion: Conversion | undefined
   readonly #loops: Loops | undefined
   readonly #onVerdict: (breaker: OpenBreaker) => void
 
-  /** @param onVerdict - told of every message that an open breaker concerns */
-  constructor(policy: GuardPolicy, onVerdict: (breaker: OpenBreaker) => void = () => {}) {
+  /**
+   * @param onVerdict - told of every message that an open breaker concerns
+   * @param onOpen - told of every breaker that opens
+   */
+  constructor(
+    policy: GuardPolicy,
+    onVerdict: (breaker: OpenBreaker) => void = () => {},
+    onOpen: (breaker: OpenBreaker) => void = () => {},
+  ) {
+    this.#breakers = new GuardBreakers(onOpen)
     const { velocity, conversion, loops } = policy
     this.#except = policy.except
     this.#avoidsSuspects = conversion.avoidSuspects
