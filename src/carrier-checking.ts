@@ -1,6 +1,7 @@
 import type { Carrier } from './carriers/carrier.ts'
 import type { CarrierConfig } from './config/schema.ts'
 import type { Clock } from './core/clock.ts'
+import type { HealthAlerts } from './health-alerts.ts'
 import { CarrierChecks, type CheckPlan } from './messages/carrier-checks.ts'
 import type { CarrierHealth } from './messages/carrier-health.ts'
 import type { CarrierCheck } from './messages/carrier-standing.ts'
@@ -12,16 +13,20 @@ export interface CheckingParts {
   readonly carriers: ReadonlyMap<string, Carrier>
   readonly health: CarrierHealth
   readonly metrics: Pick<Metrics, 'checked'>
+  readonly alerts: HealthAlerts
   readonly clock: Clock
 }
 
 /** The looks at all carriers of a configuration. */
 export function carrierChecks(parts: CheckingParts): CarrierChecks {
-  const { carrierConfigs, carriers, health, metrics, clock } = parts
+  const { carrierConfigs, carriers, health, metrics, alerts, clock } = parts
   return new CarrierChecks({
     plans: checkPlans(carrierConfigs, carriers),
     health,
-    onChecked: (carrier, check) => noteMetrics(metrics, carrier, check),
+    onChecked: (carrier, check) => {
+      noteMetrics(metrics, carrier, check)
+      alerts.noteCheck(carrier, check)
+    },
     clock,
   })
 }

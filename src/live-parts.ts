@@ -6,6 +6,7 @@ import type { Config, LogLevel, RecorderConfig } from './config/schema.ts'
 import type { Clock } from './core/clock.ts'
 import type { GuardPolicy } from './core/guards.ts'
 import { failureRules } from './failures.ts'
+import type { HealthAlerts } from './health-alerts.ts'
 import type { InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
 import type { LivePart } from './live-part.ts'
 import type { CarrierHealth } from './messages/carrier-health.ts'
@@ -22,6 +23,7 @@ import type { WebhookSender } from './webhooks/sender.ts'
 export interface LiveGateway {
   readonly access: Access
   readonly alerts: OperatorAlerts
+  readonly healthAlerts: HealthAlerts
   readonly rules: FailureRules
   readonly health: CarrierHealth
   readonly quality: Quality
@@ -47,7 +49,16 @@ export function liveParts(gateway: LiveGateway): LivePart[] {
   return [
     part('failureRules', (rules) => gateway.rules.replace(failureRules(rules, access))),
     part('policies', gateway.setPolicies),
-    { sections: ['alerts'], prepare: async (next) => gateway.alerts.prepare(next.alerts) },
+    {
+      sections: ['alerts'],
+      prepare: async ({ alerts }) => {
+        const takeOver = gateway.alerts.prepare(alerts)
+        return () => {
+          takeOver()
+          gateway.healthAlerts.follow(alerts)
+        }
+      },
+    },
     part('health', (health) => gateway.health.follow(health)),
     part('quality', (quality) => gateway.quality.follow(quality)),
     part('guards', (guards) => gateway.guards.follow(guardPolicy(guards, access), clock())),

@@ -14,6 +14,7 @@ import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { failureAlert, failureRules } from './failures.ts'
+import { HealthAlerts } from './health-alerts.ts'
 import { createApp } from './http/app.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
 import { InboundArchive } from './inbound/inbound-archive.ts'
@@ -226,6 +227,12 @@ async function assemble(
     logger,
     clock,
   })
+  const tenantName = (id: string) => access.nameOf(id) ?? id
+  const healthAlerts = new HealthAlerts({
+    config: config.alerts,
+    raise: (alert) => operatorAlerts.raise(alert),
+    tenantName,
+  })
   const rules = new FailureRules(failureRules(config.failureRules, access))
   const asksRules = () => rules.has('callback_failure')
   const tracker = new Tracker({
@@ -303,9 +310,17 @@ async function assemble(
     logger,
     clock,
   })
-  const checks = carrierChecks({ carrierConfigs, carriers, health, metrics, clock })
-  health.onChange(({ kind, carrier }) => {
-    if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
+  const checks = carrierChecks({
+    carrierConfigs,
+    carriers,
+    health,
+    metrics,
+    alerts: healthAlerts,
+    clock,
+  })
+  health.onChange((change) => {
+    healthAlerts.noteChange(change)
+    if (change.kind !== 'connection') dispatcher.onCapacityChange(change.carrier)
   })
   const tenants = new LiveTenants({ access, config, store })
   const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
@@ -325,6 +340,7 @@ async function assemble(
     destinations: numbers.destinations,
     onCanaryStopped: (carrier, route) => {
       const reason = `the canary of the route ${route} delivers too little`
+      healthAlerts.noteCanaryStopped(carrier, route, reason)
       health.setMode(carrier, 'drained', reason).catch((error: unknown) => {
         logger.error({ carrier, error: messageOf(error) }, 'cannot keep that a canary is stopped')
       })
@@ -344,8 +360,10 @@ async function assemble(
   })
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
   const { lateAt } = missingReceipts
-  const guards = new Guards(guardPolicy(config.guards, access), ({ guard, action }) =>
-    metrics.guarded(guard, action),
+  const guards = new Guards(
+    guardPolicy(config.guards, access),
+    ({ guard, action }) => metrics.guarded(guard, action),
+    (breaker) => healthAlerts.noteGuard(breaker),
   )
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
@@ -531,11 +549,15 @@ async function assemble(
     // After the carriers: they are those of the map by then.
     {
       sections: ['carriers'],
-      prepare: async (next) => () => checks.follow(checkPlans(next.carriers, carriers)),
+      prepare: async (next) => () => {
+        checks.follow(checkPlans(next.carriers, carriers))
+        healthAlerts.watch(carriers.values())
+      },
     },
     ...liveParts({
       access,
       alerts: operatorAlerts,
+      healthAlerts,
       rules,
       health,
       quality,
@@ -583,7 +605,7 @@ async function assemble(
         range,
       ),
     guards,
-    tenantName: (id) => access.nameOf(id) ?? id,
+    tenantName,
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
     networks: numbers.networks,
@@ -614,6 +636,7 @@ async function assemble(
   opened.push(() => http.close())
   await partners.start()
   liveCarriers.start()
+  healthAlerts.watch(carriers.values())
   losses.start()
   inbox.start()
   sweeper.start()
@@ -654,6 +677,7 @@ async function assemble(
     await upkeep?.close()
     await teller.close()
     await webhooks.close()
+    healthAlerts.close()
     await operatorAlerts.close()
     await matcher.close()
     await spool.close()

@@ -1,4 +1,4 @@
-import type { AlertsConfig } from '../config/alerts.ts'
+import type { AlertsConfig, AlertWay } from '../config/alerts.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
@@ -17,11 +17,13 @@ export interface OperatorAlert {
   readonly title: string
   /** Flat, in the words of the API; never a text or a number of a message. */
   readonly data: Readonly<Record<string, string | number | null>>
+  /** Absent: every way. */
+  readonly ways?: readonly AlertWay[]
 }
 
 /** What {@link OperatorAlerts} are built with. */
 export interface OperatorAlertsOptions {
-  readonly config: AlertsConfig
+  readonly config: Pick<AlertsConfig, 'webhook' | 'mail'>
   /** The gateway's version, for `User-Agent`. */
   readonly version: string
   readonly logger: Logger
@@ -40,7 +42,7 @@ const MAX_UNDER_WAY = 100
 
 /** One way to the operator. */
 interface Way {
-  readonly name: string
+  readonly name: AlertWay
   readonly send: (told: Told<OperatorAlert>, id: string, at: Date) => Promise<void>
   readonly close: () => Promise<void>
   underWay: number
@@ -74,7 +76,7 @@ export class OperatorAlerts {
    *
    * @throws {GatewayError} `webhook_url_invalid`
    */
-  prepare(config: AlertsConfig): () => void {
+  prepare(config: OperatorAlertsOptions['config']): () => void {
     const ways = waysOf(config, this.#version)
     return () => {
       const before = this.#ways
@@ -107,10 +109,11 @@ export class OperatorAlerts {
   }
 
   #tell(told: Told<OperatorAlert>): void {
-    const { type, title, data } = told.alert
+    const { type, title, data, ways } = told.alert
     this.#logger.warn({ type, ...data, leftOut: told.leftOut }, title)
     const id = `alert_${newId()}`
     for (const way of this.#ways) {
+      if (ways && !ways.includes(way.name)) continue
       if (way.underWay >= MAX_UNDER_WAY) {
         this.#logger.error({ way: way.name, type }, 'too many alerts are under way: not sent')
         continue
@@ -157,7 +160,7 @@ async function closeAll(ways: readonly Way[]): Promise<void> {
   await Promise.all(ways.map((way) => way.close()))
 }
 
-function waysOf({ webhook, mail }: AlertsConfig, version: string): Way[] {
+function waysOf({ webhook, mail }: OperatorAlertsOptions['config'], version: string): Way[] {
   const ways: Way[] = []
   if (webhook) {
     const { post, close } = alertWebhook(webhook, version)

@@ -33,6 +33,12 @@ const CAPACITY = 10_000
 /** The open breakers of all guards, each under the key by which its guard finds it. */
 export class GuardBreakers {
   readonly #open = new Map<string, OpenBreaker>()
+  readonly #onOpen: (breaker: OpenBreaker) => void
+
+  /** @param onOpen - told of every breaker that opens */
+  constructor(onOpen: (breaker: OpenBreaker) => void = () => {}) {
+    this.#onOpen = onOpen
+  }
 
   get size(): number {
     return this.#open.size
@@ -72,6 +78,7 @@ export class GuardBreakers {
         break
       }
     }
+    this.#onOpen(breaker)
     return breaker
   }
 

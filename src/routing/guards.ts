@@ -43,14 +43,22 @@ const STRICTNESS: readonly GuardAction[] = ['off', 'flag', 'hold_back', 'refuse'
 export class Guards {
   #policy: GuardPolicy
   #actions: Readonly<Record<GuardName, GuardAction>>
-  readonly #breakers = new GuardBreakers()
+  readonly #breakers: GuardBreakers
   #velocity: Velocity | undefined
   #conversion: Conversion | undefined
   #loops: Loops | undefined
   readonly #onVerdict: (breaker: OpenBreaker) => void
 
-  /** @param onVerdict - told of every message that an open breaker concerns */
-  constructor(policy: GuardPolicy, onVerdict: (breaker: OpenBreaker) => void = () => {}) {
+  /**
+   * @param onVerdict - told of every message that an open breaker concerns
+   * @param onOpen - told of every breaker that opens
+   */
+  constructor(
+    policy: GuardPolicy,
+    onVerdict: (breaker: OpenBreaker) => void = () => {},
+    onOpen: (breaker: OpenBreaker) => void = () => {},
+  ) {
+    this.#breakers = new GuardBreakers(onOpen)
     this.#policy = policy
     this.#actions = actionsOf(policy)
     this.#onVerdict = onVerdict

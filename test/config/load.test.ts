@@ -32,6 +32,21 @@ partners:
 
 const CARRIER = 'name: a, type: smpp, host: h, port: 1, system_id: s'
 
+const BOTH_WAYS = ['webhook', 'mail']
+
+const DEFAULT_ALERTS = {
+  webhook: undefined,
+  mail: undefined,
+  events: {
+    breaker: BOTH_WAYS,
+    connection: BOTH_WAYS,
+    canary: BOTH_WAYS,
+    guard: BOTH_WAYS,
+    check: BOTH_WAYS,
+  },
+  downMs: 60_000,
+}
+
 const DEFAULT_SMPP = {
   host: '0.0.0.0',
   port: 2775,
@@ -73,7 +88,7 @@ describe('a good configuration', () => {
   it('has every default when there is no file, and runs the sandbox', () => {
     expect(loadConfig({ env: {}, cwd })).toEqual({
       adminKeys: [],
-      alerts: { webhook: undefined, mail: undefined },
+      alerts: DEFAULT_ALERTS,
       failureRules: [],
       numbers: {
         networkFile: undefined,
