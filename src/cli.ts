@@ -10,8 +10,9 @@ import {
   showHistory,
   showQuality,
 } from './carrier-orders.ts'
+import { configDocuments } from './config/documents.ts'
 import { environment } from './config/environment.ts'
-import { configDocuments, loadConfig } from './config/load.ts'
+import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import {
   applyConfig,

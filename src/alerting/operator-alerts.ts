@@ -82,7 +82,11 @@ export class OperatorAlerts {
       const before = this.#ways
       const underWay = [...this.#working]
       this.#ways = ways
-      this.#leaving = Promise.all([this.#leaving, ...underWay]).then(() => closeAll(before))
+      this.#leaving = Promise.all([this.#leaving, ...underWay]).then(() =>
+        closeAll(before).catch((error: unknown) => {
+          this.#logger.error({ error: messageOf(error) }, 'an address of alerts could not be left')
+        }),
+      )
     }
   }
 

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
-import { messageOf } from '../core/errors.ts'
 import { toAlerts } from './alerts.ts'
 import { toCheck } from './check.ts'
 import { crossCheck } from './cross-check.ts'
@@ -31,16 +29,8 @@ import {
   type TlsConfig,
 } from './schema.ts'
 import { toSmpp } from './smpp-listeners.ts'
-
-/** Where the configuration comes from. */
-export interface ConfigSource {
-  /** The environment, usually `process.env`; an empty variable counts as not set. */
-  readonly env: Readonly<Record<string, string | undefined>>
-  /** The working directory; relative paths start here. */
-  readonly cwd: string
-  /** The file to read, before `LINEHAUL_CONFIG` and `linehaul.yaml`. */
-  readonly file?: string
-}
+import { type ConfigSource, type ConfigText, readConfigFile, variablesOf } from './source.ts'
+import { lastKey, textKeysOf } from './written.ts'
 
 /** The settings of a carrier that have no default, and a few more, as code hands them over. */
 export interface CarrierSettings {
@@ -58,8 +48,6 @@ export interface CarrierSettings {
   }[]
 }
 
-const DEFAULT_FILE = 'linehaul.yaml'
-
 /**
  * Reads the configuration: environment over file over defaults.
  *
@@ -72,42 +60,14 @@ export function loadConfig(source: ConfigSource): Config {
   return parseConfig(readConfigFile(source), source)
 }
 
-/** A configuration as it is written. */
-export interface ConfigText {
-  /** Absolute path of its file; paths in it start in that folder. */
-  readonly path: string
-  readonly text: string
-}
-
-/** Reads one file, and documents that stand in for it. */
-export interface ConfigDocuments {
-  /**
-   * The file's text as it is now.
-   *
-   * @throws {ConfigError} when it cannot be read
-   */
-  readText(): string
-  /**
-   * What a document says, in the environment of the process.
-   *
-   * @throws {ConfigError} with all mistakes
-   */
-  parse(text: string): Config
-}
-
-/** Documents in place of the file that {@link loadConfig} reads; undefined without a file. */
-export function configDocuments(source: ConfigSource): ConfigDocuments | undefined {
-  const path = readConfigFile(source)?.path
-  if (path === undefined) return undefined
-  const named = { ...source, file: path }
-  return {
-    readText: () => readConfigFile(named)?.text ?? '',
-    parse: (text) => parseConfig({ path, text }, named),
-  }
-}
-
-function parseConfig(file: ConfigText | undefined, source: ConfigSource): Config {
-  const env = withoutEmpty(source.env)
+/**
+ * What a configuration says, environment over text over defaults.
+ *
+ * @param file - undefined: there is none, and the gateway runs its sandbox
+ * @throws {ConfigError} with all mistakes
+ */
+export function parseConfig(file: ConfigText | undefined, source: ConfigSource): Config {
+  const env = variablesOf(source)
   const settings = describeSettings()
   const mistakes: Mistake[] = []
   let root: Record<string, unknown> = {}
@@ -148,12 +108,6 @@ function withLines(mistakes: readonly Mistake[], file: ConfigText | undefined): 
   })
 }
 
-function withoutEmpty(env: ConfigSource['env']): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])),
-  )
-}
-
 /**
  * Completes a carrier that does not come from the file, such as one of the sandbox, by the file's
  * defaults.
@@ -186,56 +140,8 @@ export function completePartner(
   throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
 }
 
-function readConfigFile(source: ConfigSource): ConfigText | undefined {
-  const wanted = source.file ?? withoutEmpty(source.env).LINEHAUL_CONFIG
-  const path = resolve(source.cwd, wanted ?? DEFAULT_FILE)
-  try {
-    return { path, text: readFileSync(path, 'utf8') }
-  } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    if (isMissing && wanted === undefined) return undefined
-    const from = source.file === undefined ? 'LINEHAUL_CONFIG' : 'file'
-    const message = isMissing ? 'does not exist' : `cannot be read: ${messageOf(error)}`
-    const place = wanted === undefined ? path : `${from}=${wanted}`
-    throw new ConfigError([{ path: place, message: `the configuration file ${path} ${message}` }])
-  }
-}
-
-/**
- * The `routing` section of a file, as it is written: of a whole configuration, or a file that has nothing
- * else.
- *
- * @throws {ConfigError} when the file is no YAML or has no such section
- */
-export function readRoutingSection(source: string, file: string): unknown {
-  const result = readDocument(source, file, textKeysOf(describeSettings()), {})
-  if (!result.ok) throw new ConfigError(result.mistakes)
-  const { routing } = result.root
-  if (routing === undefined) throw new ConfigError([{ path: file, message: 'has no "routing"' }])
-  return routing
-}
-
-/**
- * A document as it is written: plain values, `${NAME}` left as it stands.
- *
- * @throws {ConfigError} when it is no YAML
- */
-export function writtenValues(text: string): Record<string, unknown> {
-  const result = readDocument(text, 'document', textKeysOf(describeSettings()), undefined)
-  if (!result.ok) throw new ConfigError(result.mistakes)
-  return result.root
-}
-
-function textKeysOf(settings: readonly SettingDescription[]): Set<string> {
-  return new Set(settings.filter(({ isText }) => isText).map(({ path }) => lastKey(path)))
-}
-
 function secretKeysOf(settings: readonly SettingDescription[]): Set<string> {
   return new Set(settings.filter(({ isSecret }) => isSecret).map(({ path }) => lastKey(path)))
-}
-
-function lastKey(path: string): string {
-  return path.slice(path.lastIndexOf('.') + 1)
 }
 
 /** Writes the variables over the file's values and returns which path came from which one. */

@@ -1,4 +1,4 @@
-import type { ConfigDocuments } from '../config/load.ts'
+import type { ConfigDocuments } from '../config/documents.ts'
 import type { Config } from '../config/schema.ts'
 import { FILE_SECTIONS } from '../config/sections.ts'
 import type { Clock } from '../core/clock.ts'
@@ -34,15 +34,15 @@ export async function holdVersion(options: StartOptions): Promise<HeldVersion> {
   const parts = { versions, documents }
   const text = documents.readText()
   const ofFile = documents.parse(text)
-  if (isFromFile) return { ...parts, version: await fileVersion(options, text), config: ofFile }
   const [newest, newestOfFile] = [await versions.newest(), await versions.newestOfFile()]
-  if (!newest || newestOfFile?.text !== text) {
+  const isFileNewest = newest?.number === newestOfFile?.number
+  if (!newest || newestOfFile?.text !== text || (isFromFile && !isFileNewest)) {
     const version = await fileVersion(options, text)
     logger.info({ version: version.number }, 'the configuration is that of the file, a new version')
     return { ...parts, version, config: ofFile }
   }
+  if (isFileNewest) return { ...parts, version: newest, config: ofFile }
   const { number, source, at } = newest
-  if (number === newestOfFile.number) return { ...parts, version: newest, config: ofFile }
   logger.warn(
     { version: number, source, at, ofFile: newestOfFile.number },
     'the configuration was changed after the file: that change holds, not the file',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { describeSettings } from '../../src/config/describe.ts'
-import { writtenValues } from '../../src/config/load.ts'
 import { SecretMasks } from '../../src/config/masking.ts'
+import { writtenValues } from '../../src/config/written.ts'
 
 const DOCUMENT = `
 # the old password was hunter0

@@ -104,7 +104,7 @@ it('connects to private addresses, or does not, from the moment that is said', a
   const byName = { target: { origin: `http://localhost:${sink.port}`, path: '/' } }
   expect(await post(byName)).toMatchObject({ error: expect.stringContaining('no public address') })
   poster.follow({ allowPrivateAddresses: true })
-  expect(await post(byName)).toMatchObject({ status: 200 })
+  expect(await post(byName)).toMatchObject({ status: 204 })
   poster.follow({ allowPrivateAddresses: false })
   expect(await post(byName)).toMatchObject({ error: expect.stringContaining('no public address') })
 })
