@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import { isDeepStrictEqual } from 'node:util'
-import type { CarrierConfig } from '../config/schema.ts'
+import type { CarrierConfig, OutbindConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { BindType } from '../smpp/bind.ts'
@@ -12,6 +11,7 @@ import type { Recorder } from '../smpp/recorder.ts'
 import type { Session } from '../smpp/session.ts'
 import type { RequestHandler, UnbindOptions } from '../smpp/session-options.ts'
 import type { BindStatus } from './carrier.ts'
+import { OutbindPort } from './outbind-port.ts'
 import {
   addressText,
   bindFields,
@@ -40,9 +40,6 @@ export interface ConnectionsOptions {
 /** A bind that moves to another host lets its open requests finish, then gives the new one time. */
 const MOVE_DRAIN_MS = 5_000
 const MOVE_PATIENCE_MS = 30_000
-
-/** Rest before a port that could not be listened on is tried again. */
-const LISTEN_AGAIN_MS = 5_000
 
 interface Bind {
   readonly label: string
@@ -75,10 +72,7 @@ export class Connections {
   readonly #leaving = new Set<Promise<unknown>>()
   #isMoving = false
   #moved: Promise<void> = Promise.resolve()
-  #listener: OutbindListener | undefined
-  #listening: Promise<void> = Promise.resolve()
-  #listenError: string | null = null
-  #listenTimer: NodeJS.Timeout | undefined
+  readonly #outbind: OutbindPort
   #returnTimer: NodeJS.Timeout | undefined
   /** Told of every change of a bind and of the settings. */
   readonly #watchers = new Set<() => void>()
@@ -89,7 +83,11 @@ export class Connections {
     this.#options = options
     this.#config = options.config
     this.#places = this.#makePlaces()
-    this.#listener = this.#makeListener()
+    this.#outbind = new OutbindPort({
+      config: options.config,
+      make: (config, outbind) => this.#makeListener(config, outbind),
+      logger: options.logger,
+    })
   }
 
   /** Binds that have ended without our will. */
@@ -114,48 +112,28 @@ export class Connections {
       const status = statusOf(bind)
       return status.state === 'bound' ? { ...status, state: 'binding' } : status
     })
-    const { outbind } = this.#config
-    if (!this.#listener || !outbind) return [...ours, ...coming]
-    const { host } = outbind
-    const { port, sessions } = this.#listener
-    const idle = port === 0 ? 'stopped' : 'listening'
-    const asked = {
-      bind: 'outbind',
-      host: addressText({ host, port: port || outbind.port }),
-      state: sessions.length > 0 ? 'bound' : idle,
-      lastError: this.#listenError,
-    }
-    return [...ours, ...coming, asked]
+    const asked = this.#outbind.status
+    return [...ours, ...coming, ...(asked ? [asked] : [])]
   }
 
   start(): void {
     if (this.#stage !== 'new') return
     this.#stage = 'started'
     for (const place of this.#places) startAll(place)
-    this.#listenSoon()
+    this.#outbind.start()
     this.#returnLater()
   }
 
   /** Goes by other settings; see the class. A renewed certificate holds for connections to come. */
   follow(config: CarrierConfig): void {
-    const before = this.#config
     this.#config = config
     if (this.#stage === 'closed') return
+    this.#outbind.follow(config)
     if (this.#stage === 'new') {
       this.#places = this.#makePlaces()
-      this.#listener = this.#makeListener()
       return
     }
     this.#renewTls()
-    if (!isSameOutbind(before, config)) {
-      const { responseTimeoutSeconds } = before
-      const old = this.#listener
-      this.#listening = this.#listening.then(() =>
-        old?.close({ drainMs: responseTimeoutSeconds * 1_000 }),
-      )
-      this.#listener = this.#makeListener()
-      this.#listenSoon()
-    }
     this.#returnLater()
     this.#tellWatchers()
     if (!this.#isMoving) this.#moved = this.#move()
@@ -165,13 +143,12 @@ export class Connections {
   async close(options: UnbindOptions): Promise<void> {
     this.#stage = 'closed'
     clearTimeout(this.#returnTimer)
-    clearTimeout(this.#listenTimer)
     this.#tellWatchers()
     await this.#moved
     await Promise.all([
       ...this.#places.map((place) => closeAll(place, options)),
       ...this.#leaving,
-      this.#listening.then(() => this.#listener?.close(options)),
+      this.#outbind.close(options),
     ])
   }
 
@@ -207,18 +184,16 @@ export class Connections {
     })
   }
 
-  #makeListener(): OutbindListener | undefined {
-    const { outbind } = this.#config
-    if (!outbind) return undefined
+  #makeListener(config: CarrierConfig, outbind: OutbindConfig): OutbindListener {
     const { host, port, systemId, password, bind } = outbind
     return new OutbindListener({
-      ...sessionLimits(this.#config),
+      ...sessionLimits(config),
       ...this.#sessionEvents('outbind'),
       host,
       port,
       smsc: { system_id: systemId, password },
       bindType: bind,
-      bind: bindFields(this.#config),
+      bind: bindFields(config),
       onChange: () => this.#onStateChange(),
     })
   }
@@ -317,25 +292,6 @@ export class Connections {
     }
   }
 
-  #listenSoon(): void {
-    this.#listening = this.#listening.then(() => this.#listen())
-  }
-
-  async #listen(): Promise<void> {
-    const listener = this.#listener
-    clearTimeout(this.#listenTimer)
-    if (!listener || listener.port > 0 || this.#stage !== 'started') return
-    try {
-      await listener.listen()
-      this.#listenError = null
-    } catch (error) {
-      this.#listenError = messageOf(error)
-      const fields = { carrier: this.#config.name, error: this.#listenError }
-      this.#options.logger.error(fields, 'no outbind is possible, will try again')
-      this.#listenTimer = setTimeout(() => this.#listenSoon(), LISTEN_AGAIN_MS).unref()
-    }
-  }
-
   /** Looks after a while whether binds to later hosts can go back to the first. */
   #returnLater(): void {
     clearTimeout(this.#returnTimer)
@@ -383,8 +339,7 @@ export class Connections {
     const ours = this.#places.flatMap(({ binds }) =>
       binds.flatMap(({ sends, client }) => (sends && client.session ? [client.session] : [])),
     )
-    const isAsked = this.#config.outbind?.bind === 'transceiver'
-    this.#options.onChange(isAsked ? [...ours, ...(this.#listener?.sessions ?? [])] : ours)
+    this.#options.onChange([...ours, ...this.#outbind.sending])
     this.#tellWatchers()
   }
 
@@ -412,15 +367,4 @@ function closeAll({ binds }: Place, options: UnbindOptions): Promise<unknown> {
 
 function isBound({ binds }: Place): boolean {
   return binds.every(({ client }) => client.session !== undefined)
-}
-
-/** Whether a listener for outbinds made by one configuration serves for the other. */
-function isSameOutbind(one: CarrierConfig, other: CarrierConfig): boolean {
-  if (!one.outbind && !other.outbind) return true
-  const settings = (config: CarrierConfig) => ({
-    ...sessionLimits(config),
-    ...bindFields(config),
-    outbind: config.outbind,
-  })
-  return isDeepStrictEqual(settings(one), settings(other))
 }

@@ -3,6 +3,7 @@ import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
+import { sharedPorts } from './ports-check.ts'
 
 /**
  * Finds mistakes that show only when several settings are seen together.
@@ -35,7 +36,12 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...inboundMistakes(root),
     ...guardExceptions(root, tenants),
     ...ruleMistakes(root, carriers, tenants),
-    ...sharedPorts(root, carriers),
+    ...sharedPorts({
+      http: mappingAt(root, ['http']),
+      smpp: mappingAt(root, ['smpp']),
+      smppTls: mappingAt(root, ['smpp']).tls ? mappingAt(root, ['smpp', 'tls']) : undefined,
+      carriers,
+    }),
   )
   mistakes.push(
     ...waitBounds(root),
@@ -291,58 +297,6 @@ function ruleMistakes(
       alerts: mappingAt(root, ['alerts']),
     }),
   ]
-}
-
-interface Listening {
-  readonly path: string
-  /** Whose it is, where the path does not say it. */
-  readonly carrier: string | undefined
-  readonly host: unknown
-  readonly port: unknown
-}
-
-const EVERY_ADDRESS: readonly unknown[] = ['0.0.0.0', '::']
-
-/** Two that listen on one port of one address. */
-function sharedPorts(root: Record<string, unknown>, carriers: readonly Item[]): Mistake[] {
-  const listening = listeners(root, carriers)
-  return listening.flatMap(({ path, carrier, host, port }, index) => {
-    const other = listening
-      .slice(0, index)
-      .find((each) => each.port === port && isSameAddress(each.host, host))
-    if (!other || typeof port !== 'number' || port === 0) return []
-    const here = carrier === undefined ? port : `${port} of the carrier "${carrier}"`
-    const there =
-      other.carrier === undefined
-        ? other.path
-        : `the outbind_port of the carrier "${other.carrier}"`
-    return [{ path, message: `${here} is also ${there}; they must differ` }]
-  })
-}
-
-function listeners(root: Record<string, unknown>, carriers: readonly Item[]): Listening[] {
-  const http = { host: '0.0.0.0', port: 8080, ...mappingAt(root, ['http']) }
-  const smpp = { host: '0.0.0.0', port: 2775, ...mappingAt(root, ['smpp']) }
-  const { port: securePort = 3550 } = mappingAt(root, ['smpp', 'tls'])
-  const hasTls = 'tls' in smpp
-  const ours = [
-    { path: 'http.port', host: http.host, port: http.port },
-    { path: 'smpp.port', host: smpp.host, port: smpp.port },
-    { path: 'smpp.tls.port', host: smpp.host, port: hasTls ? securePort : undefined },
-  ]
-  return [
-    ...ours.map((each) => ({ ...each, carrier: undefined })),
-    ...carriers.map(({ path, value }) => ({
-      path: pathText([...path, 'outbind_port']),
-      carrier: String(value.name),
-      host: value.outbind_host ?? '0.0.0.0',
-      port: value.outbind_port,
-    })),
-  ]
-}
-
-function isSameAddress(one: unknown, other: unknown): boolean {
-  return one === other || EVERY_ADDRESS.includes(one) || EVERY_ADDRESS.includes(other)
 }
 
 function waitBounds(root: Record<string, unknown>): Mistake[] {
