@@ -31,7 +31,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await writeTemplate(template, 'none')
   project.provide('pgliteTemplate', template)
   const dataDir = join(folder, 'pglite')
-  await (await PGlite.create({ dataDir, loadDataDir: new Blob([await readFile(template)]) })).close()
+  await (
+    await PGlite.create({ dataDir, loadDataDir: new Blob([await readFile(template)]) })
+  ).close()
   project.provide('pgliteFolder', dataDir)
   project.provide('postgresUrl', await findPostgres())
   return () => rm(folder, { recursive: true, force: true })
