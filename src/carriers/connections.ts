@@ -100,8 +100,8 @@ export class Connections {
     const ours = this.#places.flatMap(({ binds }) =>
       binds.flatMap(({ label, client: { session } }) => (session ? [{ label, session }] : [])),
     )
-    const asked = this.#listener?.sessions ?? []
-    return [...ours, ...asked.map((session) => ({ label: 'outbind', session }))]
+    const asked = this.#outbind.sessions.map((session) => ({ label: 'outbind', session }))
+    return [...ours, ...asked]
   }
 
   /** Every bind, and the port for outbinds where there is one. */

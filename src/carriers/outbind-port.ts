@@ -35,9 +35,14 @@ export class OutbindPort {
     this.#listener = this.#make()
   }
 
+  /** The bound sessions. */
+  get sessions(): readonly Session[] {
+    return this.#listener?.sessions ?? []
+  }
+
   /** The bound sessions that may send: SMPP 5.0 knows such an answer to an outbind. */
   get sending(): readonly Session[] {
-    return this.#config.outbind?.bind === 'transceiver' ? (this.#listener?.sessions ?? []) : []
+    return this.#config.outbind?.bind === 'transceiver' ? this.sessions : []
   }
 
   /** Undefined where there is no such port. */

@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
+import type { Store } from '../../src/store/open.ts'
+import { openTestPglite } from '../support/database.ts'
 import { openTestApp, problemIn, type TestApp } from './test-app.ts'
 
 const OPERATOR = { authorization: 'Bearer admin-key' }
@@ -8,12 +10,17 @@ const DEMO = '/v1/rate-decks/tenant/demo'
 
 const csv = (...rows: readonly string[]) => ['prefix,price,currency', ...rows].join('\n')
 
+let store: Store
 let app: TestApp
 
+beforeAll(async () => {
+  store = await openTestPglite()
+})
 beforeEach(async () => {
-  app = await openTestApp()
+  app = await openTestApp({ store })
 })
 afterEach(() => app.close())
+afterAll(() => store.close())
 
 // biome-ignore lint/suspicious/noExplicitAny: tests assert the shape they expect
 const bodyOf = async (response: Response): Promise<any> => response.json()
@@ -285,7 +292,7 @@ describe('what a tenant pays', () => {
 describe('a tenant that must not be served at a loss', () => {
   it('gets the carriers that leave something, and an answer without figures where none does', async () => {
     await app.close()
-    app = await openTestApp({ lossMaking: 'refuse' })
+    app = await openTestApp({ store, lossMaking: 'refuse' })
     await post(DEMO, csv('44,0.0350,EUR', '86,0.0200,EUR'))
     const message = { from: 'ACME', text: 'Hello' }
     const taken = await app.post({ ...message, to: '+447700900123' })

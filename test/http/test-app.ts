@@ -46,13 +46,15 @@ import { Endpoints } from '../../src/webhooks/endpoints.ts'
 import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
 import { testPolicies } from '../messages/harness.ts'
-import { openTestPglite } from '../support/database.ts'
+import { openTestPglite, truncate } from '../support/database.ts'
 
 /** Limits to test the gateway at. */
 export interface TestAppOptions {
   readonly maxPending?: number
   readonly maxQueued?: number
   readonly lossMaking?: LossMaking
+  /** Is emptied first and stays open; without it the app has one of its own. */
+  readonly store?: Store
 }
 
 /** The HTTP API over a database, with two carriers that are down: what is accepted waits. */
@@ -85,7 +87,8 @@ const CARRIERS = [
 ]
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const store = await openTestPglite()
+  const store = options.store ?? (await openTestPglite())
+  if (options.store) await truncate(store)
   const tenants = [
     { name: 'demo', apiKeys: ['demo-key'] },
     { name: 'other', apiKeys: ['other-key'] },
@@ -314,7 +317,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await tables.close()
       await webhooks.close()
       await health.close()
-      await store.close()
+      if (!options.store) await store.close()
     },
   }
 }

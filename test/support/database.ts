@@ -84,7 +84,7 @@ export async function truncate(store: Store): Promise<void> {
     sql`truncate messages, partner_ids, attempts, receipts, events, outbox, journal, journal_refused, nodes, carriers,
       carrier_quality, carrier_health, carrier_history,
       idempotency_keys, encryption_keys, rate_decks, rate_deck_parts,
-      network_versions, ported_numbers, config_versions,
+      network_versions, ported_numbers, config_versions, inbound_messages, inbound_parts,
       webhook_endpoints, message_feedback, guard_states, api_keys, tenants`,
   )
 }
