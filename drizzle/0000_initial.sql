@@ -58,6 +58,16 @@ CREATE TABLE "carriers" (
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "config_versions" (
+	"number" integer PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"source" text NOT NULL,
+	"who" text,
+	"comment" text NOT NULL,
+	"document" text NOT NULL,
+	"rolled_back_to" integer
+);
+--> statement-breakpoint
 CREATE TABLE "encryption_keys" (
 	"id" text PRIMARY KEY NOT NULL,
 	"proof" text NOT NULL,
@@ -209,6 +219,8 @@ CREATE TABLE "messages" (
 	"segments" smallint NOT NULL,
 	"max_segments" smallint,
 	"traffic_class" text NOT NULL,
+	"tags" text[],
+	"expects_reply" boolean DEFAULT false NOT NULL,
 	"client_reference" text,
 	"callback_url" text,
 	"country" text NOT NULL,
@@ -359,6 +371,7 @@ CREATE INDEX "ledger_by_message" ON "ledger" USING btree ("message_id") WHERE me
 CREATE UNIQUE INDEX "ledger_by_reference" ON "ledger" USING btree ("tenant_id","reference") WHERE reference is not null;--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint
+CREATE INDEX "messages_by_tag" ON "messages" USING gin ("tags") WHERE tags is not null;--> statement-breakpoint
 CREATE INDEX "messages_backlog" ON "messages" USING btree ("carrier","traffic_class","tenant_id","id") WHERE status = 'queued' and lease_node is null and due_at is null;--> statement-breakpoint
 CREATE INDEX "messages_due" ON "messages" USING btree ("due_at") WHERE due_at is not null and final_at is null;--> statement-breakpoint
 CREATE INDEX "messages_deadline" ON "messages" USING btree ("deadline_at") WHERE final_at is null;--> statement-breakpoint

@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
+  versions: ['config', 'core', 'messages', 'store'],
   http: [
     'core',
     'accounts',
@@ -34,6 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'messages',
     'webhooks',
     'telemetry',
+    'versions',
   ],
   alerting: ['config', 'core', 'webhooks'],
   sandbox: ['encoding', 'smpp'],

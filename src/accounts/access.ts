@@ -16,11 +16,13 @@ export interface TenantSetting {
   readonly apiKeys: readonly string[]
 }
 
-/** The tenants and the keys by which they are known, read once and kept in memory. */
+/** The tenants and the keys by which they are known, kept in memory. */
 export class Access {
-  readonly #byKeyHash = new Map<string, Tenant>()
-  readonly #byName = new Map<string, Tenant>()
-  readonly #operators: ReadonlySet<string>
+  #byKeyHash: ReadonlyMap<string, Tenant>
+  #byName: ReadonlyMap<string, Tenant>
+  /** Tenants that are gone stay: their messages do. */
+  readonly #names = new Map<string, string>()
+  #operators: ReadonlySet<string>
 
   /** @param operatorKeyHashes - hashes of the keys of whoever runs the gateway */
   constructor(
@@ -28,10 +30,19 @@ export class Access {
     operatorKeyHashes: readonly string[] = [],
   ) {
     this.#operators = new Set(operatorKeyHashes)
-    for (const { tenant, keyHash } of rows) {
-      this.#byName.set(tenant.name, tenant)
-      if (keyHash !== null) this.#byKeyHash.set(keyHash, tenant)
-    }
+    this.#byName = new Map(rows.map(({ tenant }) => [tenant.name, tenant]))
+    this.#byKeyHash = new Map(
+      rows.flatMap(({ tenant, keyHash }) => (keyHash === null ? [] : [[keyHash, tenant] as const])),
+    )
+    for (const { tenant } of rows) this.#names.set(tenant.id, tenant.name)
+  }
+
+  /** Has the tenants and keys of another in the place of its own from now on. */
+  takeOver(other: Access): void {
+    this.#byKeyHash = other.#byKeyHash
+    this.#byName = other.#byName
+    this.#operators = other.#operators
+    for (const [id, name] of other.#names) this.#names.set(id, name)
   }
 
   /** The tenant an API key belongs to; undefined for a key nobody has. */
@@ -47,6 +58,16 @@ export class Access {
   /** The tenant with a name. */
   tenantNamed(name: string): Tenant | undefined {
     return this.#byName.get(name)
+  }
+
+  /** Every tenant that there is, by name. */
+  get tenantNames(): string[] {
+    return [...this.#byName.keys()]
+  }
+
+  /** The name of a tenant, even of one that the configuration has no longer; undefined: unknown. */
+  nameOf(tenantId: string): string | undefined {
+    return this.#names.get(tenantId)
   }
 }
 

@@ -3,6 +3,7 @@ import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
+import { sharedPorts } from './ports-check.ts'
 
 /**
  * Finds mistakes that show only when several settings are seen together.
@@ -23,7 +24,11 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
   }
   for (const { path, value } of carriers) {
-    mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
+    mistakes.push(
+      ...waitOrder(path, value),
+      ...hostsOrHost(path, value),
+      ...checkReceipts(path, value),
+    )
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
   mistakes.push(...billingMistakes(root, tenants))
@@ -32,7 +37,12 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...inboundMistakes(root),
     ...guardExceptions(root, tenants),
     ...ruleMistakes(root, carriers, tenants),
-    ...sharedPort(root),
+    ...sharedPorts({
+      http: mappingAt(root, ['http']),
+      smpp: mappingAt(root, ['smpp']),
+      smppTls: mappingAt(root, ['smpp']).tls ? mappingAt(root, ['smpp', 'tls']) : undefined,
+      carriers,
+    }),
   )
   mistakes.push(
     ...waitBounds(root),
@@ -128,6 +138,15 @@ function hostsOrHost(path: readonly PropertyKey[], carrier: Record<string, unkno
       path: pathText([...path, key]),
       message: 'stands beside "hosts"; write one or the other',
     }))
+}
+
+/** A check message is judged by its receipt. */
+function checkReceipts(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {
+  if (!isMapping(mappingAt(carrier, ['check']).message)) return []
+  const { registered_delivery: asked = 1 } = carrier
+  if (typeof asked !== 'number' || (asked & 1) !== 0) return []
+  const message = `${asked} asks for no final receipts; check.message needs them`
+  return [{ path: pathText([...path, 'registered_delivery']), message }]
 }
 
 function waitOrder(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {
@@ -316,13 +335,6 @@ function ruleMistakes(
       alerts: mappingAt(root, ['alerts']),
     }),
   ]
-}
-
-function sharedPort(root: Record<string, unknown>): Mistake[] {
-  const http = { host: '0.0.0.0', port: 8080, ...(isMapping(root.http) ? root.http : {}) }
-  const smpp = { host: '0.0.0.0', port: 2775, ...(isMapping(root.smpp) ? root.smpp : {}) }
-  if (http.port !== smpp.port || http.port === 0 || http.host !== smpp.host) return []
-  return [{ path: 'smpp.port', message: `${smpp.port} is also http.port; they must differ` }]
 }
 
 function waitBounds(root: Record<string, unknown>): Mistake[] {

@@ -3,6 +3,7 @@ import type { FailureRule } from '../core/failure-rule.ts'
 import { isPasswordHash } from '../core/password.ts'
 import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type AlertsConfig, alertsSchema } from './alerts.ts'
+import { type CheckConfig, checkSchema } from './check.ts'
 import { type DialectConfig, dialectKeys } from './dialect.ts'
 import { failureRulesSchema } from './failure-rules.ts'
 import {
@@ -198,6 +199,7 @@ export interface CarrierConfig {
   readonly cannot: readonly (typeof LACKS)[number][]
   /** The longest message that it takes; undefined: any. */
   readonly maxSegments: number | undefined
+  readonly check: CheckConfig
 }
 
 /** How a carrier that connects to us asks for a bind, and which one answers. */
@@ -238,7 +240,7 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
-const LACKS = ['unicode', 'binary', 'flash', 'receipts'] as const
+const LACKS = ['unicode', 'binary', 'flash', 'receipts', 'inbound'] as const
 const PASS_TLVS = ['all', 'vendor', 'none'] as const
 const RECEIPT_ID_SOURCES = ['tlv', 'text', 'both'] as const
 // SMPP v5.0, section 4.7.15.
@@ -504,7 +506,8 @@ export const carrierSchema = mapping({
   cannot: setting(list(z.enum(LACKS, { error: LACKS_ALLOWED }), LACKS_ALLOWED).default([]), {
     about:
       'What the carrier cannot carry: texts in UCS-2, octets that pass through, flash, messages whose partner ' +
-      'asks for a receipt. Such messages go to others.',
+      'asks for a receipt, messages whose sender ' +
+      'expects a reply (`inbound`: it brings none). Such messages go to others.',
     allowed: LACKS_ALLOWED,
     defaultText: '[]',
   }),
@@ -512,6 +515,7 @@ export const carrierSchema = mapping({
     about: 'The longest message that the carrier takes; longer ones go to others.',
     unit: 'segments',
   }),
+  check: checkSchema,
   rates: ratesOf(
     'Where the carrier delivers and for how much, until a rate deck is imported; without a rate it ' +
       'gets no message.',
@@ -645,8 +649,8 @@ export const fileSchema = mapping({
   encryption: encryptionSchema,
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open what shows or changes the ' +
-      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
-      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and nothing that belongs to one tenant.',
+      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
+      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and read the messages of every tenant; nothing else that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

@@ -5,12 +5,13 @@ import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { requireOperator, tenantOf } from './auth.ts'
+import { requireOperator, scopeOf, tenantOf } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type CarrierParts, carrierRoutes } from './routes/carriers.ts'
+import { type ConfigParts, configRoutes } from './routes/config.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
 import { type GuardParts, guardRoutes } from './routes/guards.ts'
@@ -40,6 +41,7 @@ export interface AppParts
     SystemParts,
     BindParts,
     CarrierParts,
+    ConfigParts,
     TraceParts,
     WebhookParts {
   readonly access: Access
@@ -52,7 +54,10 @@ const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant, or changes its way. */
 const OPERATOR_PATHS =
-  /^\/v1\/(?:binds|carriers|guards|networks|numbers|ported-numbers|rate-decks|route)(?:\/|$)/
+  /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route)(?:\/|$)/
+
+/** What tenants read of their own messages, and operators of all. */
+const SHARED_PATHS = /^\/v1\/messages(?:\/[^/]+(?:\/trace)?)?$/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
@@ -62,6 +67,11 @@ const MAX_FILE_OCTETS = 64 * 1024 * 1024
 
 /** Where the body of a POST is a file. */
 const FILE_PATHS = /^\/v1\/(?:networks|ported-numbers)$/
+
+/** Where the body of a PUT is a document. */
+const DOCUMENT_PATH = '/v1/config'
+
+const DOCUMENT_TYPE = /^(?:application\/(?:x-)?yaml|text\/(?:x-)?yaml) *(?:;|$)/i
 
 const FILE_TYPE = /^text\/(?:csv|plain) *(?:;|$)/i
 
@@ -82,6 +92,10 @@ function nameRequest(c: Context<AppEnv>): void {
 
 function isFile(c: Context): boolean {
   return c.req.method === 'POST' && FILE_PATHS.test(c.req.path)
+}
+
+function isDocument(c: Context): boolean {
+  return c.req.method === 'PUT' && c.req.path === DOCUMENT_PATH
 }
 
 function refuseBody(maxOctets: number): never {
@@ -120,13 +134,15 @@ function requireJson(c: Context<AppEnv>): void {
   const type = c.req.header('content-type')
   if (type !== undefined && JSON_TYPE.test(type)) return
   if (type !== undefined && FILE_TYPE.test(type) && isFile(c)) return
+  if (type !== undefined && DOCUMENT_TYPE.test(type) && isDocument(c)) return
   const hasBody =
     (c.req.header('content-length') ?? '0') !== '0' ||
     c.req.header('transfer-encoding') !== undefined
   if (hasBody || type) {
     throw new GatewayError(
       'content_type_unsupported',
-      `the content type is "${type ?? ''}": send JSON with "Content-Type: application/json"`,
+      `the content type is "${type ?? ''}": send ${isDocument(c) ? 'YAML or JSON' : 'JSON'} with ` +
+        `"Content-Type: application/${isDocument(c) ? 'yaml' : 'json'}"`,
     )
   }
 }
@@ -146,7 +162,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   })
   app.use('/v1/*', (c, next) => {
     if (OPERATOR_PATHS.test(c.req.path)) requireOperator(c, parts.access)
-    else c.set('tenant', tenantOf(c, parts.access))
+    else if (c.req.method === 'GET' && SHARED_PATHS.test(c.req.path)) {
+      c.set('scope', scopeOf(c, parts.access))
+    } else c.set('tenant', tenantOf(c, parts.access))
     if (!DECK_PATHS.test(c.req.path)) requireJson(c)
     return next()
   })
@@ -154,6 +172,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', systemRoutes(parts))
   app.route('/', bindRoutes(parts))
   app.route('/', carrierRoutes(parts))
+  app.route('/', configRoutes(parts))
   app.route('/', rateDeckRoutes(parts))
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))

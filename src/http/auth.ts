@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import type { Access, Tenant } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
+import { EVERY_TENANT, type TenantScope } from '../messages/archive.ts'
 import type { AppEnv } from './env.ts'
 
 const BEARER = /^Bearer +(\S+)$/i
@@ -39,12 +40,27 @@ export function requireOperator(c: Context<AppEnv>, access: Access): void {
   )
 }
 
+/**
+ * Whose messages a request may read: those of the tenant whose key it carries, those of every tenant
+ * with one of the operator's.
+ *
+ * @throws {GatewayError} `unauthorized` without a known key
+ */
+export function scopeOf(c: Context<AppEnv>, access: Access): TenantScope {
+  return isOperator(c, access) ? EVERY_TENANT : tenantOf(c, access).id
+}
+
 /** Whether the key of a request is one of whoever runs the gateway; that of a demo is a tenant's, too. */
 export function isOperator(c: Context<AppEnv>, access: Access): boolean {
   return access.isOperatorKey(keyOf(c))
 }
 
-function keyOf(c: Context<AppEnv>): string {
+/**
+ * The API key that a request carries.
+ *
+ * @throws {GatewayError} `unauthorized` without one
+ */
+export function keyOf(c: Context<AppEnv>): string {
   const header = c.req.header('authorization')
   const key = header && BEARER.exec(header)?.[1]
   if (key) return key

@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Tenant } from '../accounts/access.ts'
+import type { TenantScope } from '../messages/archive.ts'
 
 /** What middleware hands on to routes. */
 export interface AppEnv {
@@ -8,7 +9,9 @@ export interface AppEnv {
   Variables: {
     /** The caller's `X-Request-Id`, or a new one; every answer carries it. */
     requestId: string
-    /** Set on every route behind an API key. */
+    /** Set on every route behind an API key of a tenant. */
     tenant: Tenant
+    /** Set instead where tenants and operators read: whose messages the key may see. */
+    scope: TenantScope
   }
 }

@@ -1,3 +1,4 @@
+import { NO_TAGS } from '../core/message-tags.ts'
 import type {
   JournalEntry,
   KeptEntry,
@@ -443,8 +444,8 @@ function eventOf(fields: Fields, messageId: string): TimelineEvent {
 
 /** An acceptance is written once, at the beginning of a life: what comes later is left out. */
 function messageFields(message: Message): Fields {
-  const { raw } = message
-  return [
+  const { raw, tags, expectsReply } = message
+  const fields: unknown[] = [
     message.id,
     message.tenantId,
     message.source,
@@ -481,6 +482,9 @@ function messageFields(message: Message): Fields {
     message.network,
     message.charging,
   ]
+  // Hardly any message has them.
+  if (tags.length > 0 || expectsReply) fields.push(tags, expectsReply ? 1 : 0)
+  return fields
 }
 
 /** Absent where an older version has journalled it: then the price was the cost. */
@@ -501,7 +505,7 @@ function messageOf(fields: Fields): Message {
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
   const [deadlineAt, passThrough, partnerMessageId, ...later] = last
   const cost = costOf(later, priceMicros, priceCurrency)
-  const [, , , , network, charging] = later
+  const [, , , , network, charging, tags, expectsReply] = later
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -520,6 +524,8 @@ function messageOf(fields: Fields): Message {
     segments: segments as number,
     maxSegments: maxSegments as number | null,
     trafficClass: trafficClass as Message['trafficClass'],
+    tags: (tags as readonly string[] | undefined) ?? NO_TAGS,
+    expectsReply: expectsReply === 1,
     clientReference: clientReference as string | null,
     callbackUrl: callbackUrl as string | null,
     country: country as string,

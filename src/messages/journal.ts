@@ -26,6 +26,7 @@ export type EventType =
   | 'alerted'
   | 'replayed'
   | 'replaced'
+  | 'returned'
 
 /** One line of a message's timeline. */
 export interface TimelineEvent {

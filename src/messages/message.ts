@@ -40,6 +40,10 @@ export interface Message {
   segments: number
   readonly maxSegments: number | null
   readonly trafficClass: TrafficClass
+  /** Words of its sender that routes go by; each once. */
+  readonly tags: readonly string[]
+  /** It may only go to carriers that bring replies. */
+  readonly expectsReply: boolean
   readonly clientReference: string | null
   /** Where the sender wants to be told of this message, besides the tenant's endpoints. */
   readonly callbackUrl: string | null

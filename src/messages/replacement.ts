@@ -1,10 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { Intake, MessageRequest } from './intake.ts'
+import type { Intake } from './intake.ts'
 import type { ReplacedEntry, TimelineEvent } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
+import type { MessageRequest } from './message-request.ts'
 import { routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -82,7 +83,7 @@ export class Replacement {
     }
     const at = clock()
     const request = requestOf(message, wish, at)
-    const quote = intake.quote(message.tenantId, request)
+    const quote = intake.quotes.quote(message.tenantId, request)
     const timing =
       wish.sendAt === undefined
         ? presentTiming(message, wish, at)
@@ -160,6 +161,8 @@ function requestOf(
     registeredDelivery: registeredDelivery ?? message.registeredDelivery,
     encoding: message.requestedEncoding,
     trafficClass: message.trafficClass,
+    tags: message.tags,
+    expectsReply: message.expectsReply,
     maxSegments: message.maxSegments,
     clientReference: message.clientReference,
     // It was judged at acceptance.

@@ -106,6 +106,8 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       segments: ['int2', ({ row }) => row.segments],
       max_segments: ['int2', ({ row }) => row.maxSegments],
       traffic_class: ['text', ({ row }) => row.trafficClass],
+      tags: ['text[]', ({ row }) => (row.tags.length > 0 ? row.tags : null)],
+      expects_reply: ['bool', ({ row }) => row.expectsReply],
       client_reference: ['text', ({ row }) => row.clientReference],
       callback_url: ['text', ({ row }) => row.callbackUrl],
       country: ['text', ({ row }) => row.country],
@@ -142,7 +144,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
     insert into messages (id, tenant_id, source, partner, partner_message_id, to_number,
       to_fingerprint, from_sender, body, octets, pass_through, esm_class, data_coding,
       registered_delivery, encoding, requested_encoding, segments,
-      max_segments, traffic_class, client_reference, callback_url, country, status, carrier,
+      max_segments, traffic_class, tags, expects_reply, client_reference, callback_url, country, status, carrier,
       attempt, failures, price_micros, price_currency, cost_micros, cost_currency,
       carrier_deck_version, tenant_deck_version, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
@@ -383,9 +385,7 @@ function insertOrphans(receipts: readonly ReceiptEntry[], cipher: Cipher): SQL {
   return sql`
     insert into receipts (id, carrier, carrier_message_id, match_keys, state, settles, raw_error,
       raw_text, received_at, about)
-    select v.id, v.carrier, v.carrier_message_id, v.match_keys::text[], v.state, v.settles,
-      v.raw_error, v.raw_text, v.received_at, v.about
-    from ${rows} cross join guard
+    select v.* from ${rows} cross join guard
     on conflict do nothing`
 }
 

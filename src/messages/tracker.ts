@@ -1,4 +1,5 @@
 import { type CarrierOutcome, RECEIPT_MISSING } from './carrier-outcome.ts'
+import { decidingSubmit, returnedEvent, segmentsOf, submitAtCarrier } from './deciding-submit.ts'
 import { receiptFailureCode } from './failure.ts'
 import type {
   AcceptedEntry,
@@ -15,7 +16,7 @@ import type {
   ToldEntry,
 } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
-import { isLost, lossReason, rawErrorOf, withoutText } from './loss.ts'
+import { isLost, lossOf, lossReason, rawErrorOf, withoutText } from './loss.ts'
 import type { Message } from './message.ts'
 import { type CarrierCost, costOfSubmit, setCost, shareOf } from './message-cost.ts'
 import {
@@ -145,6 +146,9 @@ export class Tracker {
     const arrived = this.#answer(live, entry)
     const { message } = live
     const { carrier } = message
+    // An earlier submit has been noted when the message was sent again.
+    const isSilence =
+      entry.errorCode === RECEIPT_MISSING && decidingSubmit(live) === message.attempt
     const isMove = mayLeave(live, entry) && this.#advance(message, entry.to, entry.at)
     // A message that a receipt has ended before its response stays ended; the line is kept.
     if (isMove || (entry.answers.length > 0 && entry.events.length > 0)) {
@@ -154,7 +158,7 @@ export class Tracker {
       this.#live.touch(live).events.push(...events)
     }
     if (isMove) {
-      if (entry.errorCode === RECEIPT_MISSING) {
+      if (isSilence) {
         this.#outcomes.push({ message, carrier, outcome: 'unanswered', latencyMs: undefined })
       }
       message.carrier = entry.carrier
@@ -328,6 +332,10 @@ export class Tracker {
     if (isUndecided) this.#leaveUndecided(live, receipt, isFirstLoss)
     const isEnd =
       end !== undefined && !isUndecided && this.#advance(message, end, receipt.receivedAt)
+    const earlier =
+      isFirstLoss && attempt.attempt === message.attempt && !isFinal(message.status)
+        ? segmentsOf(live, decidingSubmit(live))[0]
+        : undefined
     unsaved.events.push(
       receiptEvent(message, attempt, receipt, {
         ...(isDuplicate ? { after_final: true } : {}),
@@ -337,6 +345,12 @@ export class Tracker {
     )
     if (receipt.settles === null && !isFinal(message.status)) {
       this.#passOn(message, attempt, receipt)
+    }
+    if (earlier && earlier.attempt !== attempt.attempt) {
+      noteLoss(message, receipt)
+      const { errorCode, errorDetail } = message
+      unsaved.events.push(returnedEvent(earlier, errorCode, errorDetail, receipt.receivedAt))
+      this.#returnTo(live, earlier)
     }
     if (!isEnd || !end) return
     this.#returnTo(live, attempt)
@@ -358,10 +372,10 @@ export class Tracker {
 
   /** It is with the carrier of one of its submits, which may be an earlier one. */
   #returnTo(live: LiveMessage, { attempt: number, carrier }: Attempt): void {
-    const { message, attempts } = live
+    const { message } = live
     if (number === message.attempt && carrier === message.carrier) return
     message.carrier = carrier
-    const cost = costOfSubmit(attempts.filter(({ attempt }) => attempt === number))
+    const cost = costOfSubmit(segmentsOf(live, number))
     if (cost) this.#setCost(live, cost)
   }
 
@@ -404,9 +418,8 @@ export class Tracker {
     attempt: Attempt,
   ): 'delivered' | 'undelivered' | 'expired' | undefined {
     const status = statusOf(live, attempt)
-    // An earlier attempt can still turn out delivered; its failure is no news once another one runs.
-    const isPresent = attempt.attempt === live.message.attempt
-    return isPresent || status === 'delivered' ? status : undefined
+    // Any attempt can turn out delivered; its failure is no news while another one may.
+    return status === undefined || status === 'delivered' ? status : lossOf(live)
   }
 
   #advance(message: Message, to: MessageStatus, at: Date): boolean {
@@ -420,8 +433,8 @@ export class Tracker {
 
   #announce(live: LiveMessage, status: MessageStatus, at: Date, rawError: string | null): void {
     const { message } = live
-    // Told once, whatever is tried after it was lost.
-    if (status === 'sent' && hasBeenLost(live)) return
+    // Told once, whatever is tried afterwards.
+    if (status === 'sent' && wasTakenBefore(live)) return
     for (const { recipient, url } of this.#recipientsFor(message, status)) {
       const telling: Telling = {
         id: tellingId(message.id, isFinal(status) ? 2 : 1, recipient),
@@ -521,16 +534,16 @@ export function isForPartner(recipient: string): boolean {
 }
 
 /** What receipts say of one submit of a message. */
-function statusOf(
-  { attempts }: LiveMessage,
-  { attempt: number }: Attempt,
-): ReturnType<typeof statusOfSegments> {
-  const states = attempts.filter(({ attempt }) => attempt === number).map(({ state }) => state)
-  return statusOfSegments(states)
+function statusOf(live: LiveMessage, { attempt }: Attempt): ReturnType<typeof statusOfSegments> {
+  return statusOfSegments(segmentsOf(live, attempt).map(({ state }) => state))
 }
 
-/** A carrier has what is `sent`: it goes again only without a receipt, or when its receipts say that it is lost. */
+/**
+ * A carrier has what is `sent`: it goes again only without a receipt, or when its receipts say that it
+ * is lost. What waits for a carrier becomes `sent` only where an earlier one has it.
+ */
 function mayLeave(live: LiveMessage, { to, errorCode }: MovedEntry): boolean {
+  if (live.message.status === 'queued' && to === 'sent') return submitAtCarrier(live) !== undefined
   if (live.message.status !== 'sent' || to !== 'queued') return true
   return errorCode === RECEIPT_MISSING || isLost(live)
 }
@@ -613,7 +626,9 @@ function noteLoss(message: Message, receipt: ReceiptEntry): void {
   message.errorDetail = lossReason(receipt)
 }
 
-/** True when an earlier submit was taken, and lost by its receipts. */
-function hasBeenLost({ message, attempts }: LiveMessage): boolean {
-  return attempts.some(({ attempt, state }) => attempt < message.attempt && isSettled(state))
+/** True when a carrier has taken an earlier submit. */
+function wasTakenBefore({ message, attempts }: LiveMessage): boolean {
+  return attempts.some(
+    ({ attempt, state }) => attempt < message.attempt && (state === 'sent' || isSettled(state)),
+  )
 }

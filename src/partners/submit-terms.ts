@@ -3,7 +3,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
-import type { MessageRequest } from '../messages/intake.ts'
+import type { MessageRequest } from '../messages/message-request.ts'
 import { SegmentBucket } from './segment-bucket.ts'
 
 /** What {@link SubmitTerms} are made of. */

@@ -77,7 +77,7 @@ export class SandboxSmsc {
 
   constructor(options: SandboxSmscOptions) {
     this.#options = options
-    this.#faults = new FaultScript(options.faults ?? [], options.seed ?? 1, Date.now())
+    this.#faults = this.#script(options.faults ?? [], options.commonFaults)
     this.#book = new MessageBook(options.idForm ?? 'decimal')
     this.#server = smpp.createServer((session) => this.#accept(session))
     this.#mailbox = new Mailbox(
@@ -113,10 +113,11 @@ export class SandboxSmsc {
   /**
    * Replaces the script of faults; it begins now.
    *
+   * @param common - what carriers count together, in place of `commonFaults`
    * @throws {RangeError} for a rule that can never be kept
    */
-  setFaults(rules: readonly FaultRule[]): void {
-    this.#faults = new FaultScript(rules, this.#options.seed ?? 1, Date.now())
+  setFaults(rules: readonly FaultRule[], common?: FaultScript): void {
+    this.#faults = this.#script(rules, common)
   }
 
   /** Ends every connection at once, without a word. */
@@ -186,6 +187,10 @@ export class SandboxSmsc {
     const deliveries = moDeliveries(from, to, message.text, this.#reference)
     const acknowledged = await Promise.all(deliveries.map((delivery) => this.#deliver(delivery)))
     return acknowledged.every(Boolean)
+  }
+
+  #script(rules: readonly FaultRule[], common: FaultScript | undefined): FaultScript {
+    return new FaultScript(rules, this.#options.seed ?? 1, Date.now(), common)
   }
 
   async #stopListening(): Promise<void> {

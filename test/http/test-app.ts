@@ -47,13 +47,15 @@ import { Endpoints } from '../../src/webhooks/endpoints.ts'
 import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
 import { testPolicies } from '../messages/harness.ts'
-import { openTestPglite } from '../support/database.ts'
+import { openTestPglite, truncate } from '../support/database.ts'
 
 /** Limits to test the gateway at. */
 export interface TestAppOptions {
   readonly maxPending?: number
   readonly maxQueued?: number
   readonly lossMaking?: LossMaking
+  /** Is emptied first and stays open; without it the app has one of its own. */
+  readonly store?: Store
 }
 
 /** The HTTP API over a database, with two carriers that are down: what is accepted waits. */
@@ -86,7 +88,8 @@ const CARRIERS = [
 ]
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const store = await openTestPglite()
+  const store = options.store ?? (await openTestPglite())
+  if (options.store) await truncate(store)
   const tenants = [
     { name: 'demo', apiKeys: ['demo-key'] },
     { name: 'other', apiKeys: ['other-key'] },
@@ -226,8 +229,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const refused: string[] = []
   const binds = new Binds({
     recorder: new Recorder({ pdusPerBind: 0, keepEnded: 0 }),
-    carriers: carriers.map(({ carrier }) => carrier),
-    carrierConfigs: [],
+    carriers: new Map(),
   })
   const app = createApp({
     intake,
@@ -245,13 +247,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     rateDecks,
     rehearseRouting: () => Promise.reject(new Error('not part of this test')),
     guards,
-    tenantName: (id) => id,
+    tenantName: (id) => tenants.find(({ name }) => access.tenantNamed(name)?.id === id)?.name ?? id,
     clock,
     feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),
     networks,
     destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
-    mayShowTexts: false,
+    mayShowTexts: () => false,
+    configuration: undefined,
     access,
     logger,
     version: '0.0.0',
@@ -316,7 +319,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await tables.close()
       await webhooks.close()
       await health.close()
-      await store.close()
+      if (!options.store) await store.close()
     },
   }
 }

@@ -53,6 +53,8 @@ export function testMessage(more: Partial<Message> = {}): Message {
     segments: 1,
     maxSegments: null,
     trafficClass: 'transactional',
+    tags: [],
+    expectsReply: false,
     clientReference: null,
     callbackUrl: null,
     country: 'GB',

@@ -64,6 +64,8 @@ const message: fc.Arbitrary<Message> = fc
     segments: small,
     maxSegments: fc.option(small),
     trafficClass: fc.constantFrom(...TRAFFIC_CLASSES),
+    tags: fc.array(text, { maxLength: 3 }),
+    expectsReply: fc.boolean(),
     clientReference: textOrNull,
     callbackUrl: textOrNull,
     country: text,

@@ -4,6 +4,7 @@ import { Intake } from '../../src/messages/intake.ts'
 import { Replacement } from '../../src/messages/replacement.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { decisionOf, isDecisionRecord } from '../../src/routing/decision-record.ts'
 import { readDeckCsv } from '../../src/routing/deck-csv.ts'
 import { RateTable } from '../../src/routing/rate-table.ts'
 import type { LossMaking, TenantTerms } from '../../src/routing/tenant-price.ts'
@@ -22,6 +23,7 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
   let store: Store
   let harness: Harness
   let intake: Intake
+  let routes: Routes
   let agreed: TenantTerms | undefined
   /** Decides by another conversion from now on. */
   let follow: (conversion: Readonly<Record<string, number>>) => Promise<void>
@@ -40,8 +42,8 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     const setup = {
       carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)),
     }
-    const routes = new Routes(setup, clock, { termsFor })
-    follow = (conversion) => routes.replace({ ...setup, conversion })
+    routes = new Routes(setup, clock, { termsFor })
+    follow = async (conversion) => (await routes.prepare({ ...setup, conversion }))()
     intake = new Intake({
       routes,
       spool,
@@ -73,7 +75,7 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
 
   async function routedDetails(id: string) {
     const lines = await eventRows(store, { id })
-    return lines.filter(({ type }) => type === 'routed').map(({ detail }) => detail)
+    return lines.filter(({ type }) => type === 'routed').map(({ detail }) => detail as object)
   }
 
   it('is price and cost, with the decks that say so', async () => {
@@ -155,15 +157,27 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     const { id } = await intake.accept(TENANT, request())
     await harness.journal.settled()
     expect(await messageRow(store, { id })).toMatchObject({ carrier: 'alpha' })
-    expect(await routedDetails(id)).toMatchObject([
-      {
-        candidates: [expect.arrayContaining(['alpha'])],
-        refused: [['beta', 'loss']],
-      },
-    ])
+    const [detail] = await routedDetails(id)
+    expect(isDecisionRecord(detail) && decisionOf(detail)).toMatchObject({
+      candidates: [{ carrier: 'alpha' }],
+      refused: [{ carrier: 'beta', code: 'loss' }],
+    })
     await expect(intake.accept(TENANT, request({ to: '+33612345678' }))).rejects.toMatchObject({
       code: 'no_route',
     })
+  })
+
+  it.each([
+    ['0.02', 'beta'],
+    ['0.015', undefined],
+  ])('with a price of %s as agreed decides who else may have it: %s', async (price, carrier) => {
+    agreed = terms(1, 'refuse', `44,${price},EUR`)
+    const message = await intake.accept(TENANT, request())
+    expect(message.carrier).toBe('alpha')
+    // What is agreed for later messages changes nothing.
+    agreed = terms(2, 'refuse', '44,0.018,EUR')
+    const next = routes.choose(message, new Set(['alpha']), new Date())
+    expect(next?.carrier).toBe(carrier)
   })
 
   it('is fixed anew when the message is replaced', async () => {

@@ -1,12 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Message } from '../../src/messages/message.ts'
-import { recover } from '../../src/messages/recovery.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
-import { attemptRows, eventRows, Journal, messageRow, receipt, TENANT } from './builders.ts'
+import { attemptRows, eventRows, messageRow, receipt, TENANT } from './builders.ts'
 import { FakeCarrier, NOT_SENT, REFUSED } from './fake-carrier.ts'
-import { Harness, type HarnessOptions, priced, request, testPolicies } from './harness.ts'
+import { Harness, type HarnessOptions, priced, request, startOver } from './harness.ts'
 
 const NEVER_MS = 3_600_000
 const START = new Date('2026-01-01T00:00:00Z')
@@ -43,13 +42,14 @@ describe.each(testDatabases())(
       harness.now = START
       const inDollars = priced(beta, 20_000n)
       const rates = [...inDollars.rates].map((rate) => ({ ...rate, currency: 'USD' }))
-      await harness.routes.replace({
+      const takeOver = await harness.routes.prepare({
         carriers: [
           { ...priced(alpha, 10_000n), deckVersion: 4 },
           { ...inDollars, rates, deckVersion: 7 },
         ],
         conversion: { EUR: 1, USD: 0.9 },
       })
+      takeOver()
     }
 
     async function sent(text = 'Code 1234', trafficClass: 'otp' | 'transactional' = 'otp') {
@@ -187,15 +187,7 @@ describe.each(testDatabases())(
         await harness.until(() => harness.dispatcher.heldCount === 0)
         expect(await store.query(sql`select seq from journal`)).not.toHaveLength(0)
         expect(await costOf(message)).toEqual({ carrier: 'alpha', ...AT_ALPHA })
-        const next = new Journal(store, { node: 'next' })
-        const { spool, live, tracker, tables, node, logger } = next
-        await recover({
-          ...{ store, spool, live, tracker, tables, node, logger },
-          policyFor: testPolicies(policy),
-          onEffects: (effects) => next.onEffects(effects),
-          clock: harness.clock,
-        })
-        await next.settled()
+        const next = await startOver(store, harness.clock, policy)
         expect(await costOf(message)).toEqual({ carrier: 'beta', ...AT_BETA })
         expect((await costOfSubmits(message)).map(({ cost, deck }) => [cost, deck])).toEqual([
           [10_000n, 4],

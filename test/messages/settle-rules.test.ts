@@ -35,8 +35,10 @@ function held(segments = 1): Held {
   return newlyHeld(testMessage({ segments, status: 'sending', attempt: 1, createdAt: AT }))
 }
 
-const choose: ChooseNext = (message, excluded, at) => {
-  const carrier = ['alpha', 'beta', 'gamma'].find((name) => !excluded.has(name))
+const choose: ChooseNext = (message, tried, at, among = []) => {
+  const isWanted = (name: string) => among.length === 0 || among.includes(name)
+  const left = ['alpha', 'beta', 'gamma'].filter((name) => !tried.has(name))
+  const carrier = left.find(isWanted)
   const event = { messageId: message.id, at, type: 'routed', status: 'queued', carrier } as const
   return carrier === undefined ? undefined : { carrier, cost: COST, event }
 }

@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { writeTemplate } from '../../src/store/template.ts'
@@ -11,13 +12,15 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** File with a dump of a migrated PGlite: loading it is faster than migrating a new one. */
     pgliteTemplate: string
+    /** Folder of the same PGlite: a copy of it is opened at once. */
+    pgliteFolder: string
     /** A PostgreSQL where databases may be made and dropped; null: there is none. */
     postgresUrl: string | null
   }
 }
 
 /**
- * Runs once before all tests: makes the PGlite template, and looks for a PostgreSQL.
+ * Runs once before all tests: makes the PGlite templates, and looks for a PostgreSQL.
  *
  * `TEST_DATABASE_URL` names one; else the usual local address is tried. With
  * `LINEHAUL_TEST_POSTGRES=required` the tests fail without one, otherwise they say what they skip.
@@ -27,6 +30,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const template = join(folder, 'template.tar')
   await writeTemplate(template, 'none')
   project.provide('pgliteTemplate', template)
+  const dataDir = join(folder, 'pglite')
+  await (
+    await PGlite.create({ dataDir, loadDataDir: new Blob([await readFile(template)]) })
+  ).close()
+  project.provide('pgliteFolder', dataDir)
   project.provide('postgresUrl', await findPostgres())
   return () => rm(folder, { recursive: true, force: true })
 }
