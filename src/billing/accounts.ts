@@ -98,25 +98,28 @@ export class Accounts {
   }
 
   /**
-   * Sets the amount for a message aside until its line is booked, see {@link book}, or it is given back.
+   * Sets an amount aside until it is given back; one that is below zero makes room.
    *
+   * @param key - whom it is for; what is set aside for it already stays
    * @throws {GatewayError} `balance_insufficient`
    */
-  hold(messageId: string, tenantId: string, micros: bigint, currency: string): void {
-    const refusal = this.refusal(tenantId, micros, currency)
+  hold(key: string, tenantId: string, micros: bigint, currency: string): void {
+    const refusal = micros > 0n ? this.refusal(tenantId, micros, currency) : undefined
     if (refusal) throw refusal
-    this.giveBack(messageId)
     const account = this.#account(tenantId, currency)
+    const before = this.#holds.get(key)
+    const kept = before?.account === account ? before.micros : 0n
+    if (before && before.account !== account) this.giveBack(key)
     account.held += micros
-    this.#holds.set(messageId, { account, micros })
+    this.#holds.set(key, { account, micros: kept + micros })
   }
 
-  /** A message is not accepted after all, or what was held for it is booked. */
-  giveBack(messageId: string): void {
-    const hold = this.#holds.get(messageId)
+  /** What was set aside is not needed, or stands in the ledger from now on. */
+  giveBack(key: string): void {
+    const hold = this.#holds.get(key)
     if (!hold) return
     hold.account.held -= hold.micros
-    this.#holds.delete(messageId)
+    this.#holds.delete(key)
   }
 
   /** Takes a line of the ledger over. */
@@ -128,7 +131,6 @@ export class Accounts {
     account.tax += booking.tax
     account.funding += booking.funding
     if (booking.messageId === null) account.isFunded = true
-    if (booking.messageId !== null) this.giveBack(booking.messageId)
   }
 
   /** How the accounts of a tenant stand, one for each currency. */

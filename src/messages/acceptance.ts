@@ -20,6 +20,8 @@ export interface Acceptance {
   readonly replayOf: string | null
   /** What a guard has against it; undefined: nothing. */
   readonly suspicion: OpenBreaker | undefined
+  /** See {@link Message.charging}. */
+  readonly charging: string | null
 }
 
 /** The journal's entry by which a message is taken over, with the first lines of its timeline. */
@@ -29,7 +31,7 @@ export function acceptedEntry(acceptance: Acceptance, at: Date): AcceptedEntry {
 }
 
 function messageOf(
-  { tenantId, request, quote, policy, replayOf, suspicion }: Acceptance,
+  { tenantId, request, quote, policy, replayOf, suspicion, charging }: Acceptance,
   at: Date,
 ): Message {
   const timing = timingOf(quote.number.country, policy, request, at)
@@ -80,7 +82,7 @@ function messageOf(
     replayedAs: null,
     heldBy: null,
     network: quote.network?.mccmnc ?? null,
-    charging: null,
+    charging,
   }
 }
 

@@ -72,12 +72,10 @@ export class Intake {
     const at = this.#options.clock()
     const entry = this.#entryOf(tenantId, request, at, replayOf)
     const { message } = entry
-    await (replayOf
-      ? this.#spool.write(
-          { kind: 'replayed', message: replayOf, replayedAs: message.id, at },
-          entry,
-        )
-      : this.#spool.write(entry))
+    const replay: JournalEntry[] = replayOf
+      ? [{ kind: 'replayed', message: replayOf, replayedAs: message.id, at }]
+      : []
+    await this.#write([...replay, entry], [message])
     this.#handOn(message)
     return message
   }
@@ -114,9 +112,20 @@ export class Intake {
       }
     }
     entries.push(...alongside(verdicts))
-    if (entries.length > 0) await this.#spool.write(...entries)
-    for (const { message } of verdicts) if (message) this.#handOn(message)
+    const messages = verdicts.flatMap(({ message }) => message ?? [])
+    if (entries.length > 0) await this.#write(entries, messages)
+    for (const message of messages) this.#handOn(message)
     return verdicts
+  }
+
+  /** What cannot be written is not accepted: the money for it is free again. */
+  async #write(entries: readonly JournalEntry[], messages: readonly Message[]): Promise<void> {
+    try {
+      await this.#spool.write(...entries)
+    } catch (error) {
+      for (const message of messages) this.#options.charges?.giveBack(message)
+      throw error
+    }
   }
 
   /** Refuses everything from now on. */
@@ -172,8 +181,11 @@ export class Intake {
       policy,
       replayOf: replayOf?.id ?? null,
       suspicion,
+      charging: this.#options.charges?.termsText(tenantId) ?? null,
     }
-    return acceptedEntry(acceptance, at)
+    const entry = acceptedEntry(acceptance, at)
+    this.#options.charges?.hold(entry.message)
+    return entry
   }
 
   /**

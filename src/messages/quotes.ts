@@ -1,3 +1,4 @@
+import type { Charges } from '../billing/charges.ts'
 import type { Content } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
@@ -58,6 +59,8 @@ export interface QuotesOptions {
   readonly routes: Routes
   /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
   readonly termsFor?: (tenantId: string) => TenantTerms | undefined
+  /** Brings prices into tenants' currencies; absent: nothing is billed. */
+  readonly charges?: Charges
   /** Throws a {@link GatewayError} for an address that must not be called. */
   readonly checkCallbackUrl: (url: string) => void
   /** Absent: no network is known. */
@@ -76,6 +79,7 @@ interface Read
   /** What the tenant pays by; undefined: it pays the cost. */
   readonly rate: TenantRate | undefined
   readonly question: RouteQuestion
+  readonly atMs: number
 }
 
 /** How long after the last segment of a long message the next may come. */
@@ -176,6 +180,7 @@ export class Quotes {
       senderWarning: isReplaced ? null : (verdict.warning ?? null),
       siblings,
       rate,
+      atMs,
       question: {
         tenantId,
         from,
@@ -201,7 +206,7 @@ export class Quotes {
       throw textFault(read.question.content) ?? noRoute(number, decision)
     }
     const cost = this.#routes.costOf(best)
-    const price = tenantPriceOf(read.rate, best.segments, cost)
+    const price = this.#priceOf(read, best.segments, cost)
     return {
       number,
       to,
@@ -218,6 +223,15 @@ export class Quotes {
       money: moneyDetail(cost, price, this.#routes.conversion),
       siblings,
     }
+  }
+
+  #priceOf({ rate, question, atMs }: Read, segments: number, cost: Money): TenantPrice {
+    const { charges } = this.#options
+    if (!charges) return tenantPriceOf(rate, segments, cost)
+    const parts = charges.parts(question.tenantId, segments)
+    const price = tenantPriceOf(rate, parts, cost)
+    const { micros, currency } = charges.inAccountCurrency(question.tenantId, price, parts, atMs)
+    return { micros, currency, deckVersion: price.deckVersion, rate: price.rate }
   }
 
   /**

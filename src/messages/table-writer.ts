@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Booking } from '../billing/booking.ts'
+import { replacementKey } from '../billing/charges.ts'
 import type { Ledger } from '../billing/ledger.ts'
 import { messageOf } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
@@ -130,7 +131,7 @@ export class TableWriter {
     const { store, live, ledger, logger, committedSeq } = this.#options
     const seq = committedSeq()
     const snapshot = live.takeSnapshot()
-    for (const booking of bookingsOf(snapshot)) ledger.accounts.book(booking)
+    takeOver(snapshot, ledger)
     this.#generation++
     for (let waitMs = RETRY_MIN_MS; ; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {
       try {
@@ -245,6 +246,17 @@ function partsOf(snapshot: Snapshot): Snapshot[] {
     ...snapshot.bookings.map((booking) => ({ ...NOTHING, bookings: [booking] })),
     { ...NOTHING, adoptedOrphans: snapshot.adoptedOrphans },
   ]
+}
+
+/** What was set aside for messages stands in the ledger from now on. */
+function takeOver({ messages, bookings }: Snapshot, { accounts }: Ledger): void {
+  for (const { row, isReplaced, bookings: lines } of messages) {
+    if (row.charging === null) continue
+    accounts.giveBack(row.id)
+    if (isReplaced) accounts.giveBack(replacementKey(row.id))
+    for (const line of lines) accounts.book(line)
+  }
+  for (const line of bookings) accounts.book(line)
 }
 
 /** All lines of the ledger that are written with a snapshot. */

@@ -61,16 +61,13 @@ export function tenantRateOf(
 /**
  * What a tenant pays for a message: by its rate for the number, or the cost.
  *
- * @param cost - what the carrier charges for all segments
+ * @param parts - that the rate is for: segments, or one message
+ * @param cost - what the carrier charges for the whole message
  */
-export function tenantPriceOf(
-  by: TenantRate | undefined,
-  segments: number,
-  cost: Money,
-): TenantPrice {
+export function tenantPriceOf(by: TenantRate | undefined, parts: number, cost: Money): TenantPrice {
   if (!by) return { micros: cost.micros, currency: cost.currency, deckVersion: null, rate: null }
   const { rate, deckVersion } = by
-  const micros = rate.priceMicros * BigInt(segments)
+  const micros = rate.priceMicros * BigInt(parts)
   return { micros, currency: rate.currency, deckVersion, rate }
 }
 

@@ -33,6 +33,7 @@ describe('a tenant without balance and without credit limit', () => {
   it('is unlimited, and its account goes below zero', () => {
     const money = accounts()
     money.hold('m1', 'acme', 5_000_000n, 'EUR')
+    money.giveBack('m1')
     money.book(line({ balance: -5_000_000n, reserved: 5_000_000n, messageId: 'm1' }))
     expect(money.standings('acme')).toMatchObject([
       { balance: -5_000_000n, reserved: 5_000_000n, held: 0n, available: null },
@@ -65,6 +66,7 @@ describe('a tenant with a balance', () => {
     money.book(topUp(100n))
     money.hold('m1', 'acme', 70n, 'EUR')
     expect(money.standings('acme')).toMatchObject([{ available: 30n, balance: 100n, held: 70n }])
+    money.giveBack('m1')
     money.book(line({ balance: -70n, reserved: 70n, messageId: 'm1' }))
     expect(money.standings('acme')).toMatchObject([{ available: 30n, balance: 30n, held: 0n }])
   })
