@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
+import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
 import { Binds } from './binds.ts'
 import { carrierChecks, checkPlans } from './carrier-checking.ts'
@@ -23,6 +24,7 @@ import { InboundArchive } from './inbound/inbound-archive.ts'
 import type { InboundMessage } from './inbound/inbound-message.ts'
 import { InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
+import { LiveBilling } from './live-billing.ts'
 import { LiveCarriers, marksFor } from './live-carriers.ts'
 import { LiveConfig } from './live-config.ts'
 import { LivePartners, partnerAccounts } from './live-partners.ts'
@@ -36,6 +38,7 @@ import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
 import { FailureJudge } from './messages/failure-judge.ts'
 import { Feedback } from './messages/feedback.ts'
+import { Funding } from './messages/funding.ts'
 import { loadGuards, saveGuards } from './messages/guard-store.ts'
 import { IdempotencyKeys } from './messages/idempotency.ts'
 import { Intake } from './messages/intake.ts'
@@ -218,7 +221,9 @@ async function assemble(
   const clock = systemClock
   const metrics = new Metrics()
   const live = new LiveMessages()
-  const ledger = new Ledger()
+  const tenants = new LiveTenants({ access, config, store })
+  const billing = new LiveBilling({ config, tenants, logger })
+  const ledger = new Ledger(billing.creditFor)
   await ledger.load(store)
   const going = new LiveConfig(config)
 
@@ -327,7 +332,6 @@ async function assemble(
     healthAlerts.noteChange(change)
     if (change.kind !== 'connection') dispatcher.onCapacityChange(change.carrier)
   })
-  const tenants = new LiveTenants({ access, config, store })
   const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
   const liveRates = new LiveRates({ config, decks: rateDecks, tenants })
   const { termsFor } = liveRates
@@ -379,8 +383,15 @@ async function assemble(
   })
   const dispatcher = new Dispatcher({ ...work, carriers, routes, health, lateAt, judge })
   const losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
+  const charges = new Charges({
+    accounts: ledger.accounts,
+    termsFor: billing.chargingFor,
+    conversion: billing.conversion,
+  })
+  const funding = new Funding(work)
   const intake = new Intake({
     routes,
+    charges,
     spool,
     dispatcher,
     policyFor,
@@ -398,7 +409,7 @@ async function assemble(
   const sweeper = new Sweeper({ ...work, dispatcher, queries, missingReceipts, losses })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
-  const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
+  const replacement = new Replacement({ ...work, charges, withdrawal, intake, dispatcher })
   const keys = new IdempotencyKeys(work)
   const archive = new Archive(store, live, tables)
   const partnerMessages = new PartnerMessages(work)
@@ -540,6 +551,7 @@ async function assemble(
   })
   going.add([
     tenants,
+    billing,
     liveRates,
     liveCarriers,
     routeUpkeep,
@@ -618,6 +630,10 @@ async function assemble(
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: () => going.running.recorder.showTexts,
     configuration,
+    accounts: ledger.accounts,
+    funding,
+    store,
+    flush: () => tables.flush(),
     access,
     logger,
     version: VERSION,
@@ -637,6 +653,7 @@ async function assemble(
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
   await sweeper.sweep()
   await dispatcher.loadBacklogs()
+  await billing.open(funding)
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
   await partners.start()

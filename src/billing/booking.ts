@@ -1,5 +1,5 @@
-import type { Money } from '../core/money.ts'
 import { type ChargingTerms, taxOn } from '../core/charging.ts'
+import type { Money } from '../core/money.ts'
 
 /** What has been booked for one message to its tenant, in millionths of {@link currency}. */
 export interface Booked {

@@ -51,8 +51,7 @@ const SINCE_ALLOWED = 'a date or an instant in UTC, for example 2026-12-01 or 20
 
 const ABOUT = {
   per: 'What the price of a rate is for: each segment, or the message however long it is.',
-  on:
-    '`submit`: a segment is paid for once the carrier has taken it; `end`: by what has become of it.',
+  on: '`submit`: a segment is paid for once the carrier has taken it; `end`: by what has become of it.',
   failed: 'With `end`: segments that receipts say are lost are paid for all the same.',
   unconfirmed: 'With `end`: segments without a final receipt until the deadline are paid for.',
   tax: 'Tax that is added to the price.',
@@ -102,7 +101,9 @@ function optionalChoice<const Words extends readonly [string, ...string[]]>(
 const conversion = mapping({
   from: currency('Currency of a price.'),
   to: currency('Currency of an account.'),
-  rate: requiredText(AMOUNT, AMOUNT_ALLOWED, { about: 'What one unit of `from` is worth in `to`.' }),
+  rate: requiredText(AMOUNT, AMOUNT_ALLOWED, {
+    about: 'What one unit of `from` is worth in `to`.',
+  }),
   since: requiredText(SINCE, SINCE_ALLOWED, {
     about: 'From when on; of several, the one that began last counts.',
   }),
@@ -118,13 +119,16 @@ export const billingSchema = setting(
     charge_on: choice(CHARGE_MOMENTS, 'end', { about: ABOUT.on }),
     charge_failed: flag(false, { about: ABOUT.failed }),
     charge_unconfirmed: flag(true, { about: ABOUT.unconfirmed }),
-    tax_percent: setting(z.string({ error: PERCENT_ALLOWED }).regex(PERCENT, { error: PERCENT_ALLOWED }).default('0'), {
-      about: ABOUT.tax,
-      allowed: PERCENT_ALLOWED,
-      defaultText: '"0"',
-      unit: 'percent',
-      isText: true,
-    }),
+    tax_percent: setting(
+      z.string({ error: PERCENT_ALLOWED }).regex(PERCENT, { error: PERCENT_ALLOWED }).default('0'),
+      {
+        about: ABOUT.tax,
+        allowed: PERCENT_ALLOWED,
+        defaultText: '"0"',
+        unit: 'percent',
+        isText: true,
+      },
+    ),
     conversion: setting(list(conversion, 'a list of { from, to, rate, since }').default([]), {
       about: 'How prices are brought into the currency of a tenant.',
       allowed: 'a list of { from, to, rate, since }',
@@ -173,7 +177,8 @@ const balance = mapping({
 export const balancesSchema = setting(
   list(balance, 'a list of { tenant, amount, currency }').default([]),
   {
-    about: 'Money that tenants begin with: booked once for each tenant and currency, however often the file is read.',
+    about:
+      'Money that tenants begin with: booked once for each tenant and currency, however often the file is read.',
     allowed: 'a list of { tenant, amount, currency }',
     defaultText: '[]',
   },

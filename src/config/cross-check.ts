@@ -182,7 +182,9 @@ function billingMistakes(root: Record<string, unknown>, tenants: readonly Item[]
     const inTenant = own.flatMap(({ path, value }) => items(value, 'rates', path))
     const inList = rates.filter(({ value }) => value.tenant === name)
     // Those of one list are looked at elsewhere.
-    return inList.length === 0 ? [] : duplicates(places([...inTenant, ...inList], 'prefix'), 'prefix')
+    return inList.length === 0
+      ? []
+      : duplicates(places([...inTenant, ...inList], 'prefix'), 'prefix')
   })
   const currencies = new Map(
     tenants.map(({ value }) => [value.name, mappingAt(value, ['billing']).currency]),
@@ -207,7 +209,13 @@ function billingMistakes(root: Record<string, unknown>, tenants: readonly Item[]
     balances.map(({ path, value }) => ({ path, value: `${value.tenant} ${value.currency}` })),
     'tenant and currency',
   )
-  return [...unknownTenants([...rates, ...balances], tenants), ...perTenant, ...foreign, ...limits, ...twice]
+  return [
+    ...unknownTenants([...rates, ...balances], tenants),
+    ...perTenant,
+    ...foreign,
+    ...limits,
+    ...twice,
+  ]
 }
 
 function guardExceptions(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {

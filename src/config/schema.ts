@@ -3,9 +3,6 @@ import type { FailureRule } from '../core/failure-rule.ts'
 import { isPasswordHash } from '../core/password.ts'
 import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type AlertsConfig, alertsSchema } from './alerts.ts'
-import { type CheckConfig, checkSchema } from './check.ts'
-import { type DialectConfig, dialectKeys } from './dialect.ts'
-import { failureRulesSchema } from './failure-rules.ts'
 import {
   type BillingConfig,
   balancesSchema,
@@ -13,6 +10,9 @@ import {
   type TenantBilling,
   tenantBillingSchema,
 } from './billing.ts'
+import { type CheckConfig, checkSchema } from './check.ts'
+import { type DialectConfig, dialectKeys } from './dialect.ts'
+import { failureRulesSchema } from './failure-rules.ts'
 import {
   choice,
   flag,

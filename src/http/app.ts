@@ -9,6 +9,7 @@ import { requireOperator, scopeOf, tenantOf } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { errorHandler } from './problem.ts'
 import { MemoRouter } from './router.ts'
+import { type BillingParts, billingRoutes } from './routes/billing.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type CarrierParts, carrierRoutes } from './routes/carriers.ts'
 import { type ConfigParts, configRoutes } from './routes/config.ts'
@@ -29,6 +30,7 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 /** What the HTTP side is built with. */
 export interface AppParts
   extends MessageParts,
+    BillingParts,
     DeadLetterParts,
     FeedbackParts,
     GuardParts,
@@ -54,10 +56,10 @@ const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant, or changes its way. */
 const OPERATOR_PATHS =
-  /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route)(?:\/|$)/
+  /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route|billing\/payments)(?:\/|$)/
 
-/** What tenants read of their own messages, and operators of all. */
-const SHARED_PATHS = /^\/v1\/messages(?:\/[^/]+(?:\/trace)?)?$/
+/** What tenants read of their own messages and money, and operators of all. */
+const SHARED_PATHS = /^\/v1\/(?:messages(?:\/[^/]+(?:\/trace)?)?|billing\/(?:balance|ledger))$/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
@@ -176,6 +178,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', rateDeckRoutes(parts))
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
+  app.route('/', billingRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

@@ -48,6 +48,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   routing_invalid: { status: 422, title: 'The request has invalid fields' },
   tenant_unknown: { status: 422, title: 'The request has invalid fields' },
   balance_insufficient: { status: 402, title: 'The balance does not pay for it' },
+  tenant_missing: { status: 422, title: 'The request has invalid fields' },
+  price_not_convertible: { status: 422, title: 'The message cannot be accepted' },
   payment_invalid: { status: 422, title: 'The request has invalid fields' },
   payment_differs: { status: 409, title: 'The reference belongs to another payment' },
   pumping_suspected: { status: 429, title: 'The traffic looks like pumping' },

@@ -86,8 +86,7 @@ export class Funding {
     }>(sql`select at, kind, balance as micros, currency from ledger
       where tenant_id = ${tenantId} and reference = ${reference}`)
     if (!row) return undefined
-    const isSame =
-      row.kind === kind && row.currency === currency && BigInt(row.micros) === micros
+    const isSame = row.kind === kind && row.currency === currency && BigInt(row.micros) === micros
     if (isSame) return new Date(row.at)
     throw new GatewayError(
       'payment_differs',

@@ -1,3 +1,4 @@
+import type { Charges } from '../billing/charges.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -33,6 +34,8 @@ export interface ReplacementOptions {
   readonly live: LiveMessages
   readonly spool: Spool
   readonly policyFor: PolicyFor
+  /** Absent: nothing is billed. */
+  readonly charges?: Charges
   readonly clock: Clock
 }
 
@@ -57,7 +60,7 @@ export class Replacement {
     wish: MessageChangeWish,
     partner: string | null = null,
   ): Promise<void> {
-    const { withdrawal, spool } = this.#options
+    const { withdrawal } = this.#options
     const taken = await withdrawal.take(tenantId, id, partner)
     const { message } = taken
     if (!taken.isTaken) {
@@ -65,11 +68,32 @@ export class Replacement {
     }
     try {
       const entry = this.#entry(message, wish)
-      await spool.write(entry)
+      await this.#write(message, entry)
       // Its validity may have ended meanwhile.
       if (message.status !== entry.to) throw notReplaceable(message, 'it has ended')
     } finally {
       this.#handBack(taken.live)
+    }
+  }
+
+  /** What it costs more is set aside first; what cannot be written costs nothing. */
+  async #write(message: Message, entry: ReplacedEntry): Promise<void> {
+    const { charges, spool } = this.#options
+    const { segments, priceMicros, priceCurrency } = entry
+    const { id, tenantId, charging } = message
+    charges?.holdDifference(message, {
+      id,
+      tenantId,
+      segments,
+      priceMicros,
+      priceCurrency,
+      charging,
+    })
+    try {
+      await spool.write(entry)
+    } catch (error) {
+      charges?.giveBackDifference(message)
+      throw error
     }
   }
 

@@ -1,7 +1,10 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
 import { openAccess } from '../../src/accounts/access.ts'
+import type { CreditTerms } from '../../src/billing/accounts.ts'
+import { Charges, type TenantCharging } from '../../src/billing/charges.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
+import { PriceConversion } from '../../src/billing/price-conversion.ts'
 import { Binds } from '../../src/binds.ts'
 import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
@@ -21,6 +24,7 @@ import { DeadLetters } from '../../src/messages/dead-letters.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { endEntry } from '../../src/messages/endings.ts'
 import { Feedback } from '../../src/messages/feedback.ts'
+import { Funding } from '../../src/messages/funding.ts'
 import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
@@ -54,6 +58,8 @@ export interface TestAppOptions {
   readonly maxPending?: number
   readonly maxQueued?: number
   readonly lossMaking?: LossMaking
+  /** How every tenant pays; absent: nothing is billed. */
+  readonly billing?: TenantCharging & CreditTerms
   /** Is emptied first and stays open; without it the app has one of its own. */
   readonly store?: Store
 }
@@ -161,6 +167,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const node = 'test'
   await store.query(sql`insert into nodes (id, started_at) values (${node}, now())`)
   const live = new LiveMessages()
+  const ledger = new Ledger(() => options.billing)
   const tracker = new Tracker({
     live,
     recipientsFor: () => [],
@@ -178,7 +185,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const tables = new TableWriter({
     store,
     live,
-    ledger: new Ledger(),
+    ledger,
     node,
     logger,
     committedSeq: () => spool.committedSeq,
@@ -211,8 +218,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const guards = new Guards({ ...DEFAULT_GUARDS, except: NO_EXCEPTIONS })
   const networks = await NetworkDirectory.open({ store, clock, logger })
   const destinations = new Destinations()
+  const charges = new Charges({
+    accounts: ledger.accounts,
+    termsFor: () => options.billing,
+    conversion: () => new PriceConversion(),
+  })
   const intake = new Intake({
     routes,
+    charges,
     spool,
     dispatcher,
     policyFor: work.policyFor,
@@ -232,12 +245,16 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     carriers: new Map(),
   })
   const app = createApp({
+    accounts: ledger.accounts,
+    funding: new Funding(work),
+    store,
+    flush: () => tables.flush(),
     intake,
     archive: new Archive(store, live, tables),
     inbound: new InboundArchive(store),
     keys,
     cancellation: new Cancellation({ ...work, withdrawal, carriers: new Map() }),
-    replacement: new Replacement({ ...work, withdrawal, intake, dispatcher }),
+    replacement: new Replacement({ ...work, charges, withdrawal, intake, dispatcher }),
     deadLetters: new DeadLetters({ ...work, intake }),
     resolution: new Resolution({ ...work, dispatcher }),
     endpoints,

@@ -97,7 +97,9 @@ export const newPayment = z
       .string()
       .min(1)
       .max(200)
-      .openapi({ description: 'Tells payments apart: one is booked once, however often it is sent.' }),
+      .openapi({
+        description: 'Tells payments apart: one is booked once, however often it is sent.',
+      }),
     note: z.string().max(500).optional(),
   })
   .openapi('NewPayment')
