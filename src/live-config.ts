@@ -57,6 +57,7 @@ async function allOf<Value>(works: readonly Promise<Value>[]): Promise<Value[]> 
   return Promise.all(works)
 }
 
+/** What a part throws at once is a rejection, too. */
 async function prepared(part: LivePart, next: Config): Promise<() => void> {
   return part.prepare(next)
 }

@@ -222,7 +222,7 @@ export class Connections {
       await setImmediate()
       while (this.#stage === 'started') {
         this.#fill()
-        const index = this.#places.findIndex((place) => !this.#isWanted(place))
+        const index = this.#places.findIndex((place, at) => !this.#isWanted(place, at))
         const old = this.#places[index]
         if (!old) return
         if (isOtherAccount(old.config, this.#config)) await this.#replaceByStanding(index, old)
@@ -250,9 +250,9 @@ export class Connections {
     const place = this.#makePlace(index)
     this.#arriving = place
     startAll(place)
-    await this.#until(() => isBound(place) || !this.#isWanted(place))
+    await this.#until(() => isBound(place) || !this.#isWanted(place, index))
     this.#arriving = undefined
-    if (!isBound(place)) return void (await closeAll(place, { drainMs: 0 }))
+    if (!this.#isWanted(place, index)) return void (await closeAll(place, { drainMs: 0 }))
     this.#places[index] = place
     this.#onStateChange()
     void this.#leave(old)
@@ -263,13 +263,14 @@ export class Connections {
     const place = this.#makePlace(index)
     this.#places[index] = place
     await this.#leave(old)
-    if (!this.#isWanted(place)) return
+    if (!this.#isWanted(place, index)) return
     startAll(place)
-    await this.#until(() => isBound(place) || !this.#isWanted(place))
+    await this.#until(() => isBound(place) || !this.#isWanted(place, index))
   }
 
-  #isWanted({ config }: Place): boolean {
-    return this.#stage === 'started' && isSameBind(config, this.#config)
+  #isWanted({ config }: Place, index: number): boolean {
+    const isAsked = index < this.#config.sessions && isSameBind(config, this.#config)
+    return isAsked && this.#stage === 'started'
   }
 
   /** An answer that has not come by its time is no longer waited for anyway. */
@@ -286,7 +287,10 @@ export class Connections {
     const { tls } = this.#config
     if (!tls) return
     const options = tlsOptions(tls)
-    for (const { config, binds } of this.#places) {
+    for (const { config, binds } of [
+      ...this.#places,
+      ...(this.#arriving ? [this.#arriving] : []),
+    ]) {
       if (!isSameBind(config, this.#config)) continue
       for (const { client } of binds) client.renewTls(options)
     }

@@ -1,6 +1,6 @@
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type Contenders, TIER } from './contenders.ts'
-import type { Exclusion, RefusalCode, RouteRefusal } from './decision.ts'
+import type { RefusalCode, RouteRefusal } from './decision.ts'
 import { type LiveReading, STANDING } from './live-reading.ts'
 import type { DeckRate } from './rate-deck.ts'
 import type { RateIndex } from './rate-index.ts'
@@ -37,35 +37,44 @@ const CODE = {
   short_code: 11,
 } as const satisfies Record<RefusalCode, number>
 const REFUSALS = Object.keys(CODE) as RefusalCode[]
+const NOT_REFUSED = 0
+const NOBODY = -1
 /** Refusals for what held at the moment of the decision. */
 const OF_THE_MOMENT: ReadonlySet<number> = new Set([CODE.closed, CODE.tried, CODE.not_in_rule])
 const NO_REFUSALS: readonly RouteRefusal[] = []
 
+/**
+ * What a carrier takes as one number, so that one look tells of nearly all that it takes the message:
+ * what it does not take as bits, the longest message, and the number of its profile.
+ */
+const TERMS = {
+  // The lowest five bits are those of `CAPABILITIES`; from here on there is one for each traffic class.
+  firstClass: 0x20,
+  /** Set for all: nobody takes a text that cannot be laid out. */
+  noText: 0x100,
+  longestShift: 9,
+  /** More segments than that no message has: 3GPP TS 23.040, section 9.2.3.24.1. */
+  longest: 0xff,
+  profileShift: 17,
+} as const
+
 /** Finds the carriers that may take a message, and says why the others may not. */
 export class Consideration {
   readonly #carriers: readonly RouterCarrier[]
-  readonly #rates: RateIndex
-  // Of the carriers, by their numbers.
-  readonly #profiles: Int32Array
-  readonly #classes: Uint8Array
-  readonly #lacks: Uint8Array
-  readonly #maxSegments: Float64Array
+  readonly #index: RateIndex
+  /** {@link TERMS} of the carriers, by their numbers. */
+  readonly #terms: Int32Array
   // What is found for one message.
-  readonly #rateIds: Int32Array
+  readonly #rates: Int32Array
   readonly #refusals: Uint8Array
   /** How many of them somebody might wonder about. */
   #notable = 0
 
   constructor(carriers: readonly RouterCarrier[], rates: RateIndex) {
     this.#carriers = carriers
-    this.#rates = rates
-    this.#profiles = Int32Array.from(carriers, ({ profile }) => profile)
-    this.#classes = Uint8Array.from(carriers, ({ trafficClasses }) => classBits(trafficClasses))
-    this.#lacks = Uint8Array.from(carriers, ({ lacks }) => lacks)
-    this.#maxSegments = Float64Array.from(carriers, ({ maxSegments }) => {
-      return maxSegments ?? Number.POSITIVE_INFINITY
-    })
-    this.#rateIds = new Int32Array(carriers.length)
+    this.#index = rates
+    this.#terms = Int32Array.from(carriers, termsOf)
+    this.#rates = new Int32Array(carriers.length)
     this.#refusals = new Uint8Array(carriers.length)
   }
 
@@ -77,49 +86,58 @@ export class Consideration {
   fill(
     contenders: Contenders,
     request: RouteRequest,
-    { places, strategy: { minSuccess } }: CompiledRoute,
-    { standing, upper, suspect }: LiveReading,
+    route: CompiledRoute,
+    reading: LiveReading,
     stoppedCanary: number,
   ): void {
-    const { excluded } = request
-    const { prices } = this.#rates
+    const { prices } = this.#index
+    const { places } = route
+    const { standing, upper, suspect } = reading
+    const { minSuccess } = route.strategy
     // In constants: what stands behind `this` is read again after every call.
-    const [rates, refusals, classes] = [this.#rateIds, this.#refusals, this.#classes]
-    const classBit = 1 << TRAFFIC_CLASSES.indexOf(request.trafficClass)
+    const all = this.#terms
+    const rates = this.#rates
+    // Where one of these is so, a carrier that takes such messages may be refused all the same.
+    const isParticular =
+      stoppedCanary !== NOBODY || request.refusesLosses || request.excluded !== undefined
+    const classBit = TERMS.firstClass << TRAFFIC_CLASSES.indexOf(request.trafficClass)
     // Most carriers share a few profiles, and the last is asked for again and again.
     let profile = -1
     let layout: ProfileLayout | undefined
-    let notable = 0
+    let asks: number = TERMS.noText
+    let segments = 0
+    this.#index.find(request.digits, request.network, rates)
+    this.#refusals.fill(NOT_REFUSED)
+    this.#notable = 0
     contenders.clear()
-    this.#rates.find(request.digits, request.network, rates)
     for (let carrier = 0; carrier < rates.length; carrier++) {
       const rate = rates[carrier] as number
-      let code = 0
-      if ((places[carrier] as number) < 0) code = CODE.not_in_route
-      else if (rate < 0) code = CODE.no_rate
-      else if (standing[carrier] === STANDING.closed) code = CODE.closed
-      else if (excluded?.has(this.#nameOf(carrier))) {
-        code = CODE[excluded.get(this.#nameOf(carrier)) as Exclusion]
-      } else if (carrier === stoppedCanary) code = CODE.canary_stopped
-      else if (((classes[carrier] as number) & classBit) === 0) code = CODE.class
-      else {
-        if (this.#profiles[carrier] !== profile) {
-          profile = this.#profiles[carrier] as number
-          layout = request.layOut(profile)
-        }
-        code = this.#objection(carrier, rate, layout, request)
-        if (layout !== undefined && code === 0) {
-          const isPoor = (upper[carrier] as number) < minSuccess
-          const isSuspect = suspect[carrier] === 1
-          const tier = tierOf(standing[carrier] === STANDING.down, isSuspect, isPoor)
-          contenders.add(carrier, rate, layout.segments, prices[rate] as number, tier)
-          if (standing[carrier] === STANDING.probe && !isSuspect) contenders.noteProbe()
-        }
+      const how = standing[carrier] as number
+      const terms = all[carrier] as number
+      const isOpen = (places[carrier] as number) >= 0 && rate >= 0 && how !== STANDING.closed
+      if (isOpen && terms >> TERMS.profileShift !== profile) {
+        profile = terms >> TERMS.profileShift
+        layout = request.layOut(profile)
+        asks = layout === undefined ? TERMS.noText : layout.needs | classBit
+        segments = layout?.segments ?? 0
       }
-      refusals[carrier] = code
-      if (code > CODE.no_rate) notable++
+      const takes = isOpen && (terms & asks) === 0 && segments <= longestOf(terms)
+      const code =
+        takes && !isParticular
+          ? NOT_REFUSED
+          : this.#refusalOf(carrier, request, route, reading, stoppedCanary, layout)
+      if (code === NOT_REFUSED) {
+        const isPoor = minSuccess > 0 && (upper[carrier] as number) < minSuccess
+        const isSuspect = suspect[carrier] === 1
+        contenders.add(carrier, segments, prices[rate] as number, tierOf(how, isPoor, isSuspect))
+        if (how === STANDING.probe && !isSuspect) contenders.noteProbe()
+      } else this.#refuse(carrier, code)
     }
-    this.#notable = notable
+  }
+
+  /** The rate of a carrier for the number of the message. */
+  rateOf(carrier: number): DeckRate {
+    return this.#index.rates[this.#rates[carrier] as number] as DeckRate
   }
 
   /**
@@ -131,7 +149,7 @@ export class Consideration {
     const refused: RouteRefusal[] = []
     for (let carrier = 0; carrier < this.#carriers.length; carrier++) {
       const code = this.#refusals[carrier] as number
-      if (code === 0) continue
+      if (code === NOT_REFUSED) continue
       if (!isAll) {
         if (code <= CODE.no_rate) continue
         if (refused.length >= most && !OF_THE_MOMENT.has(code)) continue
@@ -141,28 +159,43 @@ export class Consideration {
     return refused
   }
 
+  #refuse(carrier: number, code: number): void {
+    this.#refusals[carrier] = code
+    if (code > CODE.no_rate) this.#notable++
+  }
+
+  /** Why a carrier may not take it, the first reason of all; {@link NOT_REFUSED}: it may. */
+  #refusalOf(
+    carrier: number,
+    request: RouteRequest,
+    { places }: CompiledRoute,
+    { standing }: LiveReading,
+    stoppedCanary: number,
+    layout: ProfileLayout | undefined,
+  ): number {
+    const terms = this.#terms[carrier] as number
+    const classBit = TERMS.firstClass << TRAFFIC_CLASSES.indexOf(request.trafficClass)
+    if ((places[carrier] as number) < 0) return CODE.not_in_route
+    if ((this.#rates[carrier] as number) < 0) return CODE.no_rate
+    if (standing[carrier] === STANDING.closed) return CODE.closed
+    const exclusion = request.excluded?.get(this.#nameOf(carrier))
+    if (exclusion !== undefined) return CODE[exclusion]
+    if (carrier === stoppedCanary) return CODE.canary_stopped
+    if ((terms & classBit) !== 0) return CODE.class
+    if (layout === undefined) return CODE.text
+    if ((terms & layout.needs) !== 0) return CODE.capability
+    if (layout.segments > longestOf(terms)) return CODE.capability
+    return request.refusesLosses && this.#isLoss(carrier, request) ? CODE.loss : NOT_REFUSED
+  }
+
   #nameOf(carrier: number): string {
     return (this.#carriers[carrier] as RouterCarrier).name
   }
 
-  /** Why a carrier does not take what it takes there, or not at that price; 0: it does. */
-  #objection(
-    carrier: number,
-    rate: number,
-    layout: ProfileLayout | undefined,
-    request: RouteRequest,
-  ): number {
-    if (layout === undefined) return CODE.text
-    if (((this.#lacks[carrier] as number) & layout.needs) !== 0) return CODE.capability
-    if (layout.segments > (this.#maxSegments[carrier] as number)) return CODE.capability
-    if (request.refusesLosses && this.#isLoss(rate, request)) return CODE.loss
-    return 0
-  }
-
-  #isLoss(rate: number, { sellMicros, sellCurrency }: RouteRequest): boolean {
+  #isLoss(carrier: number, { sellMicros, sellCurrency }: RouteRequest): boolean {
     if (sellMicros === null) return false
-    const { rates, conversion } = this.#rates
-    const { priceMicros, currency } = rates[rate] as DeckRate
+    const { conversion } = this.#index
+    const { priceMicros, currency } = this.rateOf(carrier)
     if (currency === sellCurrency) return Number(priceMicros) > sellMicros
     const [bought, sold] = [conversion[currency], conversion[sellCurrency]]
     // Amounts that cannot be compared are no loss that is known.
@@ -171,15 +204,25 @@ export class Consideration {
   }
 }
 
-function tierOf(isDown: boolean, isSuspect: boolean, isPoor: boolean): number {
+function termsOf({ lacks, trafficClasses, maxSegments, profile }: RouterCarrier): number {
+  const longest = Math.min(maxSegments ?? TERMS.longest, TERMS.longest)
+  let terms = TERMS.noText | lacks | (longest << TERMS.longestShift)
+  for (const [index, each] of TRAFFIC_CLASSES.entries()) {
+    if (trafficClasses && !trafficClasses.includes(each)) terms |= TERMS.firstClass << index
+  }
+  return terms | (profile << TERMS.profileShift)
+}
+
+function longestOf(terms: number): number {
+  return (terms >> TERMS.longestShift) & TERMS.longest
+}
+
+function tierOf(standing: number, isPoor: boolean, isSuspect: boolean): number {
+  const isDown = standing === STANDING.down
   return (
     TIER.ordinary |
     (isDown ? TIER.down : 0) |
     (isSuspect ? TIER.suspect : 0) |
     (isPoor ? TIER.poor : 0)
   )
-}
-
-function classBits(classes: readonly TrafficClass[] = TRAFFIC_CLASSES): number {
-  return classes.reduce((bits, each) => bits | (1 << TRAFFIC_CLASSES.indexOf(each)), 0)
 }

@@ -29,8 +29,6 @@ const ALL_BITS = 31
 export class Contenders {
   count = 0
   readonly carriers: Int32Array
-  /** Their rates, by the numbers of the index. */
-  readonly rates: Int32Array
   readonly segments: Int32Array
   /** Of all segments, in millionths of the base currency. */
   readonly costs: Float64Array
@@ -51,7 +49,6 @@ export class Contenders {
   /** @param most - carriers that there are */
   constructor(most: number) {
     this.carriers = new Int32Array(most)
-    this.rates = new Int32Array(most)
     this.segments = new Int32Array(most)
     this.costs = new Float64Array(most)
     this.tiers = new Uint8Array(most)
@@ -68,10 +65,9 @@ export class Contenders {
   }
 
   /** @param price - of a segment, in millionths of the base currency */
-  add(carrier: number, rate: number, segments: number, price: number, tier: number): void {
+  add(carrier: number, segments: number, price: number, tier: number): void {
     const place = this.count++
     this.carriers[place] = carrier
-    this.rates[place] = rate
     this.segments[place] = segments
     this.costs[place] = price * segments
     this.tiers[place] = tier

@@ -4,7 +4,6 @@ import { Contenders } from './contenders.ts'
 import type { RouteCandidate, RouteDecision } from './decision.ts'
 import { type LiveReading, STANDING } from './live-reading.ts'
 import { prefer } from './preferring.ts'
-import type { DeckRate } from './rate-deck.ts'
 import type { RateIndex } from './rate-index.ts'
 import type { RouteRequest } from './route-request.ts'
 import type { CompiledRoute, RouteTable } from './route-table.ts'
@@ -109,7 +108,7 @@ export class Router {
     const contenders = this.#contenders
     const carrier = contenders.carriers[place] as number
     const segments = contenders.segments[place] as number
-    const rate = this.#rates.rates[contenders.rates[place] as number] as DeckRate
+    const rate = this.#consideration.rateOf(carrier)
     const standing = reading.standing[carrier]
     const upper = reading.upper[carrier] as number
     return {

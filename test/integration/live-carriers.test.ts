@@ -279,6 +279,15 @@ describe.each(databases)('carriers on $name', ({ postgresUrl }) => {
     await gateway.configure(fileWith(ALPHA(), BETA()))
     await untilUp('alpha', 'beta')
     expect(alpha.binds).toHaveLength(0)
+    await gateway.configure(fileWith(ALPHA({ sessions: 2 }), BETA()))
+    await untilUp('alpha', 'beta')
+    await gateway.configure(fileWith(ALPHA({ sessions: 2 }, { port }), BETA()))
+    const moved = await peer(port)
+    await moved.until(() => moved.binds.length === 2)
+    await gateway.configure(fileWith(ALPHA({ sessions: 1 }), BETA()))
+    await moved.until(() => moved.sessionCount === 0)
+    await untilUp('alpha', 'beta')
+    expect(alpha.sessionCount).toBe(1)
   })
 
   test('a certificate that cannot be used changes nothing', async () => {
@@ -317,10 +326,14 @@ describe.each(databases)('carriers on $name', ({ postgresUrl }) => {
     await sent(2_300)
     await gateway.configure(fileWith(GAMMA('44'), ALPHA({ system_type: 'x' }), BETA()))
     await traffic
-    for (let at = 0; at < ids.length; at += 50) {
-      const ended = ids.slice(at, at + 50).map((id) => gateway.api.settled(id))
-      for (const { status } of await Promise.all(ended)) expect(status).toBe('delivered')
-    }
+    const sentNow = new Set(ids)
+    await vi.waitFor(
+      async () => {
+        const delivered = await gateway.api.list('&status=delivered')
+        expect(delivered.filter(({ id }) => sentNow.has(id))).toHaveLength(to.length)
+      },
+      { timeout: 60_000, interval: 500 },
+    )
     expect(to.filter((each) => submitsTo(each) !== 1)).toEqual([])
     const all = [alpha, beta, gamma].map(({ submits }) => submits.length)
     expect(Math.min(...all)).toBeGreaterThan(0)

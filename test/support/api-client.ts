@@ -47,6 +47,7 @@ export interface Answered {
 }
 
 const HOW_LONG_MS = 20_000
+const PATIENCE = { timeout: HOW_LONG_MS, interval: 20 }
 
 /** Speaks to the HTTP API as an application would. */
 export class ApiClient {
@@ -115,20 +116,17 @@ export class ApiClient {
     return body
   }
 
-  /** The message once the condition holds; many at once ask less often. */
+  /** The message once the condition holds; where many wait at once, they ask less often and for longer. */
   async until(
     id: string,
     condition: (message: ShownMessage) => boolean,
-    intervalMs = 20,
+    patience: { readonly timeout: number; readonly interval: number } = PATIENCE,
   ): Promise<ShownMessage> {
-    return await vi.waitFor(
-      async () => {
-        const message = await this.message(id)
-        if (!condition(message)) throw new Error(`it stays: ${JSON.stringify(message)}`)
-        return message
-      },
-      { timeout: HOW_LONG_MS, interval: intervalMs },
-    )
+    return await vi.waitFor(async () => {
+      const message = await this.message(id)
+      if (!condition(message)) throw new Error(`it stays: ${JSON.stringify(message)}`)
+      return message
+    }, patience)
   }
 
   /** The message once it has reached a final state. */
