@@ -31,6 +31,7 @@ import {
   showDeadLetter,
 } from './dlq.ts'
 import { hashPasswordOfInput } from './hash-password.ts'
+import { proveLedger } from './ledger-commands.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
 import {
@@ -68,6 +69,8 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul check-config [FILE]      read the configuration and say what is wrong with it
   linehaul migrate                  bring the database schema up to date
   linehaul rotate-encryption        seal everything stored with the active key, while the gateway is stopped
+  linehaul ledger check             prove from the database that no line of the ledger was changed, that the accounts
+                                    are the sums of their lines, and every message is charged as its state says
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
   linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
@@ -222,6 +225,13 @@ async function migrate(): Promise<void> {
   const store = await openStore(config)
   await store.close()
   say('the database schema is up to date')
+}
+
+async function ledger(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, allowPositionals: true })
+  if (positionals.join(' ') !== 'check') throw new UsageError('say "linehaul ledger check"')
+  const done = await proveLedger({ say, complain }, readConfig())
+  if (!done) process.exitCode = 1
 }
 
 async function rotateEncryption(): Promise<void> {
@@ -664,6 +674,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   serve,
   'check-config': checkConfig,
   migrate,
+  ledger,
   'rotate-encryption': rotateEncryption,
   send,
   dlq,

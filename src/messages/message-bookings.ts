@@ -1,7 +1,14 @@
-import { type Booking, bookedFor, bookingsBetween, costBooking } from '../billing/booking.ts'
+import {
+  type Booked,
+  type Booking,
+  bookedFor,
+  bookingsBetween,
+  costBooking,
+} from '../billing/booking.ts'
 import { readTerms } from '../core/charging.ts'
 import { chargeOf } from './charge.ts'
 import type { Attempt, LiveMessage } from './live.ts'
+import type { Message } from './message.ts'
 import type { SegmentState } from './states.ts'
 
 /**
@@ -24,8 +31,14 @@ export function takeBookings(live: LiveMessage): Booking[] {
   return bookings
 }
 
-/** What the tables say is booked for a message that is as they say; undefined: it is not billed. */
-export function standsBooked({ message, attempts }: Pick<LiveMessage, 'message' | 'attempts'>) {
+/** What is booked for a message in a state; undefined: it is not billed. */
+export function standsBooked({
+  message,
+  attempts,
+}: {
+  readonly message: Parameters<typeof chargeOf>[0] & Pick<Message, 'charging'>
+  readonly attempts: Parameters<typeof chargeOf>[1]
+}): Booked | undefined {
   if (message.charging === null) return undefined
   const terms = readTerms(message.charging)
   return bookedFor(chargeOf(message, attempts, terms), terms)

@@ -1,10 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Booking } from '../../src/billing/booking.ts'
-import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
 import { checkLedger } from '../../src/billing/ledger-check.ts'
+import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
 import type { JournalEntry } from '../../src/messages/journal.ts'
+import { checkMessages } from '../../src/messages/ledger-message-check.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { recover } from '../../src/messages/recovery.ts'
 import type { Store } from '../../src/store/open.ts'
@@ -143,6 +144,7 @@ describe.each(testDatabases())('the ledger, on $name', ({ open }) => {
     await journal.write(accepted(message))
     for (const entry of life(message)) await journal.write(entry)
     expect(await lines()).toEqual([reserved, ...expected])
+    expect(await checkMessages(store)).toEqual({ messages: 1, fault: undefined })
     expect(await checkLedger(store)).toMatchObject({ lines: expected.length + 1, faults: [] })
   })
 
@@ -262,6 +264,35 @@ describe.each(testDatabases())('the ledger, on $name', ({ open }) => {
     reference: 'invoice 7',
     note: 'by bank',
   }
+
+  it.each<[string, SQL, string]>([
+    [
+      'a state',
+      sql`update messages set status = 'failed'`,
+      '(failed): nothing should be booked, and 0.0900 EUR reserved is',
+    ],
+    [
+      'a price',
+      sql`update messages set price_micros = 60000`,
+      '(sent): 0.0600 EUR reserved should be booked, and 0.0900 EUR reserved is',
+    ],
+    [
+      'a segment',
+      sql`update attempts set state = 'delivered' where segment = 2`,
+      '(sent): 0.0600 EUR reserved, 0.0300 EUR charged should be booked, and 0.0900 EUR reserved is',
+    ],
+    [
+      'a cost',
+      sql`update attempts set cost_micros = 0 where segment = 2`,
+      '(sent): alpha EUR: 0.0200 should be owed, and 0.0300 is',
+    ],
+  ])('finds the message that is not charged as it says: %s', async (_, change, expected) => {
+    const journal = await openJournal()
+    await journal.sent(billed(), 'a', 'b', 'c')
+    await store.query(change)
+    const { fault } = await checkMessages(store)
+    expect(fault && `${fault.where}: ${fault.what}`).toContain(expected)
+  })
 
   describe('that somebody has changed', () => {
     async function threeBatches(): Promise<void> {

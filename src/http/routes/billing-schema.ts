@@ -93,13 +93,9 @@ export const newPayment = z
       .string()
       .refine((code) => CURRENCIES.has(code), { error: CURRENCY })
       .openapi({ example: 'EUR' }),
-    reference: z
-      .string()
-      .min(1)
-      .max(200)
-      .openapi({
-        description: 'Tells payments apart: one is booked once, however often it is sent.',
-      }),
+    reference: z.string().min(1).max(200).openapi({
+      description: 'Tells payments apart: one is booked once, however often it is sent.',
+    }),
     note: z.string().max(500).optional(),
   })
   .openapi('NewPayment')
