@@ -34,11 +34,12 @@ export class LiveConfig {
   async prepare(next: Config): Promise<ReadyConfig> {
     const live = new Set(this.#parts.flatMap(({ sections }) => sections))
     const changed = differingSections(this.#running, next)
-    const applied = changed.filter((section) => live.has(section))
-    const waiting = changed.filter((section) => !live.has(section))
     const touched = this.#parts.filter(({ sections }) =>
-      sections.some((section) => applied.includes(section)),
+      sections.some((section) => changed.includes(section)),
     )
+    const inPart = new Set(touched.flatMap((part) => part.waiting?.(next) ?? []))
+    const applied = changed.filter((section) => live.has(section) && !inPart.has(section))
+    const waiting = changed.filter((section) => !applied.includes(section))
     const commits = await allOf(touched.map((part) => prepared(part, next)))
     return {
       applied,

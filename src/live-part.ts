@@ -4,6 +4,8 @@ import type { Config } from './config/schema.ts'
 export interface LivePart {
   /** What it goes by. */
   readonly sections: readonly (keyof Config)[]
+  /** Those of them that have changed in what waits for the next start; absent: none ever does. */
+  waiting?(next: Config): readonly (keyof Config)[]
   /**
    * Gets everything ready for another configuration, changing nothing yet; rejects when it cannot go by it. What it gives
    * takes the new configuration over: it is called in one turn with those of all other parts, and does not fail.

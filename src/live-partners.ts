@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Access } from './accounts/access.ts'
 import type { Config, PartnerConfig } from './config/schema.ts'
 import type { SmppConfig } from './config/smpp-listeners.ts'
-import type { Logger } from './core/logger.ts'
 import { isPasswordHash, isPasswordOf } from './core/password.ts'
 import type { LivePart } from './live-part.ts'
 import type { LiveTenants } from './live-tenants.ts'
@@ -19,7 +18,6 @@ export interface LivePartnersOptions {
   readonly smpp: SmppConfig
   readonly tenants: LiveTenants
   readonly policyFor: PolicyFor
-  readonly logger: Logger
 }
 
 /** The accounts of partners, and the certificates by which our SMPP server shows who it is. */
@@ -27,16 +25,20 @@ export class LivePartners implements LivePart {
   readonly sections = ['partners', 'tenants', 'smpp'] as const
   readonly #options: LivePartnersOptions
   #partners: ReadonlyMap<string, PartnerConfig>
-  #smpp: SmppConfig
 
   constructor(options: LivePartnersOptions) {
     this.#options = options
     this.#partners = bySystemId(options.partners)
-    this.#smpp = options.smpp
+  }
+
+  /** Only certificates and keys change while the server listens. */
+  waiting({ smpp }: Config): readonly ['smpp'] | readonly [] {
+    const isSame = isDeepStrictEqual(withoutPems(smpp), withoutPems(this.#options.smpp))
+    return isSame ? [] : ['smpp']
   }
 
   async prepare(next: Config): Promise<() => void> {
-    const { server, tenants, policyFor, logger } = this.#options
+    const { server, tenants, policyFor } = this.#options
     const { smpp } = next
     if (smpp.tls) checkTls('the SMPP server', smpp.tls)
     const access = await tenants.accessOf(next)
@@ -54,9 +56,6 @@ export class LivePartners implements LivePart {
     return () => {
       server.follow(accounts, locked, smpp.tls)
       this.#partners = bySystemId(next.partners)
-      if (!isDeepStrictEqual(withoutPems(smpp), withoutPems(this.#smpp))) {
-        logger.warn({}, 'of smpp only certificates and keys change while the gateway runs')
-      }
     }
   }
 

@@ -561,7 +561,6 @@ async function assemble(
       smpp: config.smpp,
       tenants,
       policyFor,
-      logger,
     }),
     // After the carriers: they are those of the map by then.
     {

@@ -92,14 +92,14 @@ export class Consideration {
   ): void {
     const { prices } = this.#index
     const { places } = route
+    const { excluded } = request
     const { standing, upper, suspect } = reading
     const { minSuccess } = route.strategy
     // In constants: what stands behind `this` is read again after every call.
     const all = this.#terms
     const rates = this.#rates
     // Where one of these is so, a carrier that takes such messages may be refused all the same.
-    const isParticular =
-      stoppedCanary !== NOBODY || request.refusesLosses || request.excluded !== undefined
+    const isParticular = stoppedCanary !== NOBODY || request.refusesLosses || excluded !== undefined
     const classBit = TERMS.firstClass << TRAFFIC_CLASSES.indexOf(request.trafficClass)
     // Most carriers share a few profiles, and the last is asked for again and again.
     let profile = -1
@@ -114,7 +114,12 @@ export class Consideration {
       const rate = rates[carrier] as number
       const how = standing[carrier] as number
       const terms = all[carrier] as number
-      const isOpen = (places[carrier] as number) >= 0 && rate >= 0 && how !== STANDING.closed
+      const isOpen =
+        (places[carrier] as number) >= 0 &&
+        rate >= 0 &&
+        how !== STANDING.closed &&
+        // What was tried is not asked again how it would lay the text out.
+        (excluded === undefined || !excluded.has(this.#nameOf(carrier)))
       if (isOpen && terms >> TERMS.profileShift !== profile) {
         profile = terms >> TERMS.profileShift
         layout = request.layOut(profile)

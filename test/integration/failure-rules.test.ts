@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import type { ShownEvent, ShownMessage } from '../support/api-client.ts'
+import { ApiClient, type ShownEvent, type ShownMessage } from '../support/api-client.ts'
 import {
   type CarrierKeys,
   openGateway,
@@ -118,6 +118,7 @@ beforeAll(async () => {
       otp: { uncertain: 'resend', uncertain_seconds: 3600 },
       transactional: { retry: { throttled: { max_attempts: 2 } } },
     },
+    admin_keys: ['admin-key-1'],
     failure_rules: RULES,
     alerts: {
       webhook_url: `${sink.url}/alerts`,
@@ -199,7 +200,9 @@ test('refused, switch_provider: the named carrier, though another one is cheaper
   const message = await gateway.api.settled(id)
   expect(message).toMatchObject({ status: 'delivered', carrier: 'closed-far', attempts: 2 })
   expect(rulesOf(message)).toEqual(['routed: to the far one'])
-  const routed = message.timeline.findLast(({ type }) => type === 'routed')
+  const operator = new ApiClient(gateway.url, 'admin-key-1')
+  const { timeline } = await operator.message(id)
+  const routed = timeline.findLast(({ type }) => type === 'routed')
   expect(routed?.detail.refused).toEqual([
     { carrier: 'closed', reason: 'already tried for this message' },
     {

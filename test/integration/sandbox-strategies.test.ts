@@ -393,7 +393,7 @@ describe.concurrent('the strategy', () => {
       const id = await send(it)
       await release(id, it)
       await vi.waitFor(async () => expect(await shown(it)).toEqual(it.expected), PATIENCE)
-      const message = await gateway.api.message(id)
+      const message = await operator.message(id)
       const [first, next] = carriersOf(message)
       expect(it.strategy.order[0]).toContain(letterOf(first))
       if (next !== undefined) {

@@ -219,7 +219,9 @@ describe('another configuration', () => {
     expect(networks.looksUp).toBe(false)
     takeOver()
     const read = destinations.read('60123')
-    expect(read.ok && destinations.excluded(read.number, undefined)).toEqual(new Set(['alpha']))
+    expect(read.ok && destinations.excluded(read.number, undefined)).toEqual(
+      new Map([['alpha', 'short_code']]),
+    )
     expect(senderRules.judge(question)).toEqual({ action: 'refuse', reason: 'not you' })
     expect(networks.looksUp).toBe(true)
     await vi.waitFor(() =>
