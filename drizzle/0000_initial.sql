@@ -137,6 +137,15 @@ CREATE TABLE "journal_refused" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "limit_counters" (
+	"name" text NOT NULL,
+	"tenant_id" text NOT NULL,
+	"subject" text NOT NULL,
+	"counts" text NOT NULL,
+	"ends_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "limit_counters_name_tenant_id_subject_pk" PRIMARY KEY("name","tenant_id","subject")
+);
+--> statement-breakpoint
 CREATE TABLE "messages" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,
@@ -302,6 +311,7 @@ CREATE INDEX "inbound_messages_by_age" ON "inbound_messages" USING btree ("tenan
 CREATE INDEX "inbound_parts_by_key" ON "inbound_parts" USING btree ("group_key");--> statement-breakpoint
 CREATE INDEX "inbound_parts_waiting" ON "inbound_parts" USING btree ("received_at") WHERE done_at is null;--> statement-breakpoint
 CREATE INDEX "inbound_parts_done" ON "inbound_parts" USING btree ("done_at") WHERE done_at is not null;--> statement-breakpoint
+CREATE INDEX "limit_counters_by_end" ON "limit_counters" USING btree ("ends_at");--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint
 CREATE INDEX "messages_backlog" ON "messages" USING btree ("carrier","traffic_class","tenant_id","id") WHERE status = 'queued' and lease_node is null and due_at is null;--> statement-breakpoint

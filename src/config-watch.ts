@@ -6,7 +6,7 @@ import { messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
 
 /** What a running gateway takes over from a changed file; all else waits for the next start. */
-export const LIVE_SECTIONS = ['routing', 'failureRules', 'policies'] as const
+export const LIVE_SECTIONS = ['routing', 'failureRules', 'policies', 'limits'] as const
 
 /** The part of a configuration that is taken over. */
 export type LiveConfig = Pick<Config, (typeof LIVE_SECTIONS)[number]>
@@ -92,8 +92,8 @@ export class ConfigWatch {
       logger.error({ error: messageOf(error) }, 'the configuration could not be taken over')
       return
     }
-    const { routing, failureRules, policies } = next
-    this.#present = { ...this.#present, routing, failureRules, policies }
+    const { routing, failureRules, policies, limits } = next
+    this.#present = { ...this.#present, routing, failureRules, policies, limits }
     if (live.length > 0) logger.info({ sections: live }, 'the configuration has changed')
     if (waiting.length > 0) {
       logger.warn({ sections: waiting }, 'these changes count from the next start')

@@ -64,6 +64,7 @@ import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { openNumbers } from './numbers.ts'
+import { openLimits } from './open-limits.ts'
 import { partnerAccount } from './partners/account.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
@@ -327,6 +328,16 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const guards = new Guards(guardPolicy(config.guards, access), ({ guard, action }) =>
     metrics.guarded(guard, action),
   )
+  const { limits, ...limitUpkeep } = await openLimits({
+    config,
+    partners: assembly.partnerConfigs,
+    access,
+    store,
+    logger,
+    clock,
+    onRefused: (scope, kind) => metrics.limited(scope, kind),
+  })
+  opened.push(() => limitUpkeep.close())
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const judge = new FailureJudge({
@@ -345,6 +356,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    limits,
     guards: guards.isOff ? undefined : guards,
     networks: numbers.networks,
     destinations: numbers.destinations,
@@ -389,6 +401,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       archive,
       cancellation,
       replacement,
+      limits,
       congestion: () => dispatcher.fillPercent,
       clock,
       logger,
@@ -456,6 +469,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     journalPending: () => spool.pending,
     carrierHealth: () => health.standings(),
     openGuards: () => guards.open(clock()),
+    areLimitsFallenBack: () => limits.isFallenBack,
     codesUsed: () => guards.carriers(clock()),
     partnerBinds: () =>
       partners.reports.map(({ account: { systemId }, sessions }) => ({
@@ -498,6 +512,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
         range,
       ),
     guards,
+    limits,
     tenantName: (id) => tenantNames.get(id) ?? id,
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
@@ -546,10 +561,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     config,
     load: assembly.loadConfig,
     apply: async (next) => {
+      const followLimits = limitUpkeep.prepare(next)
       // The routes take a moment to be made; all else follows in the same turn.
       await routeUpkeep.follow(next.routing)
       rules.replace(failureRules(next.failureRules, access))
       policies = next.policies
+      followLimits()
     },
     logger,
   })
@@ -579,6 +596,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     marks?.close()
     await qualityStore.close()
     await keepGuards()
+    await limitUpkeep.close()
     await numbers.close()
     await assembly.sandbox?.close()
     await store.close()

@@ -10,15 +10,25 @@ export interface Tenant {
   readonly name: string
 }
 
+/** Whose an API key is, and what the key is called where it must not be shown. */
+export interface KeyHolder {
+  readonly tenant: Tenant
+  /** The first 12 hexadecimal digits of its SHA-256. */
+  readonly keyName: string
+}
+
 /** A tenant as the configuration gives it. */
 export interface TenantSetting {
   readonly name: string
   readonly apiKeys: readonly string[]
 }
 
+/** Enough to tell the keys of one gateway apart. */
+const KEY_NAME_DIGITS = 12
+
 /** The tenants and the keys by which they are known, read once and kept in memory. */
 export class Access {
-  readonly #byKeyHash = new Map<string, Tenant>()
+  readonly #byKeyHash = new Map<string, KeyHolder>()
   readonly #byName = new Map<string, Tenant>()
   readonly #operators: ReadonlySet<string>
 
@@ -30,13 +40,19 @@ export class Access {
     this.#operators = new Set(operatorKeyHashes)
     for (const { tenant, keyHash } of rows) {
       this.#byName.set(tenant.name, tenant)
-      if (keyHash !== null) this.#byKeyHash.set(keyHash, tenant)
+      if (keyHash === null) continue
+      this.#byKeyHash.set(keyHash, { tenant, keyName: keyHash.slice(0, KEY_NAME_DIGITS) })
     }
+  }
+
+  /** Whose an API key is; undefined for a key nobody has. */
+  holderOfKey(key: string): KeyHolder | undefined {
+    return this.#byKeyHash.get(hashKey(key))
   }
 
   /** The tenant an API key belongs to; undefined for a key nobody has. */
   tenantOfKey(key: string): Tenant | undefined {
-    return this.#byKeyHash.get(hashKey(key))
+    return this.holderOfKey(key)?.tenant
   }
 
   /** Whether a key is of whoever runs the gateway, and may see what is of every tenant. */

@@ -11,6 +11,7 @@ import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
 import { toEncryption, toRetention } from './keeping.ts'
+import { toLimits } from './limits.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { toNumbers } from './numbers.ts'
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
@@ -252,6 +253,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     smpp,
     dataDir: resolve(cwd, content.data_dir),
     databaseUrl: content.database_url,
+    redis: content.redis_url ? { url: content.redis_url, prefix: content.redis_prefix } : undefined,
     logLevel: content.log_level,
     tenants: content.tenants.map((tenant) => ({
       name: tenant.name,
@@ -279,6 +281,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
       })),
     },
     guards: toGuards(content.guards),
+    limits: toLimits(content.limits),
     numbers: toNumbers(content.numbers, folder),
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),

@@ -1,20 +1,20 @@
 import type { Context } from 'hono'
-import type { Access, Tenant } from '../accounts/access.ts'
+import type { Access, KeyHolder } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { AppEnv } from './env.ts'
 
 const BEARER = /^Bearer +(\S+)$/i
 
 /**
- * The tenant whose API key a request carries.
+ * The tenant whose API key a request carries, and the name of the key.
  *
  * @throws {GatewayError} `unauthorized` without a known key, `forbidden` with one of the operator's that
  *   belongs to no tenant
  */
-export function tenantOf(c: Context<AppEnv>, access: Access): Tenant {
+export function holderOf(c: Context<AppEnv>, access: Access): KeyHolder {
   const key = keyOf(c)
-  const tenant = access.tenantOfKey(key)
-  if (tenant) return tenant
+  const holder = access.holderOfKey(key)
+  if (holder) return holder
   if (access.isOperatorKey(key)) {
     throw new GatewayError(
       'forbidden',

@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { Tenant } from '../accounts/access.ts'
+import type { Standing } from '../limits/limits.ts'
 
 /** What middleware hands on to routes. */
 export interface AppEnv {
@@ -10,5 +11,9 @@ export interface AppEnv {
     requestId: string
     /** Set on every route behind an API key. */
     tenant: Tenant
+    /** Name of that key. */
+    keyName: string
+    /** How the limits on requests stand, where there are any. */
+    requestStandings: readonly Standing[] | undefined
   }
 }

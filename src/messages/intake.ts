@@ -9,6 +9,8 @@ import { Turns } from '../core/turns.ts'
 import { elapsed } from '../core/waits.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
+import type { NowOrLater } from '../limits/limit-store.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
 import { Destinations, destinationText, isShortCode } from '../routing/destination.ts'
 import { explainDecision } from '../routing/explain.ts'
@@ -32,6 +34,8 @@ import { readSendAt, scheduledEvent, timingOf } from './timing.ts'
 export interface MessageRequest {
   readonly source: 'rest' | 'smpp'
   readonly partner: string | null
+  /** Name of the API key that it came by; absent or null: by none. */
+  readonly keyName?: string | null
   /** The id that the partner will know it by; absent or null: the message's own. */
   readonly partnerMessageId?: string | null
   readonly to: string
@@ -90,6 +94,8 @@ export interface IntakeOptions {
   readonly isCrowded: () => boolean
   /** Throws a {@link GatewayError} for an address that must not be called. */
   readonly checkCallbackUrl: (url: string) => void
+  /** What may be taken by whom; undefined: everybody takes what he likes. */
+  readonly limits?: Limits
   /** Looks for pumping and loops; undefined: nobody does. */
   readonly guards?: Guards | undefined
   /** Absent: no network is known. */
@@ -99,6 +105,13 @@ export interface IntakeOptions {
   /** Absent: every sender may go everywhere. */
   readonly senderRules?: SenderRules
   readonly clock: Clock
+}
+
+/** One request of many; what refuses it may still be awaited. */
+interface Judged {
+  readonly request: MessageRequest
+  readonly entry: AcceptedEntry | null
+  readonly refusal: NowOrLater<GatewayError | null>
 }
 
 type Decide = (question: RouteQuestion) => RouteDecision
@@ -235,8 +248,9 @@ export class Intake {
    * Takes a message over: resolves once it is durable and on its way.
    *
    * @param replayOf - the dead letter that it repeats: the list loses it in the same commit
-   * @throws {GatewayError} what {@link quote} throws; `busy`, `queue_full`, `storage_unavailable`,
-   *   `pumping_suspected`, `loop_suspected` or `closed`, all retryable, when it cannot be taken now
+   * @throws {GatewayError} what {@link quote} throws; `message_over_limit`; `busy`, `queue_full`,
+   *   `storage_unavailable`, `pumping_suspected`, `loop_suspected`, `rate_limited`, `quota_exceeded` or
+   *   `closed`, all retryable, when it cannot be taken now
    */
   async accept(
     tenantId: string,
@@ -252,6 +266,9 @@ export class Intake {
     const at = this.#clock()
     const entry = this.#acceptedEntry(tenantId, request, at, replayOf)
     const { message } = entry
+    const asked = this.#options.limits?.takeMessage(message, request.keyName ?? null)
+    const refusal = asked instanceof Promise ? await asked : asked
+    if (refusal) throw refusal
     await (replayOf
       ? this.#spool.write(
           { kind: 'replayed', message: replayOf, replayedAs: message.id, at },
@@ -283,24 +300,39 @@ export class Intake {
       this.#refuseIfFull()
     }
     const at = this.#clock()
-    const entries: JournalEntry[] = []
-    const verdicts: Verdict[] = []
+    const judged: Judged[] = []
     for (const [index, request] of requests.entries()) {
       // A campaign must not hold up a code that somebody waits for.
       if (index % SLICE === 0 && requests.length > 1) await this.#turns.next()
-      try {
-        const entry = this.#acceptedEntry(tenantId, request, at, null)
+      judged.push(this.#judged(tenantId, request, at))
+    }
+    const entries: JournalEntry[] = []
+    const verdicts: Verdict[] = []
+    for (const { request, entry, refusal } of judged) {
+      const error = refusal instanceof Promise ? await refusal : refusal
+      if (error) {
+        verdicts.push({ request, error })
+      } else if (entry) {
         entries.push(entry)
         verdicts.push({ request, message: entry.message })
-      } catch (error) {
-        if (!(error instanceof GatewayError)) throw error
-        verdicts.push({ request, error })
       }
     }
     entries.push(...alongside(verdicts))
     if (entries.length > 0) await this.#spool.write(...entries)
     for (const { message } of verdicts) if (message) this.#handOn(message)
     return verdicts
+  }
+
+  /** Judges one request of many. What limits say of it may come later: all are asked at once. */
+  #judged(tenantId: string, request: MessageRequest, at: Date): Judged {
+    try {
+      const entry = this.#acceptedEntry(tenantId, request, at, null)
+      const refusal = this.#options.limits?.takeMessage(entry.message, request.keyName ?? null)
+      return { request, entry, refusal: refusal ?? null }
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      return { request, entry: null, refusal: error }
+    }
   }
 
   /** Gives the tables time for what they do not hold yet; resolves in any case before long. */

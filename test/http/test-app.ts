@@ -45,6 +45,7 @@ import { AddressGuard } from '../../src/webhooks/address-guard.ts'
 import { Endpoints } from '../../src/webhooks/endpoints.ts'
 import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
+import { limitsBy, policyOf } from '../limits/policies.ts'
 import { testPolicies } from '../messages/harness.ts'
 import { openTestPglite } from '../support/database.ts'
 
@@ -53,6 +54,8 @@ export interface TestAppOptions {
   readonly maxPending?: number
   readonly maxQueued?: number
   readonly lossMaking?: LossMaking
+  /** The `limits` of a file. */
+  readonly limits?: object
 }
 
 /** The HTTP API over a database, with two carriers that are down: what is accepted waits. */
@@ -206,7 +209,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const guards = new Guards({ ...DEFAULT_GUARDS, except: NO_EXCEPTIONS })
   const networks = await NetworkDirectory.open({ store, clock, logger })
   const destinations = new Destinations()
+  const limits = limitsBy(policyOf(options.limits ?? {}))
   const intake = new Intake({
+    limits,
     routes,
     spool,
     dispatcher,
@@ -243,6 +248,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     rateDecks,
     rehearseRouting: () => Promise.reject(new Error('not part of this test')),
     guards,
+    limits,
     tenantName: (id) => id,
     clock,
     feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),

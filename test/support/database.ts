@@ -72,6 +72,6 @@ export async function truncate(store: Store): Promise<void> {
       carrier_quality, carrier_health, carrier_history,
       idempotency_keys, encryption_keys, rate_decks, rate_deck_parts,
       network_versions, ported_numbers,
-      webhook_endpoints, message_feedback, guard_states, api_keys, tenants`,
+      webhook_endpoints, message_feedback, guard_states, limit_counters, api_keys, tenants`,
   )
 }
