@@ -184,7 +184,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     info: {
       title: 'Linehaul',
       version: parts.version,
-      description: 'SMS gateway: send messages, follow them to their end.',
+      description:
+        'SMS gateway: send messages, follow them to their end. Where requests are limited, every answer to ' +
+        "a tenant's key has `RateLimit` and `RateLimit-Policy`, and any may be `429 rate_limited` with `Retry-After`.",
     },
   })
   return app
