@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { environment } from '../src/config/environment.ts'
 import { limitsSchema, toLimits } from '../src/config/limits.ts'
 import { silentLogger } from '../src/core/logger.ts'
@@ -7,6 +6,7 @@ import { type LimitedMessage, Limits } from '../src/limits/limits.ts'
 import { MemoryStore } from '../src/limits/memory-store.ts'
 import { RedisStore } from '../src/limits/redis-store.ts'
 import { RuleBook } from '../src/limits/rule-book.ts'
+import { redisKeys } from '../test/support/redis.ts'
 import { type BenchOptions, type BenchRow, compare, rowFrom } from './harness.ts'
 
 export const subject = 'limits'
@@ -67,9 +67,10 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
   })
   const { REDIS_URL: url } = environment
   if (url === undefined) return rows
+  const { prefix, remove } = redisKeys(url)
   const store = await RedisStore.open({
     url,
-    prefix: `linehaul-bench-${randomBytes(6).toString('hex')}`,
+    prefix,
     fallback: new MemoryStore(),
     logger: silentLogger,
   })
@@ -80,6 +81,7 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
   }
   if (store.isFallenBack) throw new Error('Redis did not answer in time')
   await store.close()
+  await remove()
   return [...rows, rowFrom('5 limits in Redis, all taken', 'messages/s', rates, null)]
 }
 
