@@ -1,11 +1,15 @@
+import { setImmediate } from 'node:timers/promises'
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max'
 import { DEFAULT_STRATEGY, type RouteRule, STRATEGIES } from '../src/core/route-rule.ts'
-import { Turns } from '../src/core/turns.ts'
+import { atOnce, Slices, Turns } from '../src/core/turns.ts'
+import { type LiveReading, STANDING } from '../src/routing/live-reading.ts'
 import { type PhoneNumber, parseNumber } from '../src/routing/number.ts'
 import { PrefixTable } from '../src/routing/prefix-table.ts'
 import type { DeckRate } from '../src/routing/rate-deck.ts'
-import { RateIndexBuilder } from '../src/routing/rate-index.ts'
-import { type LiveReading, type RouteRequest, Router, STANDING } from '../src/routing/router.ts'
+import { RateIndex } from '../src/routing/rate-index.ts'
+import type { RouteRequest } from '../src/routing/route-request.ts'
+import { RouteTable } from '../src/routing/route-table.ts'
+import { Router } from '../src/routing/router.ts'
 import { type BenchOptions, type BenchRow, compare, rowFrom } from './harness.ts'
 import { randomFrom } from './support/random.ts'
 
@@ -21,8 +25,7 @@ const RANK_BATCH = 200
 const NAIVE_RANK_BATCH = 4
 const PARSE_BATCH = 500
 const SINGLE_DECISIONS = 50_000
-/** As the gateway loads rates: so many in one turn of the event loop. */
-const SLICE = 5_000
+const NOW_MS = Date.UTC(2026, 0, 1)
 const PLANS = ['4477', '86138', '1202555', '49151', '336', '9198', '5511', '23480']
 const COUNTRIES = ['GB', 'CN', 'US', 'DE', 'FR', 'IN', 'BR', 'NG']
 
@@ -72,28 +75,38 @@ function makeRoutes(decks: readonly Deck[]): RouteRule[] {
   })
 }
 
-function builderOf(decks: readonly Deck[]): RateIndexBuilder {
-  const builder = new RateIndexBuilder(0)
-  for (const [carrier, { rates }] of decks.entries()) {
-    for (const rate of rates) builder.add(carrier, rate)
-  }
-  return builder
+/** As the gateway makes it, with its pauses. */
+function* makeRouter(decks: readonly Deck[], rules: readonly RouteRule[]): Generator<void, Router> {
+  const carriers = decks.map(({ name }) => ({
+    name,
+    tags: [],
+    profile: 0,
+    trafficClasses: undefined,
+    lacks: 0,
+    maxSegments: undefined,
+  }))
+  const rates = yield* RateIndex.build(
+    decks.map((deck) => deck.rates),
+    NOW_MS,
+    { EUR: 1 },
+  )
+  const routes = yield* RouteTable.build(rules, carriers)
+  return new Router({ carriers, rates, routes })
 }
 
-function makeRouter(decks: readonly Deck[], routes: readonly RouteRule[]): Router {
-  return new Router({
-    carriers: decks.map(({ name }) => ({
-      name,
-      tags: [],
-      profile: 0,
-      trafficClasses: undefined,
-      lacks: 0,
-      maxSegments: undefined,
-    })),
-    rates: builderOf(decks).build(),
-    routes,
-    conversion: { EUR: 1 },
-  })
+/** The same decks, of which every rate holds from another instant on, and has one before it. */
+function dated(decks: readonly Deck[]): Deck[] {
+  const random = randomFrom(4)
+  return decks.map((deck) => ({
+    ...deck,
+    rates: deck.rates.slice(0, deck.rates.length / 2).flatMap((rate) => {
+      const effectiveFromMs = Math.floor(random() * NOW_MS)
+      return [
+        { ...rate, effectiveFromMs },
+        { ...rate, effectiveFromMs: Math.floor(effectiveFromMs / 2) },
+      ]
+    }),
+  }))
 }
 
 function makeReading(decks: readonly Deck[]): LiveReading {
@@ -105,6 +118,7 @@ function makeReading(decks: readonly Deck[]): LiveReading {
     upper: success.map((share) => share + 0.02),
     latencyMs: new Float64Array(decks.length).fill(4_000),
     messages: new Float64Array(decks.length).fill(150),
+    suspect: new Uint8Array(decks.length),
   }
 }
 
@@ -149,9 +163,10 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     region,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
     text: 'Your order is on its way.',
     atMs: 0,
-    layOut: () => ({ segments: 1, needs: 0 }),
+    layOut: () => ({ segments: 1, encoding: 'gsm7', needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
     sellMicros: null,
@@ -172,7 +187,7 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
     if (!result.ok) throw new Error(`${text}: ${result.reason}`)
     return requestFor(result.number, index)
   })
-  const plain = makeRouter(decks, [])
+  const plain = atOnce(makeRouter(decks, []))
   for (const request of requests.slice(0, 50)) {
     // Shares are rounded to four digits there, so that near ties may differ.
     const ours = plain.rank(request, reading).candidates.slice(0, 2)
@@ -181,7 +196,8 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
       throw new Error(`${request.digits}: ${ours[0]?.carrier} against ${theirs}`)
     }
   }
-  const router = makeRouter(decks, makeRoutes(decks))
+  const rules = makeRoutes(decks)
+  const router = atOnce(makeRouter(decks, rules))
   const digits = texts.map((text) => text.slice(1))
   const [first] = decks
   if (first === undefined) throw new Error('there are no carriers')
@@ -197,7 +213,7 @@ export async function run(options: BenchOptions): Promise<BenchRow[]> {
       options,
     ),
     ...singleDecisions(requests, (each) => router.rank(each, reading).candidates.length, options),
-    ...(await loading(decks, options)),
+    ...(await loading(decks, rules, options)),
     compare(
       `longest prefix of ${table.size}`,
       'look-ups/s',
@@ -244,46 +260,44 @@ function singleDecisions(
   ]
 }
 
-/** An index of all rates: at once, and in slices as the gateway changes it while it runs. */
-async function loading(decks: readonly Deck[], { rounds }: BenchOptions): Promise<BenchRow[]> {
-  const atOnce: number[] = []
+/** A router with all rates and routes: at once, and in slices as the gateway changes it while it runs. */
+async function loading(
+  decks: readonly Deck[],
+  rules: readonly RouteRule[],
+  { rounds }: BenchOptions,
+): Promise<BenchRow[]> {
+  const datedDecks = dated(decks)
+  const atOnceMs: number[] = []
   const longest: number[] = []
+  const longestDated: number[] = []
   for (let round = 0; round < rounds; round++) {
     const start = performance.now()
-    builderOf(decks).build()
-    atOnce.push(performance.now() - start)
-    longest.push(await longestSlice(decks))
+    atOnce(makeRouter(decks, rules))
+    atOnceMs.push(performance.now() - start)
+    longest.push(await longestSlice(makeRouter(decks, rules)))
+    longestDated.push(await longestSlice(makeRouter(datedDecks, rules)))
   }
   return [
-    rowFrom('loading all rates, at most 2,000', 'ms', atOnce, null),
+    rowFrom('loading all rates and routes, at most 2,000', 'ms', atOnceMs, null),
     rowFrom('– in slices, the longest, at most 20', 'ms', longest, null),
+    rowFrom('– the same with dates, two rates for each prefix', 'ms', longestDated, null),
   ]
 }
 
-async function longestSlice(decks: readonly Deck[]): Promise<number> {
-  const turns = new Turns()
-  const builder = new RateIndexBuilder(0)
+/** The longest time that everything else waits while the work is done. */
+async function longestSlice(work: Generator<void, Router>): Promise<number> {
+  let isDone = false
   let longest = 0
-  let start = performance.now()
-  let added = 0
-  const look = () => {
-    longest = Math.max(longest, performance.now() - start)
+  let last = performance.now()
+  const done = new Slices(new Turns()).run(work).finally(() => {
+    isDone = true
+  })
+  while (!isDone) {
+    await setImmediate()
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
   }
-  for (const [carrier, { rates }] of decks.entries()) {
-    for (const rate of rates) {
-      builder.add(carrier, rate)
-      if (++added % SLICE !== 0) continue
-      look()
-      await turns.next()
-      start = performance.now()
-    }
-  }
-  look()
-  await turns.next()
-  start = performance.now()
-  const index = builder.build()
-  look()
-  if (index.rates.length === 0) throw new Error('the index has no rates')
+  await done
   return longest
 }
 

@@ -10,6 +10,9 @@ CREATE TABLE "attempts" (
 	"submitted_at" timestamp with time zone NOT NULL,
 	"answered_at" timestamp with time zone,
 	"receipt_at" timestamp with time zone,
+	"cost_micros" bigint NOT NULL,
+	"cost_currency" text NOT NULL,
+	"carrier_deck_version" integer NOT NULL,
 	"is_uncertain" boolean GENERATED ALWAYS AS (state = 'uncertain') STORED NOT NULL,
 	CONSTRAINT "attempts_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
 );
@@ -53,6 +56,16 @@ CREATE TABLE "carriers" (
 	"name" text PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
 	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "config_versions" (
+	"number" integer PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"source" text NOT NULL,
+	"who" text,
+	"comment" text NOT NULL,
+	"document" text NOT NULL,
+	"rolled_back_to" integer
 );
 --> statement-breakpoint
 CREATE TABLE "encryption_keys" (
@@ -137,6 +150,54 @@ CREATE TABLE "journal_refused" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "ledger" (
+	"batch" bigint NOT NULL,
+	"line" integer NOT NULL,
+	"kind" text NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"currency" text NOT NULL,
+	"balance" bigint NOT NULL,
+	"reserved" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"funding" bigint NOT NULL,
+	"message_id" uuid,
+	"carrier" text,
+	"cost_currency" text,
+	"cost_micros" bigint,
+	"reference" text,
+	"note" text,
+	CONSTRAINT "ledger_batch_line_pk" PRIMARY KEY("batch","line"),
+	CONSTRAINT "ledger_balanced" CHECK (balance + reserved + revenue + tax + funding = 0)
+);
+--> statement-breakpoint
+CREATE TABLE "ledger_accounts" (
+	"tenant_id" uuid NOT NULL,
+	"currency" text NOT NULL,
+	"balance" bigint NOT NULL,
+	"reserved" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"funding" bigint NOT NULL,
+	"is_funded" boolean NOT NULL,
+	CONSTRAINT "ledger_accounts_tenant_id_currency_pk" PRIMARY KEY("tenant_id","currency")
+);
+--> statement-breakpoint
+CREATE TABLE "ledger_batches" (
+	"number" bigint PRIMARY KEY NOT NULL,
+	"lines" integer NOT NULL,
+	"checks" "bytea" NOT NULL,
+	"hash" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "ledger_carriers" (
+	"carrier" text NOT NULL,
+	"currency" text NOT NULL,
+	"owed" bigint NOT NULL,
+	CONSTRAINT "ledger_carriers_carrier_currency_pk" PRIMARY KEY("carrier","currency")
+);
+--> statement-breakpoint
 CREATE TABLE "limit_counters" (
 	"name" text NOT NULL,
 	"tenant_id" text NOT NULL,
@@ -167,6 +228,8 @@ CREATE TABLE "messages" (
 	"segments" smallint NOT NULL,
 	"max_segments" smallint,
 	"traffic_class" text NOT NULL,
+	"tags" text[],
+	"expects_reply" boolean DEFAULT false NOT NULL,
 	"client_reference" text,
 	"callback_url" text,
 	"country" text NOT NULL,
@@ -194,7 +257,8 @@ CREATE TABLE "messages" (
 	"replayed_as" uuid,
 	"replay_of" uuid,
 	"held_by" text,
-	"network" text
+	"network" text,
+	"charging" text
 );
 --> statement-breakpoint
 CREATE TABLE "network_versions" (
@@ -311,9 +375,13 @@ CREATE INDEX "inbound_messages_by_age" ON "inbound_messages" USING btree ("tenan
 CREATE INDEX "inbound_parts_by_key" ON "inbound_parts" USING btree ("group_key");--> statement-breakpoint
 CREATE INDEX "inbound_parts_waiting" ON "inbound_parts" USING btree ("received_at") WHERE done_at is null;--> statement-breakpoint
 CREATE INDEX "inbound_parts_done" ON "inbound_parts" USING btree ("done_at") WHERE done_at is not null;--> statement-breakpoint
+CREATE INDEX "ledger_by_tenant" ON "ledger" USING btree ("tenant_id","batch","line");--> statement-breakpoint
+CREATE INDEX "ledger_by_message" ON "ledger" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "ledger_by_reference" ON "ledger" USING btree ("tenant_id","reference") WHERE reference is not null;--> statement-breakpoint
 CREATE INDEX "limit_counters_by_end" ON "limit_counters" USING btree ("ends_at");--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint
+CREATE INDEX "messages_by_tag" ON "messages" USING gin ("tags") WHERE tags is not null;--> statement-breakpoint
 CREATE INDEX "messages_backlog" ON "messages" USING btree ("carrier","traffic_class","tenant_id","id") WHERE status = 'queued' and lease_node is null and due_at is null;--> statement-breakpoint
 CREATE INDEX "messages_due" ON "messages" USING btree ("due_at") WHERE due_at is not null and final_at is null;--> statement-breakpoint
 CREATE INDEX "messages_deadline" ON "messages" USING btree ("deadline_at") WHERE final_at is null;--> statement-breakpoint

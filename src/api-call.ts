@@ -33,17 +33,25 @@ export async function callApi<Answer extends object>(
   }
 }
 
+/** How {@link uploadToApi} sends a file. */
+export interface Upload {
+  /** Default POST. */
+  readonly method?: 'POST' | 'PUT'
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** Sends a file to the HTTP API of a running gateway; a problem is an answer too, and never thrown. */
 export async function uploadToApi<Answer extends object>(
   { url, key }: ApiAccess,
   path: string,
   file: Blob,
   type: string,
+  { method = 'POST', headers = {} }: Upload = {},
 ): Promise<Answer & ApiProblem> {
   try {
     const response = await fetch(`${url}${path}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': type },
+      method,
+      headers: { ...headers, authorization: `Bearer ${key}`, 'content-type': type },
       body: file,
     })
     return (await response.json()) as Answer & ApiProblem

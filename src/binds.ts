@@ -14,8 +14,13 @@ import { type TracedPdu, tracePdus } from './smpp/trace.ts'
 /** What {@link Binds} works with. */
 export interface BindsOptions {
   readonly recorder: Recorder
-  readonly carriers: readonly Carrier[]
-  readonly carrierConfigs: readonly CarrierConfig[]
+  /** Those that there are, at any time. */
+  readonly carriers: ReadonlyMap<string, BoundCarrier>
+}
+
+/** What is shown of a carrier. */
+type BoundCarrier = Pick<Carrier, 'name' | 'binds'> & {
+  readonly config: Pick<CarrierConfig, 'systemId' | 'messageIdProfile'>
 }
 
 /** Digits by which two spellings of a number are the same: with or without a country code. */
@@ -24,13 +29,11 @@ const COMPARED_DIGITS = 8
 /** Shows the HTTP side the connections, and what the recorder has of them. */
 export class Binds implements BindReader {
   readonly #recorder: Recorder
-  readonly #carriers: readonly Carrier[]
-  readonly #configs: ReadonlyMap<string, CarrierConfig>
+  readonly #carriers: BindsOptions['carriers']
 
-  constructor({ recorder, carriers, carrierConfigs }: BindsOptions) {
+  constructor({ recorder, carriers }: BindsOptions) {
     this.#recorder = recorder
     this.#carriers = carriers
-    this.#configs = new Map(carrierConfigs.map((config) => [config.name, config]))
   }
 
   list(): readonly BindReport[] {
@@ -77,7 +80,7 @@ export class Binds implements BindReader {
     const ids = message.submits.flatMap(({ carrier, carrierMessageId }) =>
       carrier === recording.owner && carrierMessageId ? [carrierMessageId] : [],
     )
-    const profile = this.#configs.get(recording.owner ?? '')?.messageIdProfile ?? 'exact'
+    const profile = this.#carriers.get(recording.owner ?? '')?.config.messageIdProfile ?? 'exact'
     return tracePdus(recording, {
       isTag: (tag) => (tag as SubmitMark).messageId === message.id,
       // Carriers use ids again: what merely has the id may be about the message of somebody else.
@@ -95,7 +98,7 @@ export class Binds implements BindReader {
         .filter(({ role, endedAt }) => role === 'esme' && endedAt === null)
         .map(({ owner, label }) => `${owner} ${label}`),
     )
-    return this.#carriers.flatMap(({ name, binds }) =>
+    return [...this.#carriers.values()].flatMap(({ name, binds, config }) =>
       binds
         .filter(({ bind }) => !open.has(`${name} ${bind}`))
         .map(({ bind, state, lastError }) => ({
@@ -103,7 +106,7 @@ export class Binds implements BindReader {
           side: 'carrier' as const,
           name,
           bind,
-          system_id: this.#configs.get(name)?.systemId ?? null,
+          system_id: config.systemId,
           state,
           tls: null,
           local: null,

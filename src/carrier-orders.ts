@@ -21,10 +21,22 @@ interface Figures {
   readonly latency_seconds: number | null
 }
 
+interface Check {
+  readonly ok: boolean
+  readonly latency_ms: number | null
+  readonly error: string | null
+}
+
 interface ShownCarrier {
   readonly name: string
   readonly waiting: number
-  readonly health: { readonly takes: string; readonly mode: string; readonly reason: string }
+  readonly health: {
+    readonly takes: string
+    readonly mode: string
+    readonly reason: string
+    readonly check: Check | null
+    readonly message_check: Check | null
+  }
   readonly quality: Figures
 }
 
@@ -127,8 +139,16 @@ function carrierLine({ name, waiting, health, quality }: ShownCarrier): string {
     health.mode.padEnd(8),
     `${waiting} waiting`.padEnd(16),
     figuresText(quality),
+    health.reason,
+    ...checkText('check', health.check),
+    ...checkText('check message', health.message_check),
   ]
-  return `${columns.join('  ')}  ${health.reason}`
+  return columns.join('  ')
+}
+
+function checkText(name: string, check: Check | null): string[] {
+  if (check === null) return []
+  return [check.ok ? `${name} ${check.latency_ms} ms` : `${name} failed: ${check.error}`]
 }
 
 function figuresText(figures: Figures): string {

@@ -10,9 +10,18 @@ import {
   showHistory,
   showQuality,
 } from './carrier-orders.ts'
+import { configDocuments } from './config/documents.ts'
 import { environment } from './config/environment.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
+import {
+  applyConfig,
+  type ConfigCommand,
+  compareConfig,
+  listVersions,
+  rollBackConfig,
+  showConfig,
+} from './config-commands.ts'
 import { GatewayError, messageOf } from './core/errors.ts'
 import {
   type DeadLetterChoice,
@@ -22,6 +31,7 @@ import {
   showDeadLetter,
 } from './dlq.ts'
 import { hashPasswordOfInput } from './hash-password.ts'
+import { proveLedger } from './ledger-commands.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
 import {
@@ -53,10 +63,14 @@ import { VERSION } from './version.ts'
 
 const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
 
-  linehaul serve [--new-demo-key]   run the gateway; without a configuration, against simulated carriers
+  linehaul serve [--new-demo-key] [--config-from-file]
+                                    run the gateway; without a configuration, against simulated carriers; with
+                                    --config-from-file the file holds, whatever was changed after it
   linehaul check-config [FILE]      read the configuration and say what is wrong with it
   linehaul migrate                  bring the database schema up to date
   linehaul rotate-encryption        seal everything stored with the active key, while the gateway is stopped
+  linehaul ledger check             prove from the database that no line of the ledger was changed, that the accounts
+                                    are the sums of their lines, and every message is charged as its state says
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
   linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
@@ -70,6 +84,14 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     one of them; by country, network and class; what has changed
   linehaul carriers drain NAME | disable NAME | enable NAME | force NAME --reason TEXT
                                     nothing new | nothing at all | as usual | whatever its circuit breaker says
+                                    all take an operator's key: [--json] [--key KEY] [--url URL]
+  linehaul config show [N] | versions [--limit N]
+                                    the configuration that holds, or version N, secrets masked | all versions
+  linehaul config diff FILE         what FILE would change, and what is wrong with it
+  linehaul config apply FILE [--version N] [--comment TEXT]
+                                    let it count; with --version only in the place of version N
+  linehaul config rollback N [--comment TEXT]
+                                    let version N count again
                                     all take an operator's key: [--json] [--key KEY] [--url URL]
   linehaul rates list [DECK]        the rate decks that count, or every version of one
   linehaul rates preview DECK FILE  what a deck in CSV would change, and every row that is wrong
@@ -124,17 +146,23 @@ function readConfig(file?: string): Config {
 }
 
 async function serve(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { 'new-demo-key': { type: 'boolean' } } })
-  const config = readConfig()
+  const { values } = parseArgs({
+    args,
+    options: { 'new-demo-key': { type: 'boolean' }, 'config-from-file': { type: 'boolean' } },
+  })
+  const source = { env: environment, cwd: process.cwd() }
+  const config = loadConfig(source)
   const logger = createLogger(config.logLevel)
   const startedAt = performance.now()
   const gateway = await startGateway(config, {
     logger,
-    loadConfig: () => readConfig(),
+    documents: configDocuments(source),
+    isConfigFromFile: values['config-from-file'] ?? false,
     replaceDemoKey: values['new-demo-key'] ?? false,
+    setLogLevel: logger.setLevel,
   })
   process.on('SIGHUP', () => void gateway.reload())
-  announce(config, gateway, performance.now() - startedAt)
+  announce(gateway.config, gateway, performance.now() - startedAt)
   const signal = await firstSignal()
   say(`${signal}: finishing what is at the carriers (a second signal stops at once)`)
   onSignal(() => process.exit(130))
@@ -197,6 +225,13 @@ async function migrate(): Promise<void> {
   const store = await openStore(config)
   await store.close()
   say('the database schema is up to date')
+}
+
+async function ledger(args: string[]): Promise<void> {
+  const { positionals } = parseArgs({ args, allowPositionals: true })
+  if (positionals.join(' ') !== 'check') throw new UsageError('say "linehaul ledger check"')
+  const done = await proveLedger({ say, complain }, readConfig())
+  if (!done) process.exitCode = 1
 }
 
 async function rotateEncryption(): Promise<void> {
@@ -424,6 +459,45 @@ async function pcap(args: string[]): Promise<void> {
   }
 }
 
+const CONFIG_USAGE = 'config needs one of: show [N], versions, diff FILE, apply FILE, rollback N'
+
+async function configure([action = '', ...args]: string[]): Promise<void> {
+  const options = {
+    ...DLQ_OPTIONS,
+    comment: { type: 'string' },
+    version: { type: 'string' },
+    limit: { type: 'string' },
+  } as const
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const [what, ...others] = positionals
+  const run = configAction(action, what, values)
+  if (!run || others.length > 0) throw new UsageError(CONFIG_USAGE)
+  const access = operatorAccess('config', values)
+  if (!(await run({ ...access, isJson: values.json ?? false, say, complain }))) {
+    process.exitCode = 1
+  }
+}
+
+function configAction(
+  action: string,
+  what: string | undefined,
+  values: Readonly<Partial<Record<'comment' | 'version' | 'limit', string | undefined>>>,
+): ((command: ConfigCommand) => Promise<boolean>) | undefined {
+  const { comment, version, limit } = values
+  if (action === 'show') {
+    return (command) => showConfig(command, what === undefined ? undefined : readVersion(what))
+  }
+  if (action === 'versions' && what === undefined) {
+    return (command) => listVersions(command, readLimit(limit, 50))
+  }
+  if (what === undefined) return undefined
+  if (action === 'diff') return (command) => compareConfig(command, what)
+  if (action === 'rollback') return (command) => rollBackConfig(command, readVersion(what), comment)
+  if (action !== 'apply') return undefined
+  const basedOn = version === undefined ? undefined : readVersion(version)
+  return (command) => applyConfig(command, what, { comment, basedOn })
+}
+
 const RATE_OPTIONS = {
   ...DLQ_OPTIONS,
   note: { type: 'string' },
@@ -600,11 +674,13 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   serve,
   'check-config': checkConfig,
   migrate,
+  ledger,
   'rotate-encryption': rotateEncryption,
   send,
   dlq,
   'hash-password': hashPasswordOfInput,
   carriers,
+  config: configure,
   routes,
   binds,
   pcap,

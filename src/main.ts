@@ -3,28 +3,34 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
+import { Charges } from './billing/charges.ts'
+import { Ledger } from './billing/ledger.ts'
 import { Binds } from './binds.ts'
-import type { Carrier } from './carriers/carrier.ts'
+import { carrierChecks, checkPlans } from './carrier-checking.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
-import type { GuardsConfig } from './config/guards.ts'
-import type { InboundConfig } from './config/inbound.ts'
+import type { ConfigDocuments } from './config/documents.ts'
 import { completeCarrier, completePartner } from './config/load.ts'
-import type { CarrierConfig, Config, PartnerConfig } from './config/schema.ts'
+import type { CarrierConfig, Config, LogLevel, PartnerConfig } from './config/schema.ts'
 import { ConfigWatch } from './config-watch.ts'
 import { systemClock } from './core/clock.ts'
 import { messageOf } from './core/errors.ts'
-import type { GuardPolicy } from './core/guards.ts'
 import type { Logger } from './core/logger.ts'
-import { deckOwners, tenantTerms } from './deck-owners.ts'
 import { ReferenceCounter } from './encoding/reference.ts'
 import { failureAlert, failureRules } from './failures.ts'
+import { HealthAlerts } from './health-alerts.ts'
 import { createApp } from './http/app.ts'
-import type { PartnerStanding } from './http/routes/partners.ts'
 import { type HttpServer, listenHttp } from './http/server.ts'
 import { InboundArchive } from './inbound/inbound-archive.ts'
 import type { InboundMessage } from './inbound/inbound-message.ts'
-import { type InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
+import { InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
+import { LiveBilling } from './live-billing.ts'
+import { LiveCarriers, marksFor } from './live-carriers.ts'
+import { LiveConfig } from './live-config.ts'
+import { LivePartners, partnerAccounts } from './live-partners.ts'
+import { guardPolicy, inboundRoutes, liveParts, recorderOptions } from './live-parts.ts'
+import { deckOwners, LiveRates } from './live-rates.ts'
+import { LiveTenants } from './live-tenants.ts'
 import { Archive } from './messages/archive.ts'
 import { Cancellation } from './messages/cancellation.ts'
 import { CarrierHealth } from './messages/carrier-health.ts'
@@ -32,6 +38,7 @@ import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
 import { FailureJudge } from './messages/failure-judge.ts'
 import { Feedback } from './messages/feedback.ts'
+import { Funding } from './messages/funding.ts'
 import { loadGuards, saveGuards } from './messages/guard-store.ts'
 import { IdempotencyKeys } from './messages/idempotency.ts'
 import { Intake } from './messages/intake.ts'
@@ -65,7 +72,6 @@ import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { openNumbers } from './numbers.ts'
 import { openLimits } from './open-limits.ts'
-import { partnerAccount } from './partners/account.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
 import { PartnerServer } from './partners/partner-server.ts'
@@ -74,19 +80,23 @@ import { Replacing } from './partners/replacing.ts'
 import { PartnerRequests } from './partners/requests.ts'
 import { RateDecks } from './rates/rate-decks.ts'
 import { rehearseRouting } from './route-rehearsal.ts'
-import { RouteUpkeep, routeSetup } from './route-upkeep.ts'
+import { type RouteSources, RouteUpkeep, routeSetup } from './route-upkeep.ts'
 import { FailureRules } from './routing/failure-rules.ts'
 import { Guards } from './routing/guards.ts'
 import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { Recorder } from './smpp/recorder.ts'
+import { carrierReports, partnerReports } from './standings.ts'
 import { createCipher } from './store/cipher.ts'
 import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
 import { Upkeep } from './store/upkeep.ts'
 import { Metrics } from './telemetry/metrics.ts'
 import { VERSION } from './version.ts'
+import { Configuration } from './versions/configuration.ts'
+import { type HeldVersion, holdVersion } from './versions/start-version.ts'
+import { VersionStore } from './versions/version-store.ts'
 import { AddressGuard } from './webhooks/address-guard.ts'
 import { Endpoints } from './webhooks/endpoints.ts'
 import { PosterThread } from './webhooks/poster-thread.ts'
@@ -109,13 +119,12 @@ const NOBODY: readonly TellingRecipient[] = []
 const CROWDED_UNSAVED = 8_000
 const MAX_UNSAVED = 50_000
 
-/** 3 MB; see {@link WrittenMarks}. */
-const MIN_MARKS = 65_536
-
 const SAVE_GUARDS_EVERY_MS = 60_000
 
 /** A running gateway. */
 export interface Gateway {
+  /** What it was started with: that of the file, or of a change after it. */
+  readonly config: Config
   readonly httpPort: number
   /** Without TLS; 0 when there is no such listener. */
   readonly smppPort: number
@@ -135,22 +144,32 @@ export interface Gateway {
 /** How {@link startGateway} is told things that are no settings. */
 export interface GatewayOptions {
   readonly logger: Logger
-  /** Reads the configuration again when its file changes; absent: it stays as it is. */
-  readonly loadConfig?: () => Config
+  /** Reads the file and what stands in for it; absent: the configuration stays as it is, and has no versions. */
+  readonly documents?: ConfigDocuments | undefined
+  /** The file holds, even where a change after it would. */
+  readonly isConfigFromFile?: boolean
+  readonly setLogLevel?: (level: LogLevel) => void
   /** Replace the demo tenant's key, because it was lost. */
   readonly replaceDemoKey?: boolean
 }
 
 /** Builds every part once, connects them, and takes messages when it resolves. */
-export async function startGateway(config: Config, options: GatewayOptions): Promise<Gateway> {
-  const { logger } = options
+export async function startGateway(ofFile: Config, options: GatewayOptions): Promise<Gateway> {
+  const { logger, documents } = options
   /** What to undo, last first, when a later part cannot start. */
   const opened: (() => Promise<void>)[] = []
   try {
-    const { keys, active } = config.encryption
-    const store = await openStore({ ...config, cipher: createCipher(keys, active) })
+    const { keys, active } = ofFile.encryption
+    const store = await openStore({ ...ofFile, cipher: createCipher(keys, active) })
     opened.push(() => store.close())
     await checkEncryptionKeys(store)
+    const versions = new VersionStore(store)
+    const isFromFile = options.isConfigFromFile ?? false
+    const held =
+      documents &&
+      (await holdVersion({ versions, documents, clock: systemClock, logger, isFromFile }))
+    const config = held?.config ?? ofFile
+    options.setLogLevel?.(config.logLevel)
     const sandbox = config.sandbox ? await startOwnSandbox(config, logger) : undefined
     if (sandbox) opened.push(() => sandbox.close())
     const { access, newKey } = sandbox
@@ -170,11 +189,12 @@ export async function startGateway(config: Config, options: GatewayOptions): Pro
       store,
       sandbox,
       access,
-      loadConfig: options.loadConfig ?? (() => config),
+      setLogLevel: options.setLogLevel,
+      held,
       logger,
       opened,
     })
-    return { ...gateway, newDemoKey: newKey, demoPartner }
+    return { ...gateway, config, newDemoKey: newKey, demoPartner }
   } catch (error) {
     for (const close of opened.reverse()) await close()
     throw error
@@ -188,15 +208,25 @@ interface Assembly {
   readonly store: Store
   readonly sandbox: Sandbox | undefined
   readonly access: Access
-  readonly loadConfig: () => Config
+  readonly setLogLevel: GatewayOptions['setLogLevel']
+  /** Undefined: there are no versions. */
+  readonly held: HeldVersion | undefined
   readonly logger: Logger
   readonly opened: (() => Promise<void>)[]
 }
 
-async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' | 'demoPartner'>> {
+async function assemble(
+  assembly: Assembly,
+): Promise<Omit<Gateway, 'config' | 'newDemoKey' | 'demoPartner'>> {
   const { config, carrierConfigs, store, access, logger, opened } = assembly
   const clock = systemClock
   const metrics = new Metrics()
+  const live = new LiveMessages()
+  const tenants = new LiveTenants({ access, config, store })
+  const billing = new LiveBilling({ config, tenants, logger })
+  const ledger = new Ledger(billing.creditFor)
+  await ledger.load(store)
+  const going = new LiveConfig(config)
 
   const node = `${hostname()}-${randomBytes(6).toString('hex')}`
   let { policies } = config
@@ -207,9 +237,14 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
+  const tenantName = (id: string) => access.nameOf(id) ?? id
+  const healthAlerts = new HealthAlerts({
+    config: config.alerts,
+    raise: (alert) => operatorAlerts.raise(alert),
+    tenantName,
+  })
   const rules = new FailureRules(failureRules(config.failureRules, access))
   const asksRules = () => rules.has('callback_failure')
-  const live = new LiveMessages()
   const tracker = new Tracker({
     live,
     recipientsFor: (message, status) => recipientsFor(message, status),
@@ -219,6 +254,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const tables = new TableWriter({
     store,
     live,
+    ledger,
     node,
     logger,
     committedSeq: () => spool.committedSeq,
@@ -228,11 +264,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const alerts = new Alerts(receipts, clock)
   const guard = new AddressGuard(config.webhooks)
   const endpoints = await Endpoints.open(store, guard, clock)
+  const poster = new PosterThread({ ...config.webhooks, version: VERSION }, logger)
   const webhooks = new WebhookSender({
     endpoints,
     guard,
     logger,
-    poster: new PosterThread({ ...config.webhooks, version: VERSION }, logger),
+    poster,
     clock,
     onReady: (recipient) => teller.wake(recipient),
   })
@@ -245,34 +282,14 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     clock,
   })
   const references = new ReferenceCounter()
-  const recorder = new Recorder({
-    pdusPerBind: config.recorder.pdusPerBind,
-    keepEnded: config.recorder.keepEndedBinds,
-  })
-  const carriers = new Map<string, Carrier>(
-    carrierConfigs.map((carrierConfig) => [
-      carrierConfig.name,
-      new SmppCarrier({
-        config: carrierConfig,
-        references,
-        logger,
-        recorder,
-        events: {
-          onReceipt: (receipt) => spool.write(receiptEntry(receipt, clock(), asksRules())),
-          onInbound: (part) => inbox.take(part),
-          onAlert: (alert) => alerts.passOn(alert),
-          onWrite: (written) => marks?.mark(written),
-          onCapacityChange: (name) => {
-            health.noteConnections(name)
-            dispatcher.onCapacityChange(name)
-          },
-        },
-      }),
-    ]),
+  const recorder = new Recorder(recorderOptions(config.recorder))
+  const carriers = new Map(
+    carrierConfigs.map((carrierConfig) => [carrierConfig.name, makeCarrier(carrierConfig)]),
   )
+  const routesIn = new InboundRoutes(inboundRoutes(config.inbound, access))
   const inbox = new Inbox({
     store,
-    routes: new InboundRoutes(inboundRoutes(config.inbound, access)),
+    routes: routesIn,
     recipientsFor: inboundRecipients,
     onReceived: (messages, tellings) => {
       for (const { carrier, tenantId, from, to, text } of messages) {
@@ -281,7 +298,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       }
       teller.offer(tellings)
     },
-    reassemblySeconds: config.inbound.reassemblySeconds,
+    reassemblySeconds: () => going.running.inbound.reassemblySeconds,
     logger,
     clock,
   })
@@ -304,40 +321,71 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     logger,
     clock,
   })
-  health.onChange(({ kind, carrier }) => {
-    if (kind !== 'connection') dispatcher.onCapacityChange(carrier)
+  const checks = carrierChecks({
+    carrierConfigs,
+    carriers,
+    health,
+    metrics,
+    alerts: healthAlerts,
+    clock,
+  })
+  health.onChange((change) => {
+    healthAlerts.noteChange(change)
+    if (change.kind !== 'connection') dispatcher.onCapacityChange(change.carrier)
   })
   const rateDecks = await RateDecks.open(store, clock, deckOwners(config, carrierConfigs))
-  const termsFor = tenantTerms(config, access, rateDecks)
-  const routeSources = { config, carrierConfigs, carriers, decks: rateDecks, access }
-  const routes = new Routes(routeSetup(routeSources), clock, {
+  const liveRates = new LiveRates({ config, decks: rateDecks, tenants })
+  const { termsFor } = liveRates
+  const sources: RouteSources = {
+    routing: config.routing,
+    carriers: [...carriers.values()].map((carrier) => ({ carrier, config: carrier.config })),
+    decks: rateDecks,
+    access,
+  }
+  const routes = new Routes(routeSetup(sources), clock, {
     quality,
     health,
     termsFor,
+    suspects: (...about) => guards.suspects(...about),
     destinations: numbers.destinations,
     onCanaryStopped: (carrier, route) => {
       const reason = `the canary of the route ${route} delivers too little`
+      healthAlerts.noteCanaryStopped(carrier, route, reason)
       health.setMode(carrier, 'drained', reason).catch((error: unknown) => {
         logger.error({ carrier, error: messageOf(error) }, 'cannot keep that a canary is stopped')
       })
     },
   })
-  const routeUpkeep = new RouteUpkeep(routes, routeSources, logger)
+  const routeUpkeep = new RouteUpkeep({
+    routes,
+    sources,
+    sourcesOf: async (next) => ({
+      routing: next.routing,
+      carriers: await liveCarriers.carriersOf(next),
+      decks: await liveRates.decksOf(next),
+      access: await tenants.accessOf(next),
+    }),
+    decks: rateDecks,
+    logger,
+  })
   const missingReceipts = new MissingReceipts({ quality, routes, policyFor })
   const { lateAt } = missingReceipts
-  const guards = new Guards(guardPolicy(config.guards, access), ({ guard, action }) =>
-    metrics.guarded(guard, action),
+  const guards = new Guards(
+    guardPolicy(config.guards, access),
+    ({ guard, action }) => metrics.guarded(guard, action),
+    (breaker) => healthAlerts.noteGuard(breaker),
   )
-  const { limits, ...limitUpkeep } = await openLimits({
+  const limiting = await openLimits({
     config,
     partners: assembly.partnerConfigs,
-    access,
+    tenants,
     store,
     logger,
     clock,
     onRefused: (scope, kind) => metrics.limited(scope, kind),
   })
-  opened.push(() => limitUpkeep.close())
+  opened.push(() => limiting.close())
+  const { limits } = limiting
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const judge = new FailureJudge({
@@ -347,8 +395,15 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
   const dispatcher = new Dispatcher({ ...work, carriers, routes, health, lateAt, judge })
   const losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
+  const charges = new Charges({
+    accounts: ledger.accounts,
+    termsFor: billing.chargingFor,
+    conversion: billing.conversion,
+  })
+  const funding = new Funding(work)
   const intake = new Intake({
     routes,
+    charges,
     spool,
     dispatcher,
     policyFor,
@@ -357,7 +412,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
     limits,
-    guards: guards.isOff ? undefined : guards,
+    guards,
     networks: numbers.networks,
     destinations: numbers.destinations,
     senderRules: numbers.senderRules,
@@ -367,14 +422,13 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   const sweeper = new Sweeper({ ...work, dispatcher, queries, missingReceipts, losses })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
-  const replacement = new Replacement({ ...work, withdrawal, intake, dispatcher })
+  const replacement = new Replacement({ ...work, charges, withdrawal, intake, dispatcher })
   const keys = new IdempotencyKeys(work)
   const archive = new Archive(store, live, tables)
   const partnerMessages = new PartnerMessages(work)
   const retention = new Retention({
     ...work,
-    keptFor: (tenant) =>
-      config.tenants.find(({ name }) => name === tenant)?.retention ?? config.retention,
+    keptFor: tenants.keptFor,
     purgeAnswers: (now) => keys.purge(now),
     onErased: (what, count) => metrics.erased(what, count),
   })
@@ -384,11 +438,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       : undefined
   const partners = new PartnerServer({
     config: config.smpp,
-    accounts: assembly.partnerConfigs.flatMap((partner) => {
-      const tenant = access.tenantNamed(partner.tenant)
-      if (!tenant) return []
-      return [partnerAccount(partner, tenant, (kind) => policyFor(kind).validitySeconds)]
-    }),
+    accounts: partnerAccounts(assembly.partnerConfigs, access, policyFor),
     requests: new PartnerRequests({
       intake,
       replacing: new Replacing({
@@ -415,6 +465,26 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     onConnectionRefused: (reason) => metrics.connectionRefused(reason),
     recorder,
   })
+
+  function makeCarrier(carrierConfig: CarrierConfig): SmppCarrier {
+    return new SmppCarrier({
+      config: carrierConfig,
+      references,
+      logger,
+      recorder,
+      events: {
+        onReceipt: (receipt) =>
+          checks.screen(receipt, () => spool.write(receiptEntry(receipt, clock(), asksRules()))),
+        onInbound: (part) => inbox.take(part),
+        onAlert: (alert) => alerts.passOn(alert),
+        onWrite: (written) => marks?.mark(written),
+        onCapacityChange: (name) => {
+          health.noteConnections(name)
+          dispatcher.onCapacityChange(name)
+        },
+      },
+    })
+  }
 
   function onCommit(batch: readonly JournalEntry[]): void {
     onEffects(tracker.apply(batch))
@@ -471,19 +541,75 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     openGuards: () => guards.open(clock()),
     areLimitsFallenBack: () => limits.isFallenBack,
     codesUsed: () => guards.carriers(clock()),
+    configuration: () => configuration,
     partnerBinds: () =>
       partners.reports.map(({ account: { systemId }, sessions }) => ({
         systemId,
         bound: sessions.length,
       })),
   })
-  const tenantNames = new Map(
-    config.tenants.flatMap(({ name }) => {
-      const tenant = access.tenantNamed(name)
-      return tenant ? [[tenant.id, name] as const] : []
+  const binds = new Binds({ recorder, carriers })
+  const qualityStore = new QualityStore({ store, quality, logger, clock })
+  const liveCarriers = new LiveCarriers({
+    carriers,
+    make: makeCarrier,
+    dispatcher,
+    health,
+    quality,
+    qualityStore,
+    destinations: numbers.destinations,
+    marks,
+    store,
+    clock,
+    drainMs: DRAIN_MS,
+    unbindMs: UNBIND_MS,
+  })
+  going.add([
+    tenants,
+    billing,
+    liveRates,
+    liveCarriers,
+    routeUpkeep,
+    new LivePartners({
+      server: partners,
+      partners: assembly.partnerConfigs,
+      smpp: config.smpp,
+      tenants,
+      policyFor,
+      logger,
     }),
-  )
-  const binds = new Binds({ recorder, carriers: [...carriers.values()], carrierConfigs })
+    limiting,
+    // After the carriers: they are those of the map by then.
+    {
+      sections: ['carriers'],
+      prepare: async (next) => () => {
+        checks.follow(checkPlans(next.carriers, carriers))
+        healthAlerts.watch(carriers.values())
+      },
+    },
+    ...liveParts({
+      access,
+      alerts: operatorAlerts,
+      healthAlerts,
+      rules,
+      health,
+      quality,
+      guards,
+      inboundRoutes: routesIn,
+      numbers,
+      recorder,
+      addressGuard: guard,
+      webhooks,
+      poster,
+      clock,
+      setPolicies: (next) => {
+        policies = next
+      },
+      setLogLevel: assembly.setLogLevel,
+    }),
+  ])
+  const { held } = assembly
+  const configuration = held && new Configuration({ ...held, live: going, clock, logger })
   const app = createApp({
     intake,
     archive,
@@ -513,13 +639,18 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
       ),
     guards,
     limits,
-    tenantName: (id) => tenantNames.get(id) ?? id,
+    tenantName,
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
     networks: numbers.networks,
     destinations: numbers.destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
-    mayShowTexts: config.recorder.showTexts,
+    mayShowTexts: () => going.running.recorder.showTexts,
+    configuration,
+    accounts: ledger.accounts,
+    funding,
+    store,
+    flush: () => tables.flush(),
     access,
     logger,
     version: VERSION,
@@ -531,7 +662,6 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   })
 
   await registerCarriers(store, [...carriers.values()], clock())
-  const qualityStore = new QualityStore({ store, quality, logger, clock })
   await qualityStore.load()
   await health.load()
   if (!guards.isOff) guards.restore(await loadGuards(store))
@@ -540,10 +670,12 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
   await sweeper.sweep()
   await dispatcher.loadBacklogs()
+  await billing.open(funding)
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
   await partners.start()
-  for (const carrier of carriers.values()) carrier.start()
+  liveCarriers.start()
+  healthAlerts.watch(carriers.values())
   losses.start()
   inbox.start()
   sweeper.start()
@@ -551,34 +683,29 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
   upkeep?.start()
   await teller.start()
   qualityStore.start()
+  checks.start()
   const guardTimer = setInterval(() => {
     keepGuards().catch((error: unknown) =>
       logger.error({ error: messageOf(error) }, 'cannot save what guards have learned'),
     )
   }, SAVE_GUARDS_EVERY_MS).unref()
 
-  const configWatch = new ConfigWatch({
-    config,
-    load: assembly.loadConfig,
-    apply: async (next) => {
-      const followLimits = limitUpkeep.prepare(next)
-      // The routes take a moment to be made; all else follows in the same turn.
-      await routeUpkeep.follow(next.routing)
-      rules.replace(failureRules(next.failureRules, access))
-      policies = next.policies
-      followLimits()
-    },
-    logger,
-  })
+  const reload = () => configuration?.takeFile() ?? Promise.resolve()
+  const configWatch =
+    configuration && config.file !== undefined
+      ? new ConfigWatch({ file: config.file, onChange: reload, logger })
+      : undefined
 
   async function close(): Promise<void> {
-    await configWatch.close()
+    configWatch?.close()
+    await configuration?.close()
     clearInterval(guardTimer)
     intake.close()
+    await checks.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
     await dispatcher.stop(DRAIN_MS)
     await health.close()
-    await Promise.all([...carriers.values()].map((carrier) => carrier.close(UNBIND_MS)))
+    await liveCarriers.close(UNBIND_MS)
     await inbox.close()
     await dispatcher.drained()
     await sweeper.close()
@@ -589,6 +716,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     await upkeep?.close()
     await teller.close()
     await webhooks.close()
+    healthAlerts.close()
     await operatorAlerts.close()
     await matcher.close()
     await spool.close()
@@ -596,7 +724,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     marks?.close()
     await qualityStore.close()
     await keepGuards()
-    await limitUpkeep.close()
+    await limiting.close()
     await numbers.close()
     await assembly.sandbox?.close()
     await store.close()
@@ -607,7 +735,7 @@ async function assemble(assembly: Assembly): Promise<Omit<Gateway, 'newDemoKey' 
     smppPort: partners.port,
     smppTlsPort: partners.tlsPort,
     recovered,
-    reload: () => configWatch.reload(),
+    reload,
     close,
   }
 }
@@ -623,63 +751,10 @@ function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {
   })
 }
 
-function guardPolicy({ except, ...policies }: GuardsConfig, access: Access): GuardPolicy {
-  const tenantIds = new Set(except.tenants.flatMap((name) => access.tenantNamed(name)?.id ?? []))
-  const { prefixes, classes } = except
-  return { ...policies, except: { tenantIds, prefixes, classes: new Set(classes) } }
-}
-
 function noteDelivered(guards: Guards, { message, carrier, status }: Ending, now: Date): void {
   if (status !== 'delivered' || message.trafficClass !== 'otp') return
   const number = parseNumber(message.to)
   if (number.ok) guards.noteDelivered(message, carrier, number.number, now)
-}
-
-function inboundRoutes({ routes }: InboundConfig, access: Access): InboundRoute[] {
-  return routes.flatMap(({ to = null, keyword = null, carrier = null, tenant, partner = null }) => {
-    const owner = access.tenantNamed(tenant)
-    return owner ? [{ to, keyword, carrier, tenantId: owner.id, partner }] : []
-  })
-}
-
-/** Marks enough for submits whose answers wait for their commit, many times over. */
-function marksFor(carriers: readonly CarrierConfig[]): number {
-  const windows = carriers.reduce((sum, { sessions, window }) => sum + sessions * window, 0)
-  return Math.max(MIN_MARKS, 8 * windows)
-}
-
-function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatcher: Dispatcher) {
-  const waiting = new Map(dispatcher.queueLengths().map((lane) => [lane.carrier, lane.waiting]))
-  return [...carriers.values()].map((carrier) => ({
-    name: carrier.name,
-    type: carrier.type,
-    is_up: carrier.isUp,
-    waiting: waiting.get(carrier.name) ?? 0,
-    segments_per_second: Math.round(carrier.segmentsPerSecond * 10) / 10,
-    binds: carrier.binds.map(({ bind, host, state, lastError }) => ({
-      bind,
-      host,
-      state,
-      last_error: lastError,
-    })),
-  }))
-}
-
-function partnerReports(partners: PartnerServer, tenantId: string): PartnerStanding[] {
-  return partners.reports
-    .filter(({ account }) => account.tenant.id === tenantId)
-    .map(({ account: { systemId, access }, sessions }) => ({
-      system_id: systemId,
-      max_binds: access.maxBinds || null,
-      sessions: sessions.map((session) => ({
-        bind_type: session.bindType,
-        address: session.address,
-        tls: session.tls,
-        since: session.since.toISOString(),
-        unanswered_by_partner: session.unansweredByPartner,
-        unanswered_by_us: session.unansweredByUs,
-      })),
-    }))
 }
 
 function countEntry(metrics: Metrics, entry: JournalEntry): void {

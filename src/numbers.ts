@@ -1,13 +1,14 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { NumbersConfig, SenderRuleConfig } from './config/numbers.ts'
 import type { Clock } from './core/clock.ts'
-import { GatewayError } from './core/errors.ts'
+import { GatewayError, messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
 import { NetworkDirectory } from './networks/directory.ts'
 import { takeInFiles } from './networks/table-files.ts'
 import { Destinations } from './routing/destination.ts'
 import { knownCountries } from './routing/number.ts'
 import { parseSender } from './routing/sender.ts'
-import { type SenderRule, SenderRules } from './routing/sender-rules.ts'
+import { type SenderRule, SenderRules, type SenderRulesOptions } from './routing/sender-rules.ts'
 import type { Store } from './store/open.ts'
 import { VERSION } from './version.ts'
 import { AddressGuard } from './webhooks/address-guard.ts'
@@ -18,6 +19,13 @@ export interface Numbers {
   readonly networks: NetworkDirectory
   readonly destinations: Destinations
   readonly senderRules: SenderRules
+  /**
+   * Gets everything ready for another configuration; what it gives takes it over. Files are taken in after that.
+   *
+   * @param carriers - names of all carriers
+   * @throws {GatewayError} as {@link openNumbers}
+   */
+  prepare(config: NumbersConfig, carriers: readonly string[]): () => void
   close(): Promise<void>
 }
 
@@ -40,37 +48,69 @@ export interface NumbersOptions {
  */
 export async function openNumbers(options: NumbersOptions): Promise<Numbers> {
   const { config, carriers, tenantId, store, logger, clock } = options
-  checkCountries(config)
-  const rules = config.senderRules.map((rule, index) => senderRule(rule, index, tenantId))
-  const lookup = config.lookup && openLookup(config.lookup)
-  const networks = await NetworkDirectory.open({
-    store,
-    clock,
-    logger,
-    lookup: lookup && { settings: lookup.settings, fetchJson: lookup.json.get },
-  })
+  checkNumbers(config)
+  let lookup = openLookup(config.lookup)
+  const networks = await NetworkDirectory.open({ store, clock, logger, lookup: lookup?.asked })
   await takeInFiles(networks, config, logger)
+  const destinations = new Destinations(config.shortCodes, carriers)
+  const senderRules = new SenderRules(senderRulesOf(config, tenantId))
+  let present = config
+  /** What ends in the background: look-ups of a configuration before, files that are taken in. */
+  let ending: Promise<void> = Promise.resolve()
+
+  function lookUpBy(next: ReturnType<typeof openLookup>): void {
+    const before = lookup
+    lookup = next
+    ending = Promise.all([ending, networks.lookUpBy(next?.asked)])
+      .then(() => before?.json.close())
+      .catch((error: unknown) => {
+        logger.error({ error: messageOf(error) }, 'the look-up before could not be closed')
+      })
+  }
+
   return {
     networks,
-    destinations: new Destinations(config.shortCodes, carriers),
-    senderRules: new SenderRules({
-      rules,
-      useShipped: config.shippedSenderRules,
-      refuseUnregistered: config.unregisteredSenders === 'refuse',
-      shortCodes: config.shortCodes,
-    }),
+    destinations,
+    senderRules,
+    prepare(next, names) {
+      checkNumbers(next)
+      const isLookupNew = !isDeepStrictEqual(next.lookup, present.lookup)
+      const nextLookup = isLookupNew ? openLookup(next.lookup) : lookup
+      return () => {
+        present = next
+        if (isLookupNew) lookUpBy(nextLookup)
+        destinations.replace(next.shortCodes, names)
+        senderRules.replace(senderRulesOf(next, tenantId))
+        ending = ending.then(() => takeInFiles(networks, next, logger))
+      }
+    },
     async close() {
+      await ending
       await lookup?.json.close()
       await networks.close()
     },
   }
 }
 
-function openLookup(settings: NonNullable<NumbersConfig['lookup']>) {
+function openLookup(settings: NumbersConfig['lookup']) {
+  if (!settings) return undefined
   const { allowPrivateAddresses, concurrency: connections } = settings
   const guard = new AddressGuard({ allowPrivateAddresses })
   guard.target(settings.url.replaceAll('{number}', '0'), '/numbers/lookup/url')
-  return { settings, json: new GuardedJson({ guard, version: VERSION, connections }) }
+  const json = new GuardedJson({ guard, version: VERSION, connections })
+  return { json, asked: { settings, fetchJson: json.get } }
+}
+
+function senderRulesOf(
+  config: NumbersConfig,
+  tenantId: (name: string) => string | undefined,
+): SenderRulesOptions {
+  return {
+    rules: config.senderRules.map((rule, index) => senderRule(rule, index, tenantId)),
+    useShipped: config.shippedSenderRules,
+    refuseUnregistered: config.unregisteredSenders === 'refuse',
+    shortCodes: config.shortCodes,
+  }
 }
 
 function senderRule(
@@ -93,6 +133,12 @@ function senderRule(
     replacement: parsed?.sender,
     reason,
   }
+}
+
+function checkNumbers(config: NumbersConfig): void {
+  checkCountries(config)
+  // Tenants do not matter for this: one of theirs may only come with the same configuration.
+  senderRulesOf(config, () => undefined)
 }
 
 function checkCountries({ shortCodes, senderRules }: NumbersConfig): void {

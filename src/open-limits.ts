@@ -9,33 +9,26 @@ import { Limits, type LimitTerms } from './limits/limits.ts'
 import { MemoryStore } from './limits/memory-store.ts'
 import { RedisStore } from './limits/redis-store.ts'
 import { RuleBook } from './limits/rule-book.ts'
+import type { LivePart } from './live-part.ts'
+import type { LiveTenants } from './live-tenants.ts'
 import { knownCountries } from './routing/number.ts'
 import { convertedMicros } from './routing/tenant-price.ts'
 import type { Store } from './store/open.ts'
-
-/** The sections that limits follow. */
-type LimitConfig = Pick<Config, 'limits' | 'routing'>
 
 /** What {@link openLimits} works with. */
 export interface OpenLimitsOptions {
   readonly config: Config
   readonly partners: readonly PartnerConfig[]
-  readonly access: Access
+  readonly tenants: LiveTenants
   readonly store: Store
   readonly logger: Logger
   readonly clock: Clock
   readonly onRefused: (scope: LimitScope, kind: LimitKind) => void
 }
 
-/** Limits that are counted, and can follow the configuration. */
-export interface OpenLimits {
+/** Limits that are counted, and go by another configuration when it changes; what was taken stays. */
+export interface OpenLimits extends LivePart {
   readonly limits: Limits
-  /**
-   * Reads another configuration; what it gives has the limits go by it. The partners stay those of the start.
-   *
-   * @throws {GatewayError} as {@link openLimits}
-   */
-  prepare(config: LimitConfig): () => void
   /** Stores what was counted. */
   close(): Promise<void>
 }
@@ -46,8 +39,8 @@ export interface OpenLimits {
  * @throws {GatewayError} `config_invalid` for a country that there is not
  */
 export async function openLimits(options: OpenLimitsOptions): Promise<OpenLimits> {
-  const { config, store, logger, clock, onRefused } = options
-  const terms = termsOf(config, options)
+  const { config, partners, tenants, store, logger, clock, onRefused } = options
+  const terms = termsOf(config, partners, tenants.access)
   const memory = new MemoryStore()
   const { redis } = config
   // What Redis counts, Redis keeps; the memory that stands in for it starts from nothing.
@@ -63,8 +56,10 @@ export async function openLimits(options: OpenLimitsOptions): Promise<OpenLimits
   })
   return {
     limits,
-    prepare(next) {
-      const changed = termsOf(next, options)
+    // Of the partners the segments per second, of the routing what currencies are worth.
+    sections: ['limits', 'tenants', 'partners', 'routing'],
+    async prepare(next) {
+      const changed = termsOf(next, next.partners, await tenants.accessOf(next))
       return () => limits.replace(changed)
     },
     async close() {
@@ -74,10 +69,14 @@ export async function openLimits(options: OpenLimitsOptions): Promise<OpenLimits
   }
 }
 
-function termsOf(config: LimitConfig, { partners, access }: OpenLimitsOptions): LimitTerms {
-  const { conversion } = config.routing
+function termsOf(
+  { limits, routing }: Config,
+  partners: readonly PartnerConfig[],
+  access: Access,
+): LimitTerms {
+  const { conversion } = routing
   return {
-    rules: new RuleBook(withPaces(checked(config.limits), partners), (scope, name) =>
+    rules: new RuleBook(withPaces(checked(limits), partners), (scope, name) =>
       scope === 'tenant' ? access.tenantNamed(name)?.id : name,
     ),
     convert: (amount, currency) => {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type ApiAccess, callApi } from './api-call.ts'
-import { readRoutingSection } from './config/load.ts'
+import { readRoutingSection } from './config/written.ts'
 import { GatewayError, messageOf } from './core/errors.ts'
 
 /** How a command speaks to the gateway and to its caller. */

@@ -23,12 +23,11 @@ export async function rehearseRouting(
   section: unknown,
   range: RehearsalRange,
 ): Promise<RehearsalReport> {
-  const { config, carrierConfigs } = sources
   const routing = parseRouting(section, {
-    carriers: carrierConfigs.map(({ name }) => name),
-    tenants: config.tenants.map(({ name }) => name),
+    carriers: sources.carriers.map(({ config: { name } }) => name),
+    tenants: sources.access.tenantNames,
   })
-  const setup = routeSetup({ ...sources, config: { ...config, routing } })
+  const setup = routeSetup({ ...sources, routing })
   const routes = new Routes(setup, clock, knowledge)
   return rehearsal.run(routes, range, (currency) => routing.conversion[currency] ?? 1)
 }

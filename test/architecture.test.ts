@@ -16,14 +16,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   networks: ['core', 'routing', 'store'],
   accounts: ['core', 'store'],
   limits: ['core', 'store'],
+  billing: ['core', 'store'],
   // The settings of a carrier or a partner are its configuration: a second type for the same fields
   // would only have to be copied field by field.
   carriers: ['config', 'core', 'encoding', 'smpp'],
-  messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'limits', 'store'],
+  messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'billing', 'limits', 'store'],
   rates: ['core', 'routing', 'store'],
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'limits', 'messages', 'store'],
   webhooks: ['core', 'accounts', 'messages', 'store'],
+  versions: ['config', 'core', 'messages', 'store'],
   http: [
     'core',
     'accounts',
@@ -35,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'messages',
     'webhooks',
     'telemetry',
+    'versions',
   ],
   alerting: ['config', 'core', 'webhooks'],
   sandbox: ['encoding', 'smpp'],

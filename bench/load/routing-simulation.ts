@@ -1,7 +1,10 @@
 import { DEFAULT_STRATEGY, type Strategy } from '../../src/core/route-rule.ts'
+import { atOnce } from '../../src/core/turns.ts'
+import { STANDING } from '../../src/routing/live-reading.ts'
 import { makeReading, Quality } from '../../src/routing/quality.ts'
-import { RateIndexBuilder } from '../../src/routing/rate-index.ts'
-import { Router, STANDING } from '../../src/routing/router.ts'
+import { RateIndex } from '../../src/routing/rate-index.ts'
+import { RouteTable } from '../../src/routing/route-table.ts'
+import { Router } from '../../src/routing/router.ts'
 import { randomFrom } from '../support/random.ts'
 
 /** Simulated carriers: what they ask is known, what they deliver is not. */
@@ -77,6 +80,7 @@ export function simulate(seed: number): SimulationResult {
   const indexes = CARRIERS.map((name) => quality.carrierIndex(name))
   const learned = makeReading(CARRIERS.length)
   const standing = new Uint8Array(CARRIERS.length).fill(STANDING.up)
+  const suspect = new Uint8Array(CARRIERS.length)
   const receipts: Receipt[] = []
   const margins = COUNTRIES.map(() => 0)
   const fixed = COUNTRIES.map(() => CARRIERS.map(() => 0))
@@ -94,7 +98,7 @@ export function simulate(seed: number): SimulationResult {
     quality.read(cell, nowMs, learned)
     const decision = router.rank(
       requestFor(country, world, nowMs, Math.floor(random() * 2 ** 32)),
-      { ...learned, standing },
+      { ...learned, standing, suspect },
       1,
     )
     const carrier = CARRIERS.indexOf(decision.candidates[0]?.carrier as (typeof CARRIERS)[number])
@@ -162,31 +166,27 @@ function expectedMargin({ costs, success, values }: World, country: number, carr
 }
 
 function makeRouter({ costs }: World): Router {
-  const builder = new RateIndexBuilder(0)
-  for (const [carrier] of CARRIERS.entries()) {
-    for (const [country, prefix] of DIGITS.entries()) {
-      const priceMicros = BigInt(at(costs, country, carrier))
-      builder.add(carrier, {
-        prefix,
-        network: null,
-        priceMicros,
-        currency: 'EUR',
-        effectiveFromMs: 0,
-      })
-    }
-  }
-  return new Router({
-    carriers: CARRIERS.map((name) => ({
-      name,
-      tags: [],
-      profile: 0,
-      trafficClasses: undefined,
-      lacks: 0,
-      maxSegments: undefined,
+  const decks = CARRIERS.map((_, carrier) =>
+    DIGITS.map((prefix, country) => ({
+      prefix,
+      network: null,
+      priceMicros: BigInt(at(costs, country, carrier)),
+      currency: 'EUR',
+      effectiveFromMs: 0,
     })),
-    rates: builder.build(),
-    routes: [{ name: 'all', match: {}, strategy: STRATEGY }],
-    conversion: {},
+  )
+  const carriers = CARRIERS.map((name) => ({
+    name,
+    tags: [],
+    profile: 0,
+    trafficClasses: undefined,
+    lacks: 0,
+    maxSegments: undefined,
+  }))
+  return new Router({
+    carriers,
+    rates: atOnce(RateIndex.build(decks, 0)),
+    routes: atOnce(RouteTable.build([{ name: 'all', match: {}, strategy: STRATEGY }], carriers)),
   })
 }
 
@@ -195,6 +195,7 @@ function cellOf(country: number) {
     country: COUNTRIES[country] as string,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
   } as const
 }
 
@@ -206,7 +207,7 @@ function requestFor(country: number, { values }: World, nowMs: number, draw: num
     region: 'europe',
     text: 'Hello',
     atMs: nowMs,
-    layOut: () => ({ segments: 1, needs: 0 }),
+    layOut: () => ({ segments: 1, encoding: 'gsm7', needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
     sellMicros: values[country] as number,

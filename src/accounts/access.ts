@@ -26,11 +26,13 @@ export interface TenantSetting {
 /** Enough to tell the keys of one gateway apart. */
 const KEY_NAME_DIGITS = 12
 
-/** The tenants and the keys by which they are known, read once and kept in memory. */
+/** The tenants and the keys by which they are known, kept in memory. */
 export class Access {
-  readonly #byKeyHash = new Map<string, KeyHolder>()
-  readonly #byName = new Map<string, Tenant>()
-  readonly #operators: ReadonlySet<string>
+  #byKeyHash: ReadonlyMap<string, KeyHolder>
+  #byName: ReadonlyMap<string, Tenant>
+  /** Tenants that are gone stay: their messages do. */
+  readonly #names = new Map<string, string>()
+  #operators: ReadonlySet<string>
 
   /** @param operatorKeyHashes - hashes of the keys of whoever runs the gateway */
   constructor(
@@ -38,11 +40,23 @@ export class Access {
     operatorKeyHashes: readonly string[] = [],
   ) {
     this.#operators = new Set(operatorKeyHashes)
-    for (const { tenant, keyHash } of rows) {
-      this.#byName.set(tenant.name, tenant)
-      if (keyHash === null) continue
-      this.#byKeyHash.set(keyHash, { tenant, keyName: keyHash.slice(0, KEY_NAME_DIGITS) })
-    }
+    this.#byName = new Map(rows.map(({ tenant }) => [tenant.name, tenant]))
+    this.#byKeyHash = new Map(
+      rows.flatMap(({ tenant, keyHash }) =>
+        keyHash === null
+          ? []
+          : [[keyHash, { tenant, keyName: keyHash.slice(0, KEY_NAME_DIGITS) }] as const],
+      ),
+    )
+    for (const { tenant } of rows) this.#names.set(tenant.id, tenant.name)
+  }
+
+  /** Has the tenants and keys of another in the place of its own from now on. */
+  takeOver(other: Access): void {
+    this.#byKeyHash = other.#byKeyHash
+    this.#byName = other.#byName
+    this.#operators = other.#operators
+    for (const [id, name] of other.#names) this.#names.set(id, name)
   }
 
   /** Whose an API key is; undefined for a key nobody has. */
@@ -63,6 +77,16 @@ export class Access {
   /** The tenant with a name. */
   tenantNamed(name: string): Tenant | undefined {
     return this.#byName.get(name)
+  }
+
+  /** Every tenant that there is, by name. */
+  get tenantNames(): string[] {
+    return [...this.#byName.keys()]
+  }
+
+  /** The name of a tenant, even of one that the configuration has no longer; undefined: unknown. */
+  nameOf(tenantId: string): string | undefined {
+    return this.#names.get(tenantId)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AlertsConfig } from '../config/alerts.ts'
+import type { AlertsConfig, AlertWay } from '../config/alerts.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
@@ -17,11 +17,13 @@ export interface OperatorAlert {
   readonly title: string
   /** Flat, in the words of the API; never a text or a number of a message. */
   readonly data: Readonly<Record<string, string | number | null>>
+  /** Absent: every way. */
+  readonly ways?: readonly AlertWay[]
 }
 
 /** What {@link OperatorAlerts} are built with. */
 export interface OperatorAlertsOptions {
-  readonly config: AlertsConfig
+  readonly config: Pick<AlertsConfig, 'webhook' | 'mail'>
   /** The gateway's version, for `User-Agent`. */
   readonly version: string
   readonly logger: Logger
@@ -40,7 +42,7 @@ const MAX_UNDER_WAY = 100
 
 /** One way to the operator. */
 interface Way {
-  readonly name: string
+  readonly name: AlertWay
   readonly send: (told: Told<OperatorAlert>, id: string, at: Date) => Promise<void>
   readonly close: () => Promise<void>
   underWay: number
@@ -49,20 +51,43 @@ interface Way {
 /** Tells the operator by webhook and mail, one alert of a kind in a minute. */
 export class OperatorAlerts {
   readonly #throttle = new AlertThrottle<OperatorAlert>()
-  readonly #ways: readonly Way[]
+  #ways: readonly Way[]
+  readonly #version: string
   readonly #logger: Logger
   readonly #clock: Clock
   readonly #retryMs: readonly number[]
   readonly #timers = new Map<NodeJS.Timeout, () => void>()
   readonly #working = new Set<Promise<void>>()
+  /** What ends of ways that are not used any more. */
+  #leaving: Promise<unknown> = Promise.resolve()
   #looking: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor({ config, version, logger, clock, retryMs = RETRY_MS }: OperatorAlertsOptions) {
+    this.#version = version
     this.#ways = waysOf(config, version)
     this.#logger = logger
     this.#clock = clock
     this.#retryMs = retryMs
+  }
+
+  /**
+   * Gets other addresses ready; what it gives tells alerts there. Those under way go on to the addresses before.
+   *
+   * @throws {GatewayError} `webhook_url_invalid`
+   */
+  prepare(config: OperatorAlertsOptions['config']): () => void {
+    const ways = waysOf(config, this.#version)
+    return () => {
+      const before = this.#ways
+      const underWay = [...this.#working]
+      this.#ways = ways
+      this.#leaving = Promise.all([this.#leaving, ...underWay]).then(() =>
+        closeAll(before).catch((error: unknown) => {
+          this.#logger.error({ error: messageOf(error) }, 'an address of alerts could not be left')
+        }),
+      )
+    }
   }
 
   /** Tells the operator, now or with those that are left out. */
@@ -83,15 +108,16 @@ export class OperatorAlerts {
       clearTimeout(timer)
       wake()
     }
-    await Promise.all(this.#working)
-    await Promise.all(this.#ways.map((way) => way.close()))
+    await Promise.all([...this.#working, this.#leaving])
+    await closeAll(this.#ways)
   }
 
   #tell(told: Told<OperatorAlert>): void {
-    const { type, title, data } = told.alert
+    const { type, title, data, ways } = told.alert
     this.#logger.warn({ type, ...data, leftOut: told.leftOut }, title)
     const id = `alert_${newId()}`
     for (const way of this.#ways) {
+      if (ways && !ways.includes(way.name)) continue
       if (way.underWay >= MAX_UNDER_WAY) {
         this.#logger.error({ way: way.name, type }, 'too many alerts are under way: not sent')
         continue
@@ -134,7 +160,11 @@ export class OperatorAlerts {
   }
 }
 
-function waysOf({ webhook, mail }: AlertsConfig, version: string): Way[] {
+async function closeAll(ways: readonly Way[]): Promise<void> {
+  await Promise.all(ways.map((way) => way.close()))
+}
+
+function waysOf({ webhook, mail }: OperatorAlertsOptions['config'], version: string): Way[] {
   const ways: Way[] = []
   if (webhook) {
     const { post, close } = alertWebhook(webhook, version)

@@ -136,6 +136,14 @@ export type QueryOutcome =
   /** Nothing was learnt this time. */
   | { readonly kind: 'no_answer'; readonly reason: string }
 
+/** What came of asking a carrier whether it is there. */
+export type CheckOutcome =
+  /** The slowest of its connections took so long to answer. */
+  | { readonly kind: 'answered'; readonly latencyMs: number }
+  | { readonly kind: 'no_answer'; readonly reason: string }
+  /** There was nobody to ask. */
+  | { readonly kind: 'not_asked'; readonly reason: string }
+
 /** What tells whose a receipt is where its id does not. */
 export interface ReceiptAbout {
   /** The handset, as the carrier writes it; may be empty. */
@@ -213,6 +221,8 @@ export interface Carrier {
   /** Segments per second that it takes at present, agreed or learnt; 0: no limit is known. */
   readonly segmentsPerSecond: number
   readonly binds: readonly BindStatus[]
+  /** Connections that have broken since the start; those that we have ended are none. */
+  readonly lostConnections: number
   /** Carriers with the same key lay every content out the same way. */
   readonly layoutKey: string
   /**
@@ -227,6 +237,8 @@ export interface Carrier {
   cancel?(segment: SubmittedSegment): Promise<CancelOutcome>
   /** Asks what became of a segment; absent where the carrier has no such request. Never rejects. */
   query?(segment: SubmittedSegment): Promise<QueryOutcome>
+  /** Asks every connection whether the carrier is there; absent where it has none. Never rejects. */
+  check?(timeoutMs: number): Promise<CheckOutcome>
   /**
    * Milliseconds until a message is worth journalling: no more should be journalled and not written than
    * the carrier takes within a moment. 0: now.

@@ -1,14 +1,10 @@
-import type { Duplex } from 'node:stream'
-import type { CarrierConfig, OutbindConfig } from '../config/schema.ts'
+import type { CarrierConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { siblingKey } from '../core/pass-through.ts'
 import { Recent } from '../core/recent.ts'
 import type { ReferenceCounter } from '../encoding/reference.ts'
-import type { BindType } from '../smpp/bind.ts'
-import { SmppClient } from '../smpp/client.ts'
 import { RequestError } from '../smpp/errors.ts'
-import { OutbindListener } from '../smpp/outbind.ts'
 import { Pacer } from '../smpp/pacer.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput } from '../smpp/pdu.ts'
 import { parseReceipt, type ReceiptOptions } from '../smpp/receipt.ts'
@@ -20,6 +16,7 @@ import type {
   CancelOutcome,
   Carrier,
   CarrierEvents,
+  CheckOutcome,
   Content,
   ContentLayout,
   OutboundMessage,
@@ -30,7 +27,9 @@ import type {
   SubmitMark,
   SubmittedSegment,
 } from './carrier.ts'
+import { Connections } from './connections.ts'
 import { alertOf, inboundPartOf } from './inbound-mapping.ts'
+import { checkLinks } from './link-check.ts'
 import { layoutKeyOf, planFor, segmentsOf } from './segments.ts'
 import {
   cancelSm,
@@ -40,7 +39,6 @@ import {
   receiptOf,
   submitSm,
 } from './smpp-mapping.ts'
-import { addressText, bindFields, clientOptions, sessionLimits } from './smpp-options.ts'
 
 /**
  * What is journalled waits no longer than this for its turn: enough for a commit, and little that
@@ -61,10 +59,6 @@ const MAX_FULL_QUEUES = 3
 
 /** The bit of `registered_delivery` without which delivery is not told, SMPP v3.4 section 5.2.17. */
 const TOLD_OF_DELIVERY = 0x01
-
-/** A bind that moves to another host lets its open requests finish, then gives the new one time. */
-const MOVE_DRAIN_MS = 5_000
-const MOVE_PATIENCE_MS = 30_000
 
 /** What an {@link SmppCarrier} is built with. */
 export interface SmppCarrierOptions {
@@ -93,64 +87,54 @@ interface SubmitRequest {
   readonly fullQueue: FullQueue
 }
 
-interface Bind {
-  readonly label: string
-  readonly sends: boolean
-  readonly client: SmppClient
-}
-
 /** A carrier reached over SMPP: its binds are kept open, messages spread over those that are. */
 export class SmppCarrier implements Carrier {
   readonly name: string
   readonly type = 'smpp'
-  readonly layoutKey: string
-  readonly #config: CarrierConfig
+  #config: CarrierConfig
+  #layoutKey: string
   readonly #events: CarrierEvents
   readonly #references: ReferenceCounter
-  readonly #receiptOptions: ReceiptOptions
+  #receiptOptions: ReceiptOptions
   readonly #logger: Logger
-  readonly #recorder: Recorder | undefined
-  /** One for all binds: what carriers limit is the account. */
   readonly #pacer: Pacer
-  readonly #all: readonly Bind[]
-  /** Where the carrier may ask for a bind. */
-  readonly #listener: OutbindListener | undefined
-  #listenError: string | null = null
-  /** Told of every change of a bind. */
-  readonly #watchers = new Set<() => void>()
+  readonly #connections: Connections
   /** Segments that the carrier has accepted. */
   #taken = 0
-  #returnTimer: NodeJS.Timeout | undefined
-  #isClosed = false
   /** The bound sessions that send: every message looks at them, and they change seldom. */
   #sending: readonly Session[] = []
   readonly #siblingSessions = new Recent<Session>(10_000, SIBLINGS_MS)
 
-  constructor(options: SmppCarrierOptions) {
-    const { config } = options
+  constructor({ config, events, references, logger, recorder }: SmppCarrierOptions) {
     this.name = config.name
-    this.layoutKey = layoutKeyOf(config)
     this.#config = config
+    this.#layoutKey = layoutKeyOf(config)
+    this.#receiptOptions = receiptOptionsOf(config)
+    this.#events = events
+    this.#references = references
+    this.#logger = logger
     this.#pacer = new Pacer(config.segmentsPerSecond)
-    this.#events = options.events
-    this.#references = options.references
-    this.#receiptOptions = {
-      heuristic: config.receiptHeuristic,
-      idFrom: config.receiptIdFrom,
-      states: config.receiptStates,
-    }
-    this.#logger = options.logger
-    this.#recorder = options.recorder
-    const types =
-      config.bind === 'pair' ? (['transmitter', 'receiver'] as const) : ([config.bind] as const)
-    this.#all = Array.from({ length: config.sessions }, (_, index) =>
-      types.map((bindType) => {
-        const label = `${bindType}-${index + 1}`
-        const client = this.#createClient(bindType, label)
-        return { label, sends: bindType !== 'receiver', client }
-      }),
-    ).flat()
-    if (config.outbind) this.#listener = this.#createListener(config.outbind)
+    this.#connections = new Connections({
+      config,
+      pacer: this.#pacer,
+      logger,
+      recorder,
+      onRequest: (pdu) => this.#onRequest(pdu),
+      onWrite: (tags) => events.onWrite?.(tags as readonly SubmitMark[]),
+      onChange: (sending) => {
+        this.#sending = sending
+        events.onCapacityChange(this.name)
+      },
+    })
+  }
+
+  /** Its settings at present. */
+  get config(): CarrierConfig {
+    return this.#config
+  }
+
+  get layoutKey(): string {
+    return this.#layoutKey
   }
 
   get givesReceipts(): boolean {
@@ -170,24 +154,11 @@ export class SmppCarrier implements Carrier {
   }
 
   get binds(): readonly BindStatus[] {
-    const ours = this.#all.map(({ label, client }) => ({
-      bind: label,
-      host: addressText(client.host),
-      state: client.state,
-      lastError: client.lastError?.message ?? null,
-    }))
-    const { outbind } = this.#config
-    if (!this.#listener || !outbind) return ours
-    const { host } = outbind
-    const { port, sessions } = this.#listener
-    const idle = port === 0 ? 'stopped' : 'listening'
-    const asked = {
-      bind: 'outbind',
-      host: addressText({ host, port: port || outbind.port }),
-      state: sessions.length > 0 ? 'bound' : idle,
-      lastError: this.#listenError,
-    }
-    return [...ours, asked]
+    return this.#connections.statuses
+  }
+
+  get lostConnections(): number {
+    return this.#connections.lost
   }
 
   waitFor(segments: number, journalling: number, now: number): number {
@@ -208,12 +179,14 @@ export class SmppCarrier implements Carrier {
   }
 
   prepare(message: OutboundMessage): Submission {
-    const planned = planFor(this.#config, message)
+    // All of a message goes by the same settings.
+    const config = this.#config
+    const planned = planFor(config, message)
     const reference =
       planned && planned.plan.segmentCount > 1
         ? this.#references.next(message.sender.value, message.to)
         : 0
-    const segments = segmentsOf(this.#config, message, planned, reference)
+    const segments = segmentsOf(config, message, planned, reference)
     let session: Session | undefined
     const siblings = siblingKey(message, message.from, message.to)
     const fullQueue: FullQueue = { times: 0, takenBefore: 0 }
@@ -228,7 +201,7 @@ export class SmppCarrier implements Carrier {
           if (!session?.takesRequests) session = this.#sessionFor(siblings)
           return session
         }
-        const makePdu = () => submitSm(this.#config, message, octets, segment, now)
+        const makePdu = () => submitSm(config, message, octets, segment, now)
         // Those that follow the first in the same turn share its places.
         const together = options.isWhole ? (segment === 1 ? segments.length : 0) : 1
         return this.#submit({ pick, makePdu, options, together, fullQueue })
@@ -251,24 +224,28 @@ export class SmppCarrier implements Carrier {
   }
 
   start(): void {
-    for (const { client } of this.#all) client.start()
-    this.#listener?.listen().catch((error: unknown) => {
-      this.#listenError = messageOf(error)
-      this.#logger.error({ carrier: this.name, error: this.#listenError }, 'no outbind is possible')
-    })
-    const { hosts, preferFirstAfterSeconds } = this.#config
-    if (hosts.length > 1 && preferFirstAfterSeconds > 0) {
-      this.#returnLater(preferFirstAfterSeconds * 1_000)
-    }
+    this.#connections.start()
   }
 
-  async close(drainMs: number): Promise<void> {
-    this.#isClosed = true
-    clearTimeout(this.#returnTimer)
-    await Promise.all([
-      ...this.#all.map(({ client }) => client.close({ drainMs })),
-      this.#listener?.close({ drainMs }),
-    ])
+  /**
+   * Goes by other settings of the carrier with the same name. What is about messages holds at once,
+   * what is about connections as {@link Connections} say.
+   */
+  follow(config: CarrierConfig): void {
+    this.#config = config
+    this.#layoutKey = layoutKeyOf(config)
+    this.#receiptOptions = receiptOptionsOf(config)
+    this.#pacer.agree(config.segmentsPerSecond)
+    this.#connections.follow(config)
+  }
+
+  close(drainMs: number): Promise<void> {
+    return this.#connections.close({ drainMs })
+  }
+
+  /** Closes; what is not written goes back to whoever has sent it, instead of being sent first. */
+  handBack(drainMs: number): Promise<void> {
+    return this.#connections.close({ drainMs, handsBack: true })
   }
 
   /** With query_sm. */
@@ -280,6 +257,11 @@ export class SmppCarrier implements Carrier {
     } catch (error) {
       return { kind: 'no_answer', reason: messageOf(error) }
     }
+  }
+
+  /** With enquire_link, on every bind. */
+  check(timeoutMs: number): Promise<CheckOutcome> {
+    return checkLinks(this.#connections.links, timeoutMs)
   }
 
   async #submit({
@@ -357,97 +339,6 @@ export class SmppCarrier implements Carrier {
     return freest
   }
 
-  #createClient(bindType: BindType, label: string): SmppClient {
-    return new SmppClient({
-      ...clientOptions(this.#config),
-      ...this.#sessionEvents(label),
-      bindType,
-      onStateChange: () => this.#onStateChange(),
-      onDraining: () => this.#onStateChange(),
-    })
-  }
-
-  #createListener(outbind: OutbindConfig): OutbindListener {
-    const { host, port, systemId, password, bind } = outbind
-    return new OutbindListener({
-      ...sessionLimits(this.#config),
-      ...this.#sessionEvents('outbind'),
-      host,
-      port,
-      smsc: { system_id: systemId, password },
-      bindType: bind,
-      bind: bindFields(this.#config),
-      onChange: () => this.#onStateChange(),
-    })
-  }
-
-  /** @param label - names the bind where it is recorded */
-  #sessionEvents(label: string) {
-    const recorder = this.#recorder
-    const { systemId } = this.#config
-    const about = { role: 'esme', owner: this.name, label, systemId } as const
-    return {
-      logger: this.#logger,
-      pacer: this.#pacer,
-      ...(recorder && {
-        openRecording: (stream: Duplex) => recorder.open({ ...about, stream }),
-      }),
-      onRequest: (pdu: Pdu) => this.#onRequest(pdu),
-      onWrite: (tags: readonly unknown[]) => this.#events.onWrite?.(tags as readonly SubmitMark[]),
-    }
-  }
-
-  /** Looks after a while whether binds to later hosts can go back to the first. */
-  #returnLater(ms: number): void {
-    this.#returnTimer = setTimeout(() => {
-      this.#returnToFirstHost()
-        .catch((error: unknown) => {
-          const fields = { carrier: this.name, error: messageOf(error) }
-          this.#logger.error(fields, 'a bind could not be moved to the first host')
-        })
-        .finally(() => {
-          if (!this.#isClosed) this.#returnLater(ms)
-        })
-    }, ms).unref()
-  }
-
-  /** One bind after the other, so that the others carry on. */
-  async #returnToFirstHost(): Promise<void> {
-    for (const { client } of this.#all) {
-      if (this.#isClosed) return
-      if (!(await client.moveToFirstHost({ drainMs: MOVE_DRAIN_MS }))) continue
-      // The next one waits until this one stands again, here or there.
-      await this.#untilBound(client)
-    }
-  }
-
-  /** Resolves when a bind stands, when that takes too long, and when the carrier is closed. */
-  #untilBound(client: SmppClient): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (client.session !== undefined || this.#isClosed) settle()
-      }
-      const settle = () => {
-        clearTimeout(timer)
-        this.#watchers.delete(look)
-        resolve()
-      }
-      const timer = setTimeout(settle, MOVE_PATIENCE_MS)
-      this.#watchers.add(look)
-      look()
-    })
-  }
-
-  #onStateChange(): void {
-    const ours = this.#all.flatMap(({ sends, client }) =>
-      sends && client.session ? [client.session] : [],
-    )
-    const isAsked = this.#config.outbind?.bind === 'transceiver'
-    this.#sending = isAsked ? [...ours, ...(this.#listener?.sessions ?? [])] : ours
-    for (const look of this.#watchers) look()
-    this.#events.onCapacityChange(this.name)
-  }
-
   #onRequest(pdu: Pdu): Promise<SessionReply> | SessionReply | undefined {
     switch (pdu.command) {
       case 'deliver_sm':
@@ -482,4 +373,9 @@ export class SmppCarrier implements Carrier {
 /** Places in the window, less what waits for one. */
 function roomIn(session: Session): number {
   return session.windowSize - session.pendingCount
+}
+
+function receiptOptionsOf(config: CarrierConfig): ReceiptOptions {
+  const { receiptHeuristic: heuristic, receiptIdFrom: idFrom, receiptStates: states } = config
+  return { heuristic, idFrom, states }
 }

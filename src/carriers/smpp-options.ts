@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
+import { isDeepStrictEqual } from 'node:util'
 import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
 import type { BindFields } from '../smpp/bind.ts'
 import type { HostAddress } from '../smpp/client.ts'
@@ -52,7 +53,27 @@ export function addressText({ host, port }: HostAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-function tlsOptions(config: TlsConfig): ConnectionOptions {
+/** Whether binds by one configuration serve for the other as well; certificates and keys aside. */
+export function isSameBind(one: CarrierConfig, other: CarrierConfig): boolean {
+  return isDeepStrictEqual(bindSettings(one), bindSettings(other))
+}
+
+/** Whether two configurations mean accounts that cannot know of each other's binds. */
+export function isOtherAccount(one: CarrierConfig, other: CarrierConfig): boolean {
+  if (one.systemId !== other.systemId) return true
+  const hosts = new Set(one.hosts.map(addressText))
+  return !other.hosts.some((address) => hosts.has(addressText(address)))
+}
+
+function bindSettings(config: CarrierConfig) {
+  const { bind, tls } = config
+  const { tls: _, ...options } = clientOptions(config)
+  const verified = tls && { name: tls.serverName, rejects: tls.rejectUnauthorized }
+  return { ...options, bind, verified }
+}
+
+/** How a carrier is spoken to over TLS. */
+export function tlsOptions(config: TlsConfig): ConnectionOptions {
   const { ca, cert, key, serverName, rejectUnauthorized } = config
   return {
     rejectUnauthorized,

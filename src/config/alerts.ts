@@ -14,7 +14,23 @@ import {
 export interface AlertsConfig {
   readonly webhook: { readonly url: string; readonly secret: string } | undefined
   readonly mail: AlertMailConfig | undefined
+  /** Which way the operator is told of each. */
+  readonly events: Readonly<Record<AlertEvent, readonly AlertWay[]>>
+  /** A carrier without a connection is told of after so long. */
+  readonly downMs: number
 }
+
+/** What operators can be told of beside what failure rules say. */
+export type AlertEvent = (typeof ALERT_EVENTS)[number]
+
+/** A way to the operator. */
+export type AlertWay = (typeof ALERT_WAYS)[number]
+
+/** {@link AlertEvent}. */
+export const ALERT_EVENTS = ['breaker', 'connection', 'canary', 'guard', 'check'] as const
+
+const ALERT_WAYS = ['webhook', 'mail'] as const
+const WAYS = `a list of ${ALERT_WAYS.join(', ')}; empty for none`
 
 /** The mail server that takes alerts, and whom they go to. */
 export interface AlertMailConfig {
@@ -59,6 +75,22 @@ const mail = mapping({
   ),
 })
 
+function ways(about: string) {
+  return setting(list(z.enum(ALERT_WAYS, { error: WAYS }), WAYS).default([...ALERT_WAYS]), {
+    about,
+    allowed: WAYS,
+    defaultText: '[webhook, mail]',
+  })
+}
+
+const events = mapping({
+  breaker: ways('The circuit breaker of a carrier has opened, or closed again.'),
+  connection: ways('A carrier is without any connection for `down_seconds`, or has one again.'),
+  canary: ways('The canary of a route was stopped.'),
+  guard: ways('A guard has opened a breaker.'),
+  check: ways('A check of a carrier has failed, or passes again.'),
+} satisfies Record<AlertEvent, unknown>)
+
 /** The `alerts` section of the file. */
 export const alertsSchema = setting(
   mapping({
@@ -74,10 +106,19 @@ export const alertsSchema = setting(
       allowed: 'a mapping',
       defaultText: 'none',
     }),
+    events: setting(events.prefault({}), {
+      about:
+        'Which way the operator is told of what: by those of the two ways that are set up here.',
+      allowed: 'a mapping',
+      defaultText: '{}',
+    }),
+    down_seconds: integer(1, 86_400, 60, {
+      about: 'How long a carrier may be without a connection before that is told.',
+      unit: 'seconds',
+    }),
   }).prefault({}),
   {
-    about:
-      'Where the operator is told of what needs a person; see [failure-rules.md](failure-rules.md).',
+    about: 'Where the operator is told of what needs a person; see [alerts.md](alerts.md).',
     allowed: 'a mapping',
     defaultText: '{}',
   },
@@ -90,6 +131,8 @@ export function toAlerts({
   webhook_url: url,
   webhook_secret: secret,
   mail: file,
+  events,
+  down_seconds,
 }: FileAlerts): AlertsConfig {
   return {
     webhook: url !== undefined && secret !== undefined ? { url, secret } : undefined,
@@ -102,5 +145,7 @@ export function toAlerts({
       from: file.from,
       to: file.to,
     },
+    events,
+    downMs: down_seconds * 1_000,
   }
 }

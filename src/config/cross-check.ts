@@ -3,6 +3,7 @@ import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
+import { sharedPorts } from './ports-check.ts'
 
 /**
  * Finds mistakes that show only when several settings are seen together.
@@ -23,16 +24,26 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
   }
   for (const { path, value } of carriers) {
-    mistakes.push(...waitOrder(path, value), ...hostsOrHost(path, value))
+    mistakes.push(
+      ...waitOrder(path, value),
+      ...hostsOrHost(path, value),
+      ...checkReceipts(path, value),
+    )
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
+  mistakes.push(...billingMistakes(root, tenants))
   mistakes.push(
     ...routingMistakes(root, tenants, carriers),
     ...inboundMistakes(root),
     ...guardExceptions(root, tenants),
     ...limitMistakes(root, tenants, partners),
     ...ruleMistakes(root, carriers, tenants),
-    ...sharedPort(root),
+    ...sharedPorts({
+      http: mappingAt(root, ['http']),
+      smpp: mappingAt(root, ['smpp']),
+      smppTls: mappingAt(root, ['smpp']).tls ? mappingAt(root, ['smpp', 'tls']) : undefined,
+      carriers,
+    }),
   )
   mistakes.push(
     ...waitBounds(root),
@@ -130,6 +141,15 @@ function hostsOrHost(path: readonly PropertyKey[], carrier: Record<string, unkno
     }))
 }
 
+/** A check message is judged by its receipt. */
+function checkReceipts(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {
+  if (!isMapping(mappingAt(carrier, ['check']).message)) return []
+  const { registered_delivery: asked = 1 } = carrier
+  if (typeof asked !== 'number' || (asked & 1) !== 0) return []
+  const message = `${asked} asks for no final receipts; check.message needs them`
+  return [{ path: pathText([...path, 'registered_delivery']), message }]
+}
+
 function waitOrder(path: readonly PropertyKey[], carrier: Record<string, unknown>): Mistake[] {
   const wait = carrier.reconnect_seconds
   if (!isMapping(wait)) return []
@@ -152,6 +172,51 @@ function unknownTenants(partners: readonly Item[], tenants: readonly Item[]): Mi
       path: pathText(path),
       message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
     }))
+}
+
+function billingMistakes(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {
+  const rates = items(root, 'rates')
+  const balances = items(root, 'balances')
+  const named = [...places(tenants, 'name')].map(({ value }) => value)
+  const perTenant = named.flatMap((name) => {
+    const own = tenants.filter(({ value }) => value.name === name)
+    const inTenant = own.flatMap(({ path, value }) => items(value, 'rates', path))
+    const inList = rates.filter(({ value }) => value.tenant === name)
+    // Those of one list are looked at elsewhere.
+    return inList.length === 0
+      ? []
+      : duplicates(places([...inTenant, ...inList], 'prefix'), 'prefix')
+  })
+  const currencies = new Map(
+    tenants.map(({ value }) => [value.name, mappingAt(value, ['billing']).currency]),
+  )
+  const foreign = balances.flatMap(({ path, value }) => {
+    const currency = currencies.get(value.tenant)
+    if (currency === undefined || currency === value.currency) return []
+    const message = `must be ${String(currency)}, the currency of that tenant's account`
+    return [{ path: pathText([...path, 'currency']), message }]
+  })
+  const limits = tenants.flatMap(({ path, value }) => {
+    const { credit_limit, low_balance, currency } = mappingAt(value, ['billing'])
+    if (currency !== undefined) return []
+    return Object.entries({ credit_limit, low_balance })
+      .filter(([, amount]) => amount !== undefined)
+      .map(([key]) => ({
+        path: pathText([...path, 'billing', key]),
+        message: `needs ${pathText([...path, 'billing', 'currency'])}: an amount of which currency is it?`,
+      }))
+  })
+  const twice = duplicates(
+    balances.map(({ path, value }) => ({ path, value: `${value.tenant} ${value.currency}` })),
+    'tenant and currency',
+  )
+  return [
+    ...unknownTenants([...rates, ...balances], tenants),
+    ...perTenant,
+    ...foreign,
+    ...limits,
+    ...twice,
+  ]
 }
 
 function guardExceptions(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {
@@ -300,13 +365,6 @@ function ruleMistakes(
       alerts: mappingAt(root, ['alerts']),
     }),
   ]
-}
-
-function sharedPort(root: Record<string, unknown>): Mistake[] {
-  const http = { host: '0.0.0.0', port: 8080, ...(isMapping(root.http) ? root.http : {}) }
-  const smpp = { host: '0.0.0.0', port: 2775, ...(isMapping(root.smpp) ? root.smpp : {}) }
-  if (http.port !== smpp.port || http.port === 0 || http.host !== smpp.host) return []
-  return [{ path: 'smpp.port', message: `${smpp.port} is also http.port; they must differ` }]
 }
 
 function waitBounds(root: Record<string, unknown>): Mistake[] {

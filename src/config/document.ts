@@ -1,4 +1,13 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  stringify,
+} from 'yaml'
 import { messageOf } from '../core/errors.ts'
 import { type Mistake, pathText } from './mistake.ts'
 
@@ -17,12 +26,13 @@ const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
  * are given as they are written, so that `price: 0.0350` and `password: 0123` keep every digit.
  *
  * @param file - name of the file, for messages
+ * @param env - undefined: names of variables stay as they are written
  */
 export function readDocument(
   source: string,
   file: string,
   textKeys: ReadonlySet<string>,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>> | undefined,
 ): DocumentResult {
   const lines = new LineCounter()
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, merge: true })
@@ -49,11 +59,81 @@ export function readDocument(
   try {
     const root: Record<string, unknown> = document.toJS({ maxAliasCount: 100 })
     const mistakes: Mistake[] = []
-    substitute(root, [], { textKeys, env, mistakes, visited: new Set() })
+    if (env) substitute(root, [], { textKeys, env, mistakes, visited: new Set() })
     return { ok: true, root, mistakes }
   } catch (error) {
     return { ok: false, mistakes: [{ path: file, message: messageOf(error) }] }
   }
+}
+
+/**
+ * Tells the line of a place such as `carriers[0].port`, counted from 1: of what stands there, or around it where
+ * something is missing; undefined for what is no place of the document.
+ */
+export function lineFinder(source: string): (place: string) => number | undefined {
+  const lines = new LineCounter()
+  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, merge: true })
+  return (place) => {
+    const path = place.split(/[.[\]]+/).filter((part) => part !== '')
+    for (let length = path.length; length > 0; length--) {
+      const start = offsetOf(document.contents, path.slice(0, length))
+      if (start !== undefined) return lines.linePos(start).line
+    }
+    return undefined
+  }
+}
+
+/** A value that stands in a document, and where. */
+export interface WrittenScalar {
+  readonly path: readonly PropertyKey[]
+  readonly value: unknown
+  /** The place of its text, quotes included. */
+  readonly start: number
+  readonly end: number
+}
+
+/** Every value of a document that can be read, in order; what is repeated by reference comes once. */
+export function writtenScalars(source: string): WrittenScalar[] {
+  const found: WrittenScalar[] = []
+  const walk = (node: unknown, path: readonly PropertyKey[]): void => {
+    if (isMap(node)) {
+      for (const { key, value } of node.items) {
+        walk(value, [...path, isScalar(key) ? String(key.value) : ''])
+      }
+    } else if (isSeq(node)) {
+      for (const [index, item] of node.items.entries()) walk(item, [...path, index])
+    } else if (isScalar(node) && node.range) {
+      const [start, end] = node.range
+      found.push({ path, value: node.value, start, end })
+    }
+  }
+  walk(parseDocument(source, { prettyErrors: false, merge: true }).contents, [])
+  return found
+}
+
+/** Plain values as YAML, to be read by people. */
+export function yamlOf(values: unknown): string {
+  return stringify(values, { lineWidth: 0 })
+}
+
+/** Where a key begins, or an entry of a list. */
+function offsetOf(node: unknown, path: readonly string[]): number | undefined {
+  let place: unknown = node
+  let offset: number | undefined
+  for (const part of path) {
+    if (isMap(place)) {
+      const pair = place.items.find(({ key }) => isScalar(key) && String(key.value) === part)
+      if (!pair) return undefined
+      offset = isScalar(pair.key) ? pair.key.range?.[0] : undefined
+      place = pair.value
+    } else if (isSeq(place)) {
+      place = place.items[Number(part)]
+      offset = isNode(place) ? place.range?.[0] : undefined
+    } else {
+      return undefined
+    }
+  }
+  return offset
 }
 
 function isEmptyScalar(node: unknown): boolean {

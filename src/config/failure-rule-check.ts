@@ -81,7 +81,27 @@ export function failureRuleMistakes(
   return mistakes
 }
 
-function alertMistakes({ webhook_url, webhook_secret }: RuleSurroundings['alerts']): Mistake[] {
+function alertMistakes(alerts: RuleSurroundings['alerts']): Mistake[] {
+  return [...secretMistakes(alerts), ...wayMistakes(alerts)]
+}
+
+/** Ways that are named and not there. */
+function wayMistakes({ webhook_url, mail, events }: RuleSurroundings['alerts']): Mistake[] {
+  const isThere: Readonly<Record<string, boolean>> = {
+    webhook: webhook_url !== undefined,
+    mail: mail !== undefined,
+  }
+  return Object.entries(mappingOf(events)).flatMap(([event, ways]) =>
+    textsOf(ways).flatMap((way, index) => {
+      if (isThere[way] !== false) return []
+      const missing = way === 'webhook' ? 'webhook_url' : way
+      const message = `nobody would be told: alerts has no ${missing}`
+      return [{ path: pathText(['alerts', 'events', event, index]), message }]
+    }),
+  )
+}
+
+function secretMistakes({ webhook_url, webhook_secret }: RuleSurroundings['alerts']): Mistake[] {
   if ((webhook_url === undefined) === (webhook_secret === undefined)) return []
   const [there, missing] =
     webhook_url === undefined

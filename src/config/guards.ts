@@ -6,7 +6,7 @@ import {
   type VelocityPolicy,
 } from '../core/guards.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
-import { choice, integer, list, mapping, setting } from './field.ts'
+import { choice, flag, integer, list, mapping, setting } from './field.ts'
 
 /** What guards go by, and what none looks at. */
 export interface GuardsConfig {
@@ -106,6 +106,11 @@ const conversion = setting(
       about: 'After this time a code counts half.',
       unit: 'seconds',
     }),
+    avoid_suspects: flag(true, {
+      about:
+        'Carriers that deliver codes nobody uses, though those by others are used, come after the others ' +
+        'for that tenant and prefix, whatever `action` says.',
+    }),
     cool_down_seconds: coolDown(1_800),
   }).prefault({}),
   {
@@ -189,6 +194,7 @@ export function toGuards({ velocity, conversion, loops, except }: FileGuards): G
       leastMessages: conversion.least_messages,
       feedbackSeconds: conversion.feedback_seconds,
       halfLifeSeconds: conversion.half_life_seconds,
+      avoidSuspects: conversion.avoid_suspects,
       coolDownSeconds: conversion.cool_down_seconds,
     },
     loops: {

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
-import { messageOf } from '../core/errors.ts'
 import { toAlerts } from './alerts.ts'
+import { toBilling, toTenantBilling } from './billing.ts'
+import { toCheck } from './check.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
-import { readDocument, typed } from './document.ts'
+import { lineFinder, readDocument, typed } from './document.ts'
 import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
@@ -31,16 +31,8 @@ import {
   type TlsConfig,
 } from './schema.ts'
 import { toSmpp } from './smpp-listeners.ts'
-
-/** Where the configuration comes from. */
-export interface ConfigSource {
-  /** The environment, usually `process.env`; an empty variable counts as not set. */
-  readonly env: Readonly<Record<string, string | undefined>>
-  /** The working directory; relative paths start here. */
-  readonly cwd: string
-  /** The file to read, before `LINEHAUL_CONFIG` and `linehaul.yaml`. */
-  readonly file?: string
-}
+import { type ConfigSource, type ConfigText, readConfigFile, variablesOf } from './source.ts'
+import { lastKey, textKeysOf } from './written.ts'
 
 /** The settings of a carrier that have no default, and a few more, as code hands them over. */
 export interface CarrierSettings {
@@ -58,8 +50,6 @@ export interface CarrierSettings {
   }[]
 }
 
-const DEFAULT_FILE = 'linehaul.yaml'
-
 /**
  * Reads the configuration: environment over file over defaults.
  *
@@ -69,10 +59,17 @@ const DEFAULT_FILE = 'linehaul.yaml'
  *   allowed; also when a file that was named does not exist
  */
 export function loadConfig(source: ConfigSource): Config {
-  const env = Object.fromEntries(
-    Object.entries(source.env).filter(([, value]) => value !== undefined && value !== ''),
-  )
-  const file = readConfigFile(source, env)
+  return parseConfig(readConfigFile(source), source)
+}
+
+/**
+ * What a configuration says, environment over text over defaults.
+ *
+ * @param file - undefined: there is none, and the gateway runs its sandbox
+ * @throws {ConfigError} with all mistakes
+ */
+export function parseConfig(file: ConfigText | undefined, source: ConfigSource): Config {
+  const env = variablesOf(source)
   const settings = describeSettings()
   const mistakes: Mistake[] = []
   let root: Record<string, unknown> = {}
@@ -96,8 +93,21 @@ export function loadConfig(source: ConfigSource): Config {
     ...mistake,
     path: variables.get(mistake.path) ?? mistake.path,
   }))
-  if (!parsed.success || named.length > 0) throw new ConfigError(named)
-  return toConfig(parsed.data, source.cwd, file?.path)
+  if (!parsed.success || named.length > 0) throw new ConfigError(withLines(named, file))
+  const made: Mistake[] = []
+  const config = toConfig(parsed.data, source.cwd, file?.path, made)
+  if (made.length > 0) throw new ConfigError(withLines(made, file))
+  return config
+}
+
+/** Says where in the file the mistakes are. */
+function withLines(mistakes: readonly Mistake[], file: ConfigText | undefined): Mistake[] {
+  if (file === undefined) return [...mistakes]
+  const lineOf = lineFinder(file.text)
+  return mistakes.map((mistake) => {
+    const line = lineOf(mistake.path)
+    return line === undefined ? mistake : { ...mistake, line }
+  })
 }
 
 /**
@@ -132,48 +142,8 @@ export function completePartner(
   throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
 }
 
-function readConfigFile(
-  source: ConfigSource,
-  env: Readonly<Record<string, string | undefined>>,
-): { path: string; text: string } | undefined {
-  const wanted = source.file ?? env.LINEHAUL_CONFIG
-  const path = resolve(source.cwd, wanted ?? DEFAULT_FILE)
-  try {
-    return { path, text: readFileSync(path, 'utf8') }
-  } catch (error) {
-    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    if (isMissing && wanted === undefined) return undefined
-    const from = source.file === undefined ? 'LINEHAUL_CONFIG' : 'file'
-    const message = isMissing ? 'does not exist' : `cannot be read: ${messageOf(error)}`
-    const place = wanted === undefined ? path : `${from}=${wanted}`
-    throw new ConfigError([{ path: place, message: `the configuration file ${path} ${message}` }])
-  }
-}
-
-/**
- * The `routing` section of a file, as it is written: of a whole configuration, or a file that has nothing
- * else.
- *
- * @throws {ConfigError} when the file is no YAML or has no such section
- */
-export function readRoutingSection(source: string, file: string): unknown {
-  const result = readDocument(source, file, textKeysOf(describeSettings()), {})
-  if (!result.ok) throw new ConfigError(result.mistakes)
-  const { routing } = result.root
-  if (routing === undefined) throw new ConfigError([{ path: file, message: 'has no "routing"' }])
-  return routing
-}
-
-function textKeysOf(settings: readonly SettingDescription[]): Set<string> {
-  return new Set(settings.filter(({ isText }) => isText).map(({ path }) => lastKey(path)))
-}
-
 function secretKeysOf(settings: readonly SettingDescription[]): Set<string> {
   return new Set(settings.filter(({ isSecret }) => isSecret).map(({ path }) => lastKey(path)))
-}
-
-function lastKey(path: string): string {
-  return path.slice(path.lastIndexOf('.') + 1)
 }
 
 /** Writes the variables over the file's values and returns which path came from which one. */
@@ -231,9 +201,13 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
   return value
 }
 
-function toConfig(content: FileContent, cwd: string, file: string | undefined): Config {
+function toConfig(
+  content: FileContent,
+  cwd: string,
+  file: string | undefined,
+  mistakes: Mistake[],
+): Config {
   const folder = file === undefined ? cwd : dirname(file)
-  const mistakes: Mistake[] = []
   const carriers = content.carriers.map((carrier, index) => {
     const tls = carrier.tls && readTls(carrier.tls, `carriers[${index}].tls`, folder, mistakes)
     return toCarrier(carrier, tls)
@@ -247,7 +221,6 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
     const message = 'is off, and there is no smpp.tls: no partner could bind'
     mistakes.push({ path: 'smpp.port', message })
   }
-  if (mistakes.length > 0) throw new ConfigError(mistakes)
   return {
     http: content.http,
     smpp,
@@ -259,7 +232,8 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
       name: tenant.name,
       apiKeys: tenant.api_keys,
       retention: toRetention(content.retention, tenant.retention),
-      pricing: toPricing(tenant),
+      pricing: toPricing(tenant, content.rates),
+      billing: toTenantBilling(content.billing, tenant.billing),
     })),
     carriers,
     partners,
@@ -281,6 +255,7 @@ function toConfig(content: FileContent, cwd: string, file: string | undefined): 
       })),
     },
     guards: toGuards(content.guards),
+    billing: toBilling(content.billing, content.balances),
     limits: toLimits(content.limits),
     numbers: toNumbers(content.numbers, folder),
     retention: toRetention(content.retention),
@@ -353,6 +328,7 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     trafficClasses: carrier.traffic_classes,
     cannot: carrier.cannot,
     maxSegments: carrier.max_segments,
+    check: toCheck(carrier.check),
     rates: toRates(carrier.rates),
   }
 }

@@ -6,6 +6,8 @@ export interface Mistake {
   readonly path: string
   /** What is wrong and what is allowed; never contains a secret. */
   readonly message: string
+  /** Counted from 1; undefined where the message says it, and for what does not stand in the document. */
+  readonly line?: number
 }
 
 /** The configuration cannot be used. `mistakes` has all of them, the message one line for each. */
@@ -13,7 +15,9 @@ export class ConfigError extends GatewayError {
   readonly mistakes: readonly Mistake[]
 
   constructor(mistakes: readonly Mistake[]) {
-    const lines = mistakes.map((mistake) => `  ${mistake.path}: ${mistake.message}`)
+    const lines = mistakes.map(({ path, message, line }) => {
+      return `  ${path}: ${message}${line === undefined ? '' : ` (line ${line})`}`
+    })
     const count = mistakes.length === 1 ? '1 mistake' : `${mistakes.length} mistakes`
     super('config_invalid', [`The configuration has ${count}:`, ...lines].join('\n'))
     this.mistakes = mistakes

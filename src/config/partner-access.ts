@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { distinctTags, MAX_TAGS, TAG, TAG_ALLOWED } from '../core/message-tags.ts'
 import {
   choice,
+  flag,
   integer,
   list,
   mapping,
@@ -37,6 +39,10 @@ export interface PartnerAccess {
   readonly senderIds: readonly string[]
   /** What `data_coding` 0 means in its submits. */
   readonly defaultAlphabet: PartnerAlphabet
+  /** Tags of its messages. */
+  readonly tags: readonly string[]
+  /** Its messages may only go to carriers that bring replies. */
+  readonly expectsReply: boolean
   /** Validity of a submit that names none; undefined: as the policy of its class says. */
   readonly defaultValiditySeconds: number | undefined
   /** The longest validity; undefined: 30 days. */
@@ -82,6 +88,8 @@ const FINGERPRINT_ALLOWED = 'a SHA-256 fingerprint: 64 hexadecimal digits, with 
 // 20 characters are what an address field holds: SMPP v3.4, section 5.2.8.
 const SENDER_ID = /^(\*|\+?[^*+\0][^*\0]{0,19}\*?)$/
 const SENDER_ID_ALLOWED = 'a sender id of up to 20 characters, or its beginning and "*"'
+
+const TAGS_ALLOWED = `a list of up to ${MAX_TAGS} tags, each ${TAG_ALLOWED}`
 
 function texts(pattern: RegExp, allowed: string, what: string) {
   return list(z.string({ error: allowed }).regex(pattern, { error: allowed }), what)
@@ -162,6 +170,18 @@ export const partnerAccessShape = {
   default_alphabet: choice(PARTNER_ALPHABETS, 'gsm7', {
     about: "What `data_coding` 0 means in the partner's submits.",
   }),
+  tags: setting(
+    texts(TAG, TAG_ALLOWED, TAGS_ALLOWED).max(MAX_TAGS, { error: TAGS_ALLOWED }).default([]),
+    {
+      about: "Tags of the partner's messages: routes go by them, see `routing.routes[].tags`.",
+      allowed: TAGS_ALLOWED,
+      defaultText: '[]',
+      isText: true,
+    },
+  ),
+  expects_reply: flag(false, {
+    about: "Send the partner's messages through carriers only that bring the replies of handsets.",
+  }),
   default_validity_seconds: optionalInteger(1, MAX_VALIDITY_SECONDS, {
     about: 'Validity of a submit that names none; without it the policy of its class decides.',
     unit: 'seconds',
@@ -230,6 +250,8 @@ export function toPartnerAccess(file: FileAccess): PartnerAccess {
     burst: file.burst,
     senderIds: file.sender_ids,
     defaultAlphabet: file.default_alphabet,
+    tags: distinctTags(file.tags),
+    expectsReply: file.expects_reply,
     defaultValiditySeconds: file.default_validity_seconds,
     maxValiditySeconds: file.max_validity_seconds,
     enquireLinkSeconds: file.enquire_link_seconds,

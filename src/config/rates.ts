@@ -20,7 +20,7 @@ export interface PricingConfig {
 
 const LOSS_MAKING = ['allow', 'refuse'] as const
 
-const rate = mapping({
+const rateShape = {
   prefix: requiredText(/^\d{0,15}$/, 'up to 15 digits, without "+"; "" means everywhere', {
     about: 'Leading digits of the destination in international form; the longest match counts.',
   }),
@@ -32,7 +32,27 @@ const rate = mapping({
   currency: requiredText(/^[A-Z]{3}$/, 'three capital letters, for example EUR', {
     about: 'Currency of the price (ISO 4217).',
   }),
-})
+}
+
+const rate = mapping(rateShape)
+
+/** The `rates` of the file: what tenants pay, where that is better kept in one list. */
+export const tenantRatesSchema = setting(
+  list(
+    mapping({
+      tenant: requiredText(/^.{1,63}$/, 'the name of a tenant of this file', {
+        about: 'Who pays it.',
+      }),
+      ...rateShape,
+    }),
+    'a list of rates',
+  ).default([]),
+  {
+    about: 'Rates of tenants, besides those that stand with each (`tenants[].rates`).',
+    allowed: 'a list of { tenant, prefix, price, currency }',
+    defaultText: '[]',
+  },
+)
 
 /** A list of rates, as it is written in the file. */
 export function ratesOf(about: string) {
@@ -72,9 +92,14 @@ export function toRates(rates: readonly FileRate[]): RateConfig[] {
 }
 
 /** What the file says of a tenant's money. */
-export function toPricing(tenant: {
-  readonly rates: readonly FileRate[]
-  readonly loss_making: PricingConfig['lossMaking']
-}): PricingConfig {
-  return { rates: toRates(tenant.rates), lossMaking: tenant.loss_making }
+export function toPricing(
+  tenant: {
+    readonly name: string
+    readonly rates: readonly FileRate[]
+    readonly loss_making: PricingConfig['lossMaking']
+  },
+  ofAll: readonly (FileRate & { readonly tenant: string })[],
+): PricingConfig {
+  const own = ofAll.filter(({ tenant: name }) => name === tenant.name)
+  return { rates: toRates([...tenant.rates, ...own]), lossMaking: tenant.loss_making }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TAG, TAG_ALLOWED } from '../core/message-tags.ts'
 import { TRAFFIC_CLASSES } from '../core/policy.ts'
 import {
   REGIONS,
@@ -156,6 +157,7 @@ const route = mapping({
     'Networks by MCC and MNC, or by MCC alone; left out, all.',
   ),
   traffic_classes: words(TRAFFIC_CLASSES, 'Traffic classes; left out, all.'),
+  tags: texts(TAG, TAG_ALLOWED, 'Messages that have at least one of these tags; left out, all.'),
   content: setting(
     z
       .string({ error: 'a regular expression' })
@@ -265,6 +267,7 @@ function toRoute(route: FileRoute): RouteRule {
       regions: route.regions,
       networks: route.networks,
       trafficClasses: route.traffic_classes,
+      tags: route.tags,
       content: route.content === undefined ? undefined : new RegExp(route.content, 'iu'),
       hours: route.hours && {
         timeZone: route.hours.time_zone,

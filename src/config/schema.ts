@@ -4,6 +4,14 @@ import type { LimitPolicy } from '../core/limits.ts'
 import { isPasswordHash } from '../core/password.ts'
 import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type AlertsConfig, alertsSchema } from './alerts.ts'
+import {
+  type BillingConfig,
+  balancesSchema,
+  billingSchema,
+  type TenantBilling,
+  tenantBillingSchema,
+} from './billing.ts'
+import { type CheckConfig, checkSchema } from './check.ts'
 import { type DialectConfig, dialectKeys } from './dialect.ts'
 import { failureRulesSchema } from './failure-rules.ts'
 import {
@@ -34,7 +42,13 @@ import { type NumbersConfig, numbersSchema } from './numbers.ts'
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
-import { type PricingConfig, pricingShape, type RateConfig, ratesOf } from './rates.ts'
+import {
+  type PricingConfig,
+  pricingShape,
+  type RateConfig,
+  ratesOf,
+  tenantRatesSchema,
+} from './rates.ts'
 import { type RoutingConfig, routingSchema } from './routing.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
 
@@ -63,6 +77,7 @@ export interface Config {
   readonly quality: QualityConfig
   readonly inbound: InboundConfig
   readonly guards: GuardsConfig
+  readonly billing: BillingConfig
   readonly limits: LimitPolicy
   readonly numbers: NumbersConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
@@ -101,6 +116,7 @@ export interface TenantConfig {
   /** How long its messages are kept: what it says itself over what the file says. */
   readonly retention: RetentionConfig
   readonly pricing: PricingConfig
+  readonly billing: TenantBilling
 }
 
 /** Where webhooks may go. */
@@ -196,6 +212,7 @@ export interface CarrierConfig {
   readonly cannot: readonly (typeof LACKS)[number][]
   /** The longest message that it takes; undefined: any. */
   readonly maxSegments: number | undefined
+  readonly check: CheckConfig
 }
 
 /** How a carrier that connects to us asks for a bind, and which one answers. */
@@ -236,7 +253,7 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
-const LACKS = ['unicode', 'binary', 'flash', 'receipts'] as const
+const LACKS = ['unicode', 'binary', 'flash', 'receipts', 'inbound'] as const
 const PASS_TLVS = ['all', 'vendor', 'none'] as const
 const RECEIPT_ID_SOURCES = ['tlv', 'text', 'both'] as const
 // SMPP v5.0, section 4.7.15.
@@ -502,7 +519,8 @@ export const carrierSchema = mapping({
   cannot: setting(list(z.enum(LACKS, { error: LACKS_ALLOWED }), LACKS_ALLOWED).default([]), {
     about:
       'What the carrier cannot carry: texts in UCS-2, octets that pass through, flash, messages whose partner ' +
-      'asks for a receipt. Such messages go to others.',
+      'asks for a receipt, messages whose sender ' +
+      'expects a reply (`inbound`: it brings none). Such messages go to others.',
     allowed: LACKS_ALLOWED,
     defaultText: '[]',
   }),
@@ -510,6 +528,7 @@ export const carrierSchema = mapping({
     about: 'The longest message that the carrier takes; longer ones go to others.',
     unit: 'segments',
   }),
+  check: checkSchema,
   rates: ratesOf(
     'Where the carrier delivers and for how much, until a rate deck is imported; without a rate it ' +
       'gets no message.',
@@ -537,6 +556,7 @@ const tenant = mapping({
   api_keys: apiKeys('Keys of the HTTP interface; each belongs to one tenant.'),
   retention: tenantRetentionSchema,
   ...pricingShape,
+  billing: tenantBillingSchema,
 })
 
 /** One partner as it is written in the file. */
@@ -651,14 +671,17 @@ export const fileSchema = mapping({
   quality: qualitySchema,
   inbound: inboundSchema,
   guards: guardsSchema,
+  billing: billingSchema,
+  balances: balancesSchema,
+  rates: tenantRatesSchema,
   limits: limitsSchema,
   numbers: numbersSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open what shows or changes the ' +
-      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
-      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and nothing that belongs to one tenant.',
+      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
+      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and read the messages of every tenant; nothing else that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

@@ -43,6 +43,8 @@ export interface ConversionPolicy {
   readonly feedbackSeconds: number
   /** After this time a code counts half. */
   readonly halfLifeSeconds: number
+  /** Whether carriers that fake their receipts come after the others for the codes concerned. */
+  readonly avoidSuspects: boolean
   readonly coolDownSeconds: number
 }
 

@@ -26,6 +26,11 @@ export function parseMicros(amount: string): bigint {
   return BigInt(units) * MICROS_PER_UNIT + BigInt(fraction.padEnd(6, '0'))
 }
 
+/** As {@link parseMicros}, for an amount that may have a minus in front. */
+export function parseSignedMicros(amount: string): bigint {
+  return amount.startsWith('-') ? -parseMicros(amount.slice(1)) : parseMicros(amount)
+}
+
 /** Writes micro-units as a decimal amount with at least 4 decimals: `35000n` is `0.0350`. */
 export function formatMicros(micros: bigint): string {
   const sign = micros < 0n ? '-' : ''

@@ -38,6 +38,8 @@ export interface RouteMatch {
   /** MCC and MNC, or an MCC alone. */
   readonly networks?: readonly string[] | undefined
   readonly trafficClasses?: readonly TrafficClass[] | undefined
+  /** Tags of which the message must have one. */
+  readonly tags?: readonly string[] | undefined
   readonly content?: RegExp | undefined
   readonly hours?: TimeWindow | undefined
 }

@@ -1,18 +1,21 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { Access } from '../accounts/access.ts'
+import type { Access, KeyHolder } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { holderOf, requireOperator } from './auth.ts'
+import { EVERY_TENANT } from '../messages/archive.ts'
+import { holderOf, isOperator, requireOperator } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { setHeader } from './header.ts'
 import { errorHandler } from './problem.ts'
 import { limitRequest } from './rate-limit.ts'
 import { MemoRouter } from './router.ts'
+import { type BillingParts, billingRoutes } from './routes/billing.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type CarrierParts, carrierRoutes } from './routes/carriers.ts'
+import { type ConfigParts, configRoutes } from './routes/config.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
 import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
 import { type GuardParts, guardRoutes } from './routes/guards.ts'
@@ -31,6 +34,7 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 /** What the HTTP side is built with. */
 export interface AppParts
   extends MessageParts,
+    BillingParts,
     DeadLetterParts,
     FeedbackParts,
     GuardParts,
@@ -44,6 +48,7 @@ export interface AppParts
     SystemParts,
     BindParts,
     CarrierParts,
+    ConfigParts,
     TraceParts,
     WebhookParts {
   readonly access: Access
@@ -56,7 +61,10 @@ const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant, or changes its way. */
 const OPERATOR_PATHS =
-  /^\/v1\/(?:binds|carriers|guards|networks|numbers|ported-numbers|rate-decks|route)(?:\/|$)/
+  /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route|billing\/payments)(?:\/|$)/
+
+/** What tenants read of their own messages and money, and operators of all. */
+const SHARED_PATHS = /^\/v1\/(?:messages(?:\/[^/]+(?:\/trace)?)?|billing\/(?:balance|ledger))$/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
@@ -66,6 +74,11 @@ const MAX_FILE_OCTETS = 64 * 1024 * 1024
 
 /** Where the body of a POST is a file. */
 const FILE_PATHS = /^\/v1\/(?:networks|ported-numbers)$/
+
+/** Where the body of a PUT is a document. */
+const DOCUMENT_PATH = '/v1/config'
+
+const DOCUMENT_TYPE = /^(?:application\/(?:x-)?yaml|text\/(?:x-)?yaml) *(?:;|$)/i
 
 const FILE_TYPE = /^text\/(?:csv|plain) *(?:;|$)/i
 
@@ -83,6 +96,10 @@ function nameRequest(c: Context<AppEnv>): void {
 
 function isFile(c: Context): boolean {
   return c.req.method === 'POST' && FILE_PATHS.test(c.req.path)
+}
+
+function isDocument(c: Context): boolean {
+  return c.req.method === 'PUT' && c.req.path === DOCUMENT_PATH
 }
 
 function refuseBody(maxOctets: number): never {
@@ -121,15 +138,42 @@ function requireJson(c: Context<AppEnv>): void {
   const type = c.req.header('content-type')
   if (type !== undefined && JSON_TYPE.test(type)) return
   if (type !== undefined && FILE_TYPE.test(type) && isFile(c)) return
+  if (type !== undefined && DOCUMENT_TYPE.test(type) && isDocument(c)) return
   const hasBody =
     (c.req.header('content-length') ?? '0') !== '0' ||
     c.req.header('transfer-encoding') !== undefined
   if (hasBody || type) {
     throw new GatewayError(
       'content_type_unsupported',
-      `the content type is "${type ?? ''}": send JSON with "Content-Type: application/json"`,
+      `the content type is "${type ?? ''}": send ${isDocument(c) ? 'YAML or JSON' : 'JSON'} with ` +
+        `"Content-Type: application/${isDocument(c) ? 'yaml' : 'json'}"`,
     )
   }
+}
+
+/**
+ * Lets a request in if its key may do what it asks for, and tells routes whose it is.
+ *
+ * @returns whose key it came by; undefined: the operator's, whose requests are not limited
+ * @throws {GatewayError} `unauthorized`, `forbidden`
+ */
+function admit(c: Context<AppEnv>, access: Access): KeyHolder | undefined {
+  if (OPERATOR_PATHS.test(c.req.path)) {
+    requireOperator(c, access)
+    return undefined
+  }
+  const isShared = c.req.method === 'GET' && SHARED_PATHS.test(c.req.path)
+  if (isShared && isOperator(c, access)) {
+    c.set('scope', EVERY_TENANT)
+    return undefined
+  }
+  const holder = holderOf(c, access)
+  if (isShared) c.set('scope', holder.tenant.id)
+  else {
+    c.set('tenant', holder.tenant)
+    c.set('keyName', holder.keyName)
+  }
+  return holder
 }
 
 /** The HTTP API; `app.request()` speaks to it without a port. */
@@ -146,24 +190,19 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    if (OPERATOR_PATHS.test(c.req.path)) {
-      requireOperator(c, parts.access)
-      if (!DECK_PATHS.test(c.req.path)) requireJson(c)
-      return next()
-    }
-    const { tenant, keyName } = holderOf(c, parts.access)
-    c.set('tenant', tenant)
-    c.set('keyName', keyName)
-    requireJson(c)
-    return limitRequest(c, parts.limits, next)
+    const holder = admit(c, parts.access)
+    if (!DECK_PATHS.test(c.req.path)) requireJson(c)
+    return holder ? limitRequest(c, parts.limits, holder, next) : next()
   })
 
   app.route('/', systemRoutes(parts))
   app.route('/', bindRoutes(parts))
   app.route('/', carrierRoutes(parts))
+  app.route('/', configRoutes(parts))
   app.route('/', rateDeckRoutes(parts))
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
+  app.route('/', billingRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

@@ -44,7 +44,12 @@ export function isOperator(c: Context<AppEnv>, access: Access): boolean {
   return access.isOperatorKey(keyOf(c))
 }
 
-function keyOf(c: Context<AppEnv>): string {
+/**
+ * The API key that a request carries.
+ *
+ * @throws {GatewayError} `unauthorized` without one
+ */
+export function keyOf(c: Context<AppEnv>): string {
   const header = c.req.header('authorization')
   const key = header && BEARER.exec(header)?.[1]
   if (key) return key

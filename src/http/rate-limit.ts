@@ -1,4 +1,5 @@
 import type { Context, Next } from 'hono'
+import type { KeyHolder } from '../accounts/access.ts'
 import type { GatewayError } from '../core/errors.ts'
 import { formatMicros } from '../core/money.ts'
 import type { LimitError } from '../limits/limit-error.ts'
@@ -40,8 +41,13 @@ export function shownAmount({ currency }: LimitRule, amount: number): number | s
  *
  * @throws {GatewayError} `rate_limited`
  */
-export function limitRequest(c: Context<AppEnv>, limits: Limits, next: Next): Promise<void> {
-  const caller = { tenantId: c.get('tenant').id, key: c.get('keyName'), partner: null }
+export function limitRequest(
+  c: Context<AppEnv>,
+  limits: Limits,
+  { tenant, keyName }: KeyHolder,
+  next: Next,
+): Promise<void> {
+  const caller = { tenantId: tenant.id, key: keyName, partner: null }
   const goOn = (refusal: GatewayError | null, standings: readonly Standing[]) => {
     if (standings.length > 0) {
       c.set('requestStandings', standings)

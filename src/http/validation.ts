@@ -35,7 +35,9 @@ export function openapiWithBody<Route extends BodyRoute>(
     const result = schema.safeParse(await jsonOf(c))
     if (!result.success) return respondInvalid(c, result.error)
     c.req.addValidatedData('json', result.data as object)
-    if (params) c.req.addValidatedData('param', params.parse(c.req.param()))
+    const named = params?.safeParse(c.req.param())
+    if (named && !named.success) return respondInvalid(c, named.error)
+    if (named) c.req.addValidatedData('param', named.data)
     return handle(c as Parameters<typeof handle>[0], next) as Response
   })
 }

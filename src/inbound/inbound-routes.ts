@@ -20,16 +20,15 @@ export interface InboundQuestion {
 /** Finds the tenant of a message that has come in. */
 export class InboundRoutes {
   /** The one that says most first: the number, then the keyword, then the carrier. */
-  readonly #routes: readonly InboundRoute[]
+  #routes: readonly InboundRoute[]
 
   constructor(routes: readonly InboundRoute[]) {
-    this.#routes = routes
-      .map((route) => ({
-        ...route,
-        to: route.to && normalAddress(route.to),
-        keyword: route.keyword && normalWord(route.keyword),
-      }))
-      .sort((a, b) => weight(b) - weight(a))
+    this.#routes = inOrder(routes)
+  }
+
+  /** Goes by other routes from now on. */
+  replace(routes: readonly InboundRoute[]): void {
+    this.#routes = inOrder(routes)
   }
 
   /** The route of a message; undefined where none fits. */
@@ -43,6 +42,16 @@ export class InboundRoutes {
         (route.carrier === null || route.carrier === carrier),
     )
   }
+}
+
+function inOrder(routes: readonly InboundRoute[]): InboundRoute[] {
+  return routes
+    .map((route) => ({
+      ...route,
+      to: route.to && normalAddress(route.to),
+      keyword: route.keyword && normalWord(route.keyword),
+    }))
+    .sort((a, b) => weight(b) - weight(a))
 }
 
 /** The first word of a text in capitals, without signs around it; empty where there is none. */

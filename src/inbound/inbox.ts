@@ -30,8 +30,8 @@ export interface InboxOptions {
   readonly recipientsFor: (message: InboundMessage) => readonly TellingRecipient[]
   /** Told of messages that are stored, and of what is to be told of them. */
   readonly onReceived: (messages: readonly InboundMessage[], tellings: readonly Telling[]) => void
-  /** How long the missing parts of a message are waited for. */
-  readonly reassemblySeconds: number
+  /** How long the missing parts of a message are waited for; asked whenever they are looked for. */
+  readonly reassemblySeconds: () => number
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -145,7 +145,7 @@ export class Inbox {
   async #sweep(): Promise<void> {
     const { store, clock, reassemblySeconds, logger } = this.#options
     const now = clock().getTime()
-    const groups = await readOverdueGroups(store, new Date(now - reassemblySeconds * 1_000))
+    const groups = await readOverdueGroups(store, new Date(now - reassemblySeconds() * 1_000))
     if (groups.length > 0) {
       logger.warn({ messages: groups.length }, 'parts of messages did not come: told as they are')
       const joined = groups.map(inOrder)

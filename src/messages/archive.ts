@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, isNotNull, lt } from 'drizzle-orm'
+import { and, arrayContains, asc, desc, eq, gte, isNotNull, lt, type SQL } from 'drizzle-orm'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
 import { attempts } from '../store/schema/attempts.ts'
@@ -17,6 +17,7 @@ export interface MessageFilter {
   readonly from?: string | undefined
   readonly carrier?: string | undefined
   readonly clientReference?: string | undefined
+  readonly tag?: string | undefined
   /** True: only what a failure rule holds. */
   readonly isHeld?: boolean | undefined
   readonly createdFrom?: Date | undefined
@@ -26,11 +27,27 @@ export interface MessageFilter {
   readonly limit: number
 }
 
-/** A submit of a segment, and the id that the carrier gave it; null while it has none. */
+/** A submit of a segment. */
 export interface Submit {
+  /** 1 for the first carrier tried. */
+  readonly attempt: number
+  readonly segment: number
   readonly carrier: string
+  /** See `SegmentState` in `messages/states.ts`. */
+  readonly state: string
+  /** The id that the carrier gave it; null while it has none. */
   readonly carrierMessageId: string | null
+  /** What the carrier charges if it takes it, by the rate deck of the version. */
+  readonly costMicros: bigint
+  readonly costCurrency: string
+  readonly carrierDeckVersion: number
 }
+
+/** Stands for the id of a tenant where whoever runs the gateway asks: every tenant is meant. */
+export const EVERY_TENANT = Symbol('every tenant')
+
+/** Whose messages are wanted: those of the tenant with an id, or of all. */
+export type TenantScope = string | typeof EVERY_TENANT
 
 /**
  * Reads what is stored about messages.
@@ -48,9 +65,9 @@ export class Archive {
     this.#tables = tables
   }
 
-  /** A tenant's message with its timeline, oldest line first; undefined when it has none such. */
+  /** A message of the scope with its timeline, oldest line first; undefined when it has none such. */
   async find(
-    tenantId: string,
+    scope: TenantScope,
     id: string,
   ): Promise<{ message: MessageRow; timeline: TimelineLine[] } | undefined> {
     // The tables follow the journal; who asks sees what was committed before.
@@ -62,7 +79,7 @@ export class Archive {
       this.#store.db
         .select()
         .from(messages)
-        .where(and(eq(messages.id, id), eq(messages.tenant_id, tenantId))),
+        .where(and(eq(messages.id, id), isIn(scope))),
     )
     if (!message) return undefined
     const rows = await available(
@@ -75,21 +92,28 @@ export class Archive {
     return { message: openRow(message, this.#store.cipher), timeline: timelineOf(rows) }
   }
 
-  /** The submits of a message that {@link find} has found. */
+  /** The submits of a message that {@link find} has found, in their order. */
   submits(id: string): Promise<Submit[]> {
     return available(
       this.#store.db
         .select({
+          attempt: attempts.attempt,
+          segment: attempts.segment,
           carrier: attempts.carrier,
+          state: attempts.state,
           carrierMessageId: attempts.carrier_message_id,
+          costMicros: attempts.cost_micros,
+          costCurrency: attempts.cost_currency,
+          carrierDeckVersion: attempts.carrier_deck_version,
         })
         .from(attempts)
-        .where(eq(attempts.message_id, id)),
+        .where(eq(attempts.message_id, id))
+        .orderBy(asc(attempts.attempt), asc(attempts.segment)),
     )
   }
 
-  /** A tenant's messages, newest first. */
-  async list(tenantId: string, filter: MessageFilter): Promise<MessageRow[]> {
+  /** The messages of the scope, newest first. */
+  async list(scope: TenantScope, filter: MessageFilter): Promise<MessageRow[]> {
     await available(this.#tables.flush())
     const rows = await available(
       this.#store.db
@@ -97,7 +121,7 @@ export class Archive {
         .from(messages)
         .where(
           and(
-            eq(messages.tenant_id, tenantId),
+            isIn(scope),
             filter.status ? eq(messages.status, filter.status) : undefined,
             filter.to ? isTo(filter.to, this.#store.cipher) : undefined,
             filter.from ? eq(messages.from_sender, filter.from) : undefined,
@@ -105,6 +129,7 @@ export class Archive {
             filter.clientReference
               ? eq(messages.client_reference, filter.clientReference)
               : undefined,
+            filter.tag ? arrayContains(messages.tags, [filter.tag]) : undefined,
             filter.isHeld ? isNotNull(messages.held_by) : undefined,
             filter.createdFrom ? gte(messages.created_at, filter.createdFrom) : undefined,
             filter.createdBefore ? lt(messages.created_at, filter.createdBefore) : undefined,
@@ -116,4 +141,8 @@ export class Archive {
     )
     return rows.map((row) => openRow(row, this.#store.cipher))
   }
+}
+
+function isIn(scope: TenantScope): SQL | undefined {
+  return scope === EVERY_TENANT ? undefined : eq(messages.tenant_id, scope)
 }

@@ -2,6 +2,7 @@ import type { Carrier } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { parseSender } from '../routing/sender.ts'
+import { decidingSubmit, segmentsOf } from './deciding-submit.ts'
 import { endEntry } from './endings.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
@@ -73,7 +74,7 @@ export class Cancellation {
   async #cancelAtCarrier(message: Message, attempts: readonly Attempt[]): Promise<Message> {
     const { carriers, live: messages } = this.#options
     const carrier = carriers.get(message.carrier)
-    const submits = attempts.filter(({ attempt }) => attempt === message.attempt)
+    const submits = segmentsOf({ message, attempts }, decidingSubmit({ message, attempts }))
     const isKnown =
       submits.length > 0 &&
       submits.every(({ state, carrierMessageId }) => state === 'sent' && carrierMessageId)

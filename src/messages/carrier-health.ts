@@ -4,13 +4,19 @@ import { GatewayError, messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { BreakerChange, BreakerOptions, BreakerState } from '../routing/breaker.ts'
 import type { Store } from '../store/open.ts'
-import { type CarrierMode, CarrierStanding, type Takes } from './carrier-standing.ts'
+import {
+  type CarrierCheck,
+  type CarrierMode,
+  CarrierStanding,
+  type Takes,
+} from './carrier-standing.ts'
 import {
   addChange,
   type HealthChange,
   listChanges,
   loadHealth,
   type StoredChange,
+  type StoredHealth,
   saveHealth,
 } from './health-store.ts'
 import type { LaneGate } from './lane.ts'
@@ -45,6 +51,9 @@ export interface HealthStanding {
   readonly breakerSince: Date | null
   /** When probes are let through; null while it is not open. */
   readonly probesAt: Date | null
+  /** The last look at its connections, and by a message; null: there was none since the start. */
+  readonly linkCheck: CarrierCheck | null
+  readonly messageCheck: CarrierCheck | null
 }
 
 /** Told of every change, after it holds. */
@@ -67,26 +76,47 @@ export class CarrierHealth {
   readonly #listeners: HealthListener[] = []
   readonly #timers = new Map<string, NodeJS.Timeout>()
   #writing: Promise<void> = Promise.resolve()
+  #breaker: BreakerOptions
+  #historyLines: number
   #isClosed = false
 
   constructor(options: CarrierHealthOptions) {
     this.#options = options
-    for (const carrier of options.carriers.values()) {
-      const standing = new CarrierStanding(carrier, options.breaker)
-      this.#standings.set(carrier.name, standing)
-      this.#byIndex[options.indexOf(carrier.name)] = standing
-    }
+    this.#historyLines = options.historyLines
+    this.#breaker = options.breaker
+    this.#follow(options.carriers)
   }
 
   /** Takes over how the carriers stood when the last run ended. */
   async load(): Promise<void> {
-    for (const { carrier, setting, breaker } of await loadHealth(this.#options.store)) {
-      const standing = this.#standings.get(carrier)
-      if (!standing) continue
-      standing.setting = setting
-      standing.breaker.restore(breaker)
-      this.#arm(standing)
+    for (const stored of await loadHealth(this.#options.store)) {
+      const standing = this.#standings.get(stored.carrier)
+      if (standing) this.#restore(standing, stored)
     }
+  }
+
+  /**
+   * Makes ready for other carriers; what it gives takes them over. One that was away stands as it did
+   * when it went.
+   */
+  async prepare(carriers: ReadonlyMap<string, Carrier>): Promise<() => void> {
+    await this.#writing
+    const stored = await loadHealth(this.#options.store)
+    return () => {
+      const before = new Set(this.#standings.values())
+      this.#follow(carriers)
+      for (const each of stored) {
+        const standing = this.#standings.get(each.carrier)
+        if (standing && !before.has(standing)) this.#restore(standing, each)
+      }
+    }
+  }
+
+  /** Goes by other thresholds from now on. */
+  follow({ breaker, historyLines }: Pick<CarrierHealthOptions, 'breaker' | 'historyLines'>): void {
+    this.#historyLines = historyLines
+    this.#breaker = breaker
+    for (const standing of this.#standings.values()) standing.breaker.follow(breaker)
   }
 
   /** Calls back with every change from now on. */
@@ -116,9 +146,11 @@ export class CarrierHealth {
     return this.#standings.get(carrier)?.setting.mode ?? 'enabled'
   }
 
-  /** A message was sent to a carrier as a probe: one fewer may be. */
-  noteProbe(carrier: string): void {
-    this.#standings.get(carrier)?.expect(this.#now())
+  /** Remembers what came of a look at a carrier, and counts it. */
+  noteCheck(carrier: string, check: CarrierCheck): void {
+    const standing = this.#standings.get(carrier)
+    if (!standing || this.#isClosed) return
+    this.#applied(standing, standing.noteCheck(check, this.#now()))
   }
 
   /** What decides whether the lane of a carrier gives messages out. */
@@ -137,11 +169,10 @@ export class CarrierHealth {
   noteConnections(carrier: string): void {
     const standing = this.#standings.get(carrier)
     if (!standing || this.#isClosed) return
-    const { isUp, binds } = standing.carrier
-    const bound = binds.filter(({ state }) => state === 'bound').length
-    const lost = standing.bound - bound
+    const { isUp, binds, lostConnections } = standing.carrier
+    const lost = lostConnections - standing.lost
     const { wasUp } = standing
-    standing.bound = bound
+    standing.lost = lostConnections
     standing.wasUp = isUp
     const lastError = binds.find(({ lastError }) => lastError !== null)?.lastError
     const cause = lastError ?? 'the connection was closed'
@@ -200,7 +231,7 @@ export class CarrierHealth {
   standing(carrier: string): HealthStanding {
     const standing = this.#standings.get(carrier)
     if (!standing) throw unknownCarrier(carrier)
-    const { setting, breaker } = standing
+    const { setting, breaker, checks } = standing
     const { state, sinceMs } = breaker.record()
     const { halfOpenAtMs } = breaker
     return {
@@ -214,6 +245,8 @@ export class CarrierHealth {
       breaker: state,
       breakerSince: sinceMs === 0 ? null : new Date(sinceMs),
       probesAt: halfOpenAtMs === undefined ? null : new Date(halfOpenAtMs),
+      linkCheck: checks.get('link') ?? null,
+      messageCheck: checks.get('message') ?? null,
     }
   }
 
@@ -236,6 +269,29 @@ export class CarrierHealth {
     await this.#writing
   }
 
+  #follow(carriers: ReadonlyMap<string, Carrier>): void {
+    const { indexOf } = this.#options
+    const before = new Map(this.#standings)
+    this.#standings.clear()
+    this.#byIndex.fill(undefined)
+    for (const carrier of carriers.values()) {
+      const known = before.get(carrier.name)
+      const standing =
+        known?.carrier === carrier ? known : new CarrierStanding(carrier, this.#breaker)
+      this.#standings.set(carrier.name, standing)
+      this.#byIndex[indexOf(carrier.name)] = standing
+    }
+    for (const [name, standing] of before) {
+      if (this.#standings.get(name) !== standing) this.#disarm(name)
+    }
+  }
+
+  #restore(standing: CarrierStanding, { setting, breaker }: StoredHealth): void {
+    standing.setting = setting
+    standing.breaker.restore(breaker)
+    this.#arm(standing)
+  }
+
   #now(): number {
     return this.#options.clock().getTime()
   }
@@ -255,19 +311,23 @@ export class CarrierHealth {
   /** Nothing else happens at the end of a cool-down. */
   #arm(standing: CarrierStanding): void {
     const { name } = standing.carrier
-    clearTimeout(this.#timers.get(name))
-    this.#timers.delete(name)
+    this.#disarm(name)
     const { halfOpenAtMs } = standing.breaker
     if (halfOpenAtMs === undefined || this.#isClosed) return
     const waitMs = Math.max(1, halfOpenAtMs - this.#now())
     this.#timers.set(name, setTimeout(() => this.#tickOne(standing), waitMs).unref())
   }
 
+  #disarm(name: string): void {
+    clearTimeout(this.#timers.get(name))
+    this.#timers.delete(name)
+  }
+
   #tell(
     standing: CarrierStanding,
     what: Pick<HealthChange, 'kind' | 'from' | 'to' | 'cause'>,
   ): void {
-    const { clock, logger, store, historyLines } = this.#options
+    const { clock, logger, store } = this.#options
     const change = { carrier: standing.carrier.name, at: clock(), ...what }
     const { carrier, kind, from, to, cause } = change
     logger[to === 'open' || to === 'down' ? 'warn' : 'info'](
@@ -278,7 +338,7 @@ export class CarrierHealth {
     const breaker = standing.breaker.record()
     this.#after(async () => {
       if (kind === 'breaker') await saveHealth(store, { carrier, setting, breaker })
-      await addChange(store, change, historyLines)
+      await addChange(store, change, this.#historyLines)
     }).catch((error: unknown) => {
       logger.error({ carrier, error: messageOf(error) }, 'cannot store the health of a carrier')
     })

@@ -27,6 +27,21 @@ export interface ModeSetting {
   readonly at: Date
 }
 
+/** What a look at a carrier is made with: its connections, or a message of our own. */
+export type CheckKind = 'link' | 'message'
+
+/** What came of a look at a carrier. */
+export interface CarrierCheck {
+  readonly kind: CheckKind
+  readonly at: Date
+  /** Null: it is well. */
+  readonly error: string | null
+  /** To the answer, or to the receipt of the message; null: there was none. */
+  readonly latencyMs: number | null
+  /** False where nobody could be asked: that is told by connections and orders already. */
+  readonly isAsked: boolean
+}
+
 /** A probe that was promised and has not come to the lane after so long will not come. */
 const PROBE_PATIENCE_MS = 30_000
 
@@ -37,9 +52,11 @@ export class CarrierStanding implements LaneGate {
   setting: ModeSetting
   /** Why the breaker is as it is; empty: it has not changed. */
   breakerCause = ''
-  /** Connections that were bound when somebody looked last. */
-  bound = 0
+  /** Connections that had been lost when somebody looked last. */
+  lost = 0
   wasUp = false
+  /** The last look of each kind. */
+  readonly checks = new Map<CheckKind, CarrierCheck>()
   /** When a lost connection was counted last. */
   lostAtMs = 0
   /** Messages on their way to the lane, to be sent as probes. */
@@ -106,6 +123,23 @@ export class CarrierStanding implements LaneGate {
     }
     if (isProbe) this.breaker.dropProbe()
     return undefined
+  }
+
+  /**
+   * What a look at the carrier tells. An answer on its connections says that somebody is there, and no
+   * more: it makes up for no failure. A message that was delivered says that others may try.
+   */
+  noteCheck(check: CarrierCheck, nowMs: number): BreakerChange | undefined {
+    this.checks.set(check.kind, check)
+    if (this.isForced || !check.isAsked) return undefined
+    if (check.error !== null) {
+      // Its submit counts as any other. That its receipt is missing is for people: the next message that is
+      // taken would make up for it.
+      if (check.kind === 'message') return undefined
+      return this.breaker.fail(nowMs, false, `a check failed: ${check.error}`)
+    }
+    if (check.kind === 'link') return undefined
+    return this.breaker.halfOpen(nowMs, 'its check message was delivered')
   }
 
   /** What a carrier takes that is bound and may get something new. */

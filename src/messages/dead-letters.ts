@@ -3,9 +3,10 @@ import { GatewayError } from '../core/errors.ts'
 import type { Store } from '../store/open.ts'
 import { isRefusedByDatabase } from '../store/refusal.ts'
 import { messages } from '../store/schema/messages.ts'
-import type { Intake, MessageRequest } from './intake.ts'
+import type { Intake } from './intake.ts'
 import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
+import type { MessageRequest } from './message-request.ts'
 import { isTo, type MessageRow, openRow } from './rows.ts'
 import type { TableWriter } from './table-writer.ts'
 import { loadMessages } from './tables.ts'
@@ -178,6 +179,8 @@ function requestOf(letter: Message): MessageRequest {
     registeredDelivery: 0,
     encoding: letter.requestedEncoding,
     trafficClass: letter.trafficClass,
+    tags: letter.tags,
+    expectsReply: letter.expectsReply,
     maxSegments: letter.maxSegments,
     clientReference: letter.clientReference,
     callbackUrl: letter.callbackUrl,

@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
 import type { CarrierHealth } from './carrier-health.ts'
+import { unlessAtCarrier } from './deciding-submit.ts'
 import { endEntry, unchanged } from './endings.ts'
 import { type FailureJudge, POLICIES_ONLY, submitsTo } from './failure-judge.ts'
 import type { MovedEntry } from './journal.ts'
@@ -21,6 +22,7 @@ import {
   nextStep,
   type PolicyFor,
   receiptUntil,
+  type Step,
   type StepRules,
 } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -106,6 +108,8 @@ export class Dispatcher {
   readonly #working = new Set<Promise<void>>()
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #submitter: Submitter
+  /** Queues of carriers that have gone, and whom to tell when nothing is at the carrier any more. */
+  readonly #retired = new Map<Lane, () => void>()
   #isStopped = false
 
   constructor(options: DispatcherOptions) {
@@ -121,12 +125,37 @@ export class Dispatcher {
       onLate: (message, answer) => this.#track(this.#takeLate(message, answer)),
       onThrottled: (message, carrier) => this.#routes.noteThrottled(message, carrier),
     })
-    for (const carrier of options.carriers.values()) {
-      const { laneCapacity: capacity, memoryCapacity = MEMORY_CAPACITY } = options
-      const isMemoryFull = () => this.#held.size >= memoryCapacity
-      const gate = options.health?.gateOf(carrier.name)
-      this.#lanes.set(carrier.name, new Lane(carrier, { capacity, isMemoryFull, gate }))
-    }
+    for (const carrier of options.carriers.values()) this.add(carrier)
+  }
+
+  /** A carrier has come: it has a queue from now on. */
+  add(carrier: Carrier): void {
+    const { laneCapacity: capacity, memoryCapacity = MEMORY_CAPACITY, health } = this.#options
+    const isMemoryFull = () => this.#held.size >= memoryCapacity
+    const gate = health?.gateOf(carrier.name)
+    this.#lanes.set(carrier.name, new Lane(carrier, { capacity, isMemoryFull, gate }))
+  }
+
+  /**
+   * A carrier goes: it is given nothing more, and what waits for it goes to others. Resolves when what
+   * it has is answered, after `drainMs` at the latest: what it has not been sent by then is not sent
+   * any more, and comes back when the carrier is closed.
+   */
+  async remove(carrierName: string, drainMs: number): Promise<void> {
+    const lane = this.#lanes.get(carrierName)
+    if (!lane) return
+    this.#lanes.delete(carrierName)
+    lane.isRetired = true
+    const answered = new Promise<void>((resolve) => this.#retired.set(lane, resolve))
+    this.#noteAnswered(lane)
+    // The routes may be changing in this turn, too.
+    this.#after(0, () => {
+      for (const held of lane.takeAll()) this.#join(held, 'moved')
+      this.#refill(lane)
+    })
+    await Promise.race([answered, elapsed(drainMs)])
+    this.#retired.delete(lane)
+    lane.abandon()
   }
 
   /** Messages in memory: waiting, or at a carrier without an answer yet. */
@@ -226,8 +255,8 @@ export class Dispatcher {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
     await Promise.race([this.drained(), elapsed(drainMs)])
-    this.#submitter.abandon()
-    for (const lane of this.#lanes.values()) lane.wake()
+    for (const lane of [...this.#lanes.values(), ...this.#retired.keys()]) lane.abandon()
+    for (const resolve of this.#retired.values()) resolve()
   }
 
   /** Resolves when everything that was at a carrier is answered or given up, and journalled. */
@@ -243,7 +272,8 @@ export class Dispatcher {
     }
     const lane = this.#lanes.get(held.message.carrier)
     if (!lane) {
-      if (!this.#reroute(held)) this.#waitForCarrier(held)
+      // Rather wait for one that is down than for one that is gone.
+      if (!this.#reroute(held, true)) this.#waitForCarrier(held)
       return
     }
     const nowMs = this.#clock().getTime()
@@ -268,13 +298,12 @@ export class Dispatcher {
 
   #expire(held: Held, now: Date): void {
     held.isWithdrawn = true
-    this.#track(
-      this.#spool.write(endEntry(held.message, 'expired', now)).then(() => this.#letGo(held)),
-    )
+    const end = this.#unlessAtCarrier(endEntry(held.message, 'expired', now))
+    this.#track(this.#spool.write(end).then(() => this.#letGo(held)))
   }
 
   #pump(lane: Lane): void {
-    while (!this.#isStopped) {
+    while (!this.#isStopped && !lane.isRetired) {
       const turn = lane.next(performance.now())
       if (turn.held) {
         const now = this.#clock()
@@ -390,7 +419,13 @@ export class Dispatcher {
       // Its places are free, and nothing else may tell the lane so.
       this.#pump(lane)
       throw error
+    } finally {
+      if (lane.isRetired) this.#noteAnswered(lane)
     }
+  }
+
+  #noteAnswered(lane: Lane): void {
+    if (lane.inFlight === 0) this.#retired.get(lane)?.()
   }
 
   async #settle(held: Held, outcomes: readonly SegmentOutcome[]): Promise<void> {
@@ -398,7 +433,7 @@ export class Dispatcher {
     const carrier = message.carrier
     this.#routes.note(message, outcomes)
     this.#options.health?.noteSubmit(carrier, outcomes, held.isProbe)
-    const { entry, rejoins } = nextStep(held, outcomes, this.#rulesFor(message), this.#clock())
+    const { entry, rejoins } = this.#stepAfter(held, outcomes)
     const written = this.#spool.write(entry)
     // Its places are free; what comes next is journalled with this answer, not after it.
     const lane = this.#lanes.get(carrier)
@@ -410,6 +445,19 @@ export class Dispatcher {
     // A receipt may have ended it before its response.
     if (rejoins && message.status === 'queued') this.#rejoin(held)
     else this.#letGo(held)
+  }
+
+  #stepAfter(held: Held, outcomes: readonly SegmentOutcome[]): Step {
+    const step = nextStep(held, outcomes, this.#rulesFor(held.message), this.#clock())
+    if (!isFinal(step.entry.to)) return step
+    return { entry: this.#unlessAtCarrier(step.entry), rejoins: false }
+  }
+
+  /** An end that is none while the carrier of an earlier submit has the message. */
+  #unlessAtCarrier(end: MovedEntry): MovedEntry {
+    const live = this.#live.get(end.message.id)
+    const policy = this.#options.policyFor(end.message.trafficClass)
+    return live ? unlessAtCarrier(live, end, policy) : end
   }
 
   /** What ends because the gateway stops, or has ended already, is no failure that a rule is for. */
@@ -448,8 +496,7 @@ export class Dispatcher {
     this.#live.hold(live)
     const held = newlyHeld(live.message)
     this.#held.set(message.id, held)
-    const rules = this.#rulesFor(live.message)
-    const { entry, rejoins } = nextStep(held, outcomes, rules, this.#clock())
+    const { entry, rejoins } = this.#stepAfter(held, outcomes)
     // The answers are in the journal and in the timeline already.
     await this.#spool.write({ ...entry, answers: [], events: entry.events.slice(1) })
     if (rejoins && live.message.status === 'queued') this.#rejoin(held)
@@ -496,9 +543,9 @@ export class Dispatcher {
     this.#refill(lane)
   }
 
-  /** Takes a message to a carrier that is up; false when there is none that would have it. */
-  #reroute(held: Held): boolean {
-    const move = this.#routes.reroute(held, this.#clock())
+  /** Takes a message to another carrier, one that is up if there is one; false when none would have it. */
+  #reroute(held: Held, mayBeDown = false): boolean {
+    const move = this.#routes.reroute(held, this.#clock(), mayBeDown)
     if (!move) return false
     this.#track(this.#spool.write(move).then(() => this.#join(held, 'moved')))
     return true

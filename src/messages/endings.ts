@@ -51,8 +51,15 @@ const REASONS: Readonly<Record<OwnEnding, Reason>> = {
  * The end of a message that no carrier has decided.
  *
  * @param why - stands for the usual reason of that end
+ * @param attempt - the submit that was waited for
  */
-export function endEntry(message: Message, to: OwnEnding, at: Date, why?: string): MovedEntry {
+export function endEntry(
+  message: Message,
+  to: OwnEnding,
+  at: Date,
+  why?: string,
+  attempt = message.attempt,
+): MovedEntry {
   const { code, detail, isDeadLetter } = REASONS[to]
   const reason = why ?? detail(message)
   return {
@@ -65,7 +72,7 @@ export function endEntry(message: Message, to: OwnEnding, at: Date, why?: string
         type: to,
         status: to,
         carrier: message.carrier,
-        attempt: message.attempt,
+        attempt,
         code,
         detail: { reason },
       },

@@ -1,3 +1,4 @@
+import { NO_TAGS } from '../core/message-tags.ts'
 import type {
   JournalEntry,
   KeptEntry,
@@ -11,6 +12,7 @@ import type {
   ToldEntry,
 } from './journal.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
 import { passThroughOf, type StoredPassThrough, storedPassThrough } from './pass-through.ts'
 import type { TellingFate } from './telling.ts'
 
@@ -91,7 +93,10 @@ function fieldsOf(entry: JournalEntry): Fields {
         millis(entry.dueAt),
         millis(entry.deadlineAt),
         entry.deadLetter,
-        ...(entry.heldBy || entry.rawError ? [entry.heldBy ?? null, entry.rawError ?? null] : []),
+        ...(entry.heldBy || entry.rawError || entry.cost
+          ? [entry.heldBy ?? null, entry.rawError ?? null]
+          : []),
+        ...(entry.cost ? carrierCostFields(entry.cost) : []),
       ]
     case 'late':
       return [
@@ -243,7 +248,8 @@ function submittingOf(fields: Fields, message: Message): SubmittingEntry {
 
 function movedOf(fields: Fields, message: Message): MovedEntry {
   const [, , to, at, carrier, attempt, answers, events, ...rest] = fields
-  const [errorCode, errorDetail, failures, dueAt, deadlineAt, deadLetter, heldBy, rawError] = rest
+  const [errorCode, errorDetail, failures, dueAt, deadlineAt, deadLetter, ...more] = rest
+  const [heldBy, rawError, ...cost] = more
   return {
     kind: 'moved',
     message,
@@ -261,6 +267,19 @@ function movedOf(fields: Fields, message: Message): MovedEntry {
     deadLetter: deadLetter as string | null,
     ...(typeof heldBy === 'string' ? { heldBy } : {}),
     ...(typeof rawError === 'string' ? { rawError } : {}),
+    ...(cost.length > 0 ? { cost: carrierCostOf(cost) } : {}),
+  }
+}
+
+function carrierCostFields({ micros, currency, deckVersion }: CarrierCost): Fields {
+  return [micros.toString(), currency, deckVersion]
+}
+
+function carrierCostOf([micros, currency, deckVersion]: Fields): CarrierCost {
+  return {
+    micros: BigInt(micros as string),
+    currency: currency as string,
+    deckVersion: deckVersion as number,
   }
 }
 
@@ -425,8 +444,8 @@ function eventOf(fields: Fields, messageId: string): TimelineEvent {
 
 /** An acceptance is written once, at the beginning of a life: what comes later is left out. */
 function messageFields(message: Message): Fields {
-  const { raw } = message
-  return [
+  const { raw, tags, expectsReply } = message
+  const fields: unknown[] = [
     message.id,
     message.tenantId,
     message.source,
@@ -461,7 +480,11 @@ function messageFields(message: Message): Fields {
     message.carrierDeckVersion,
     message.tenantDeckVersion,
     message.network,
+    message.charging,
   ]
+  // Hardly any message has them.
+  if (tags.length > 0 || expectsReply) fields.push(tags, expectsReply ? 1 : 0)
+  return fields
 }
 
 /** Absent where an older version has journalled it: then the price was the cost. */
@@ -482,7 +505,7 @@ function messageOf(fields: Fields): Message {
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
   const [deadlineAt, passThrough, partnerMessageId, ...later] = last
   const cost = costOf(later, priceMicros, priceCurrency)
-  const [, , , , network] = later
+  const [, , , , network, charging, tags, expectsReply] = later
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -501,6 +524,8 @@ function messageOf(fields: Fields): Message {
     segments: segments as number,
     maxSegments: maxSegments as number | null,
     trafficClass: trafficClass as Message['trafficClass'],
+    tags: (tags as readonly string[] | undefined) ?? NO_TAGS,
+    expectsReply: expectsReply === 1,
     clientReference: clientReference as string | null,
     callbackUrl: callbackUrl as string | null,
     country: country as string,
@@ -529,6 +554,7 @@ function messageOf(fields: Fields): Message {
     heldBy: null,
     // Absent where an older version has journalled it.
     network: (network as string | null | undefined) ?? null,
+    charging: (charging as string | null | undefined) ?? null,
   }
 }
 

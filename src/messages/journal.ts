@@ -2,6 +2,7 @@ import type { CarrierReceipt, Replacement } from '../carriers/carrier.ts'
 import type { CarrierOutcome } from './carrier-outcome.ts'
 import type { LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
 import type { MessageStatus, SegmentState } from './states.ts'
 import type { Telling, TellingOutcome } from './telling.ts'
 
@@ -25,6 +26,7 @@ export type EventType =
   | 'alerted'
   | 'replayed'
   | 'replaced'
+  | 'returned'
 
 /** One line of a message's timeline. */
 export interface TimelineEvent {
@@ -99,6 +101,8 @@ export interface MovedEntry {
   readonly heldBy?: string | null
   /** `err` of the receipt that this end follows from; absent: it follows from none. */
   readonly rawError?: string | null
+  /** What {@link carrier} charges, where that was decided anew; absent: what it has been. */
+  readonly cost?: CarrierCost | undefined
 }
 
 /**

@@ -66,12 +66,15 @@ export class Lane {
   isRefilling = false
   /** True while what waits is about to leave, because the carrier is down. */
   isLeaving = false
+  /** True once the carrier is no longer configured: nothing is given to it. */
+  isRetired = false
   readonly #queue: FairQueue<Held>
   readonly #overflows = new Map<string, Overflow>()
   readonly #capacity: number
   readonly #isMemoryFull: () => boolean
   readonly #gate: LaneGate | undefined
   readonly #wakers = new Set<() => void>()
+  #isAbandoned = false
 
   constructor(carrier: Carrier, options: LaneOptions = {}) {
     const { capacity = CAPACITY, isMemoryFull = () => false } = options
@@ -239,7 +242,18 @@ export class Lane {
     return this.carrier.isUp
   }
 
-  /** Ends every wait: the carrier came up, or the gateway stops. */
+  /** True when what is at the carrier is not sent again, and no connection is waited for. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned
+  }
+
+  /** The carrier is gone for good, or the gateway stops. */
+  abandon(): void {
+    this.#isAbandoned = true
+    this.wake()
+  }
+
+  /** Ends every wait: the carrier came up, or will not. */
   wake(): void {
     for (const wake of this.#wakers) wake()
   }

@@ -1,5 +1,7 @@
+import type { Booked, Booking } from '../billing/booking.ts'
 import type { KeptEntry, ReceiptEntry, TimelineEvent, ToldEntry } from './journal.ts'
 import type { Message } from './message.ts'
+import { standsBooked, takeBookings } from './message-bookings.ts'
 import { PartnerIndex } from './partner-index.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
 import type { Telling, TellingTry } from './telling.ts'
@@ -18,8 +20,15 @@ export interface Attempt {
   commandStatus: number | null
   answeredAt: Date | null
   receiptAt: Date | null
+  /** What the carrier charges for the segment if it takes it. */
+  readonly costMicros: bigint
+  readonly costCurrency: string
+  /** See {@link Message.carrierDeckVersion}. */
+  readonly carrierDeckVersion: number
   /** True once it has a row. */
   isStored: boolean
+  /** The ledger says what its carrier is owed for it. */
+  isOwed: boolean
 }
 
 /** What the tables do not hold yet of a message. */
@@ -28,6 +37,8 @@ export interface Unsaved {
   readonly attempts: Set<Attempt>
   /** Text, price or times are others than the row has. */
   isReplaced: boolean
+  /** The cost is another than the row has. */
+  hasNewCost: boolean
 }
 
 /** A message with what is known of its submits. */
@@ -37,6 +48,8 @@ export interface LiveMessage {
   /** The status that its row has; undefined: it has no row yet. */
   storedStatus: MessageStatus | undefined
   unsaved: Unsaved | undefined
+  /** What the ledger says of it; undefined: nothing. */
+  booked: Booked | undefined
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
   isHeld: boolean
   /** The receipt that says that its present submit is lost, while it is in memory. */
@@ -70,6 +83,8 @@ export interface Snapshot {
   /** Ids of rows in `receipts` that have found their message. */
   readonly adoptedOrphans: readonly string[]
   readonly answers: readonly KeptEntry[]
+  /** Lines of the ledger that belong to no message. */
+  readonly bookings: readonly Booking[]
 }
 
 /** One message of a {@link Snapshot}; what may still change is copied. */
@@ -81,9 +96,13 @@ export interface MessageChange {
   readonly isHeld: boolean
   /** Text, price or times are others than the row has. */
   readonly isReplaced: boolean
+  /** The cost is another than the row has. */
+  readonly hasNewCost: boolean
   readonly events: readonly TimelineEvent[]
   readonly newAttempts: readonly Attempt[]
   readonly changedAttempts: readonly Attempt[]
+  /** Lines of the ledger. */
+  readonly bookings: readonly Booking[]
 }
 
 /** Messages kept for the receipts they still wait for; older ones are found in the tables. */
@@ -114,6 +133,7 @@ export class LiveMessages {
   #newAnswers = new Map<string, KeptEntry>()
   /** Those that are on their way into their table. */
   #writtenAnswers = new Map<string, KeptEntry>()
+  #newBookings: Booking[] = []
   readonly #maxKept: number
 
   constructor(options: { readonly maxKept?: number } = {}) {
@@ -131,7 +151,8 @@ export class LiveMessages {
       this.#tellings.size +
       this.#newOrphans.size +
       this.#adoptedOrphans.size +
-      this.#newAnswers.size
+      this.#newAnswers.size +
+      this.#newBookings.length
     )
   }
 
@@ -181,6 +202,7 @@ export class LiveMessages {
       attempts,
       storedStatus,
       unsaved: undefined,
+      booked: storedStatus && standsBooked({ message, attempts }),
       isHeld: false,
       failedReceipt: undefined,
     }
@@ -192,7 +214,7 @@ export class LiveMessages {
   /** Says that a message has changed; gives where to note what else is new. */
   touch(live: LiveMessage): Unsaved {
     if (!live.unsaved) {
-      live.unsaved = { events: [], attempts: new Set(), isReplaced: false }
+      live.unsaved = { events: [], attempts: new Set(), isReplaced: false, hasNewCost: false }
       this.#unsaved.add(live)
     }
     return live.unsaved
@@ -210,6 +232,11 @@ export class LiveMessages {
     if (live.unsaved) return
     if (isFinal(live.message.status)) this.#evict(live)
     else this.touch(live)
+  }
+
+  /** Takes a line of the ledger that belongs to no message. */
+  addBooking(booking: Booking): void {
+    this.#newBookings.push(booking)
   }
 
   /** Makes a submit known by its carrier's id. */
@@ -359,6 +386,7 @@ export class LiveMessages {
       newOrphans: [...this.#newOrphans.values()],
       adoptedOrphans: [...this.#adoptedOrphans],
       answers: [...this.#newAnswers.values()],
+      bookings: this.#newBookings,
     }
     for (const live of changed) {
       live.unsaved = undefined
@@ -370,6 +398,7 @@ export class LiveMessages {
     this.#adoptedOrphans = new Set()
     this.#writtenAnswers = this.#newAnswers
     this.#newAnswers = new Map()
+    this.#newBookings = []
     return snapshot
   }
 
@@ -418,10 +447,12 @@ function changeOf(live: LiveMessage): MessageChange {
   const attempts = [...(live.unsaved?.attempts ?? [])]
   const change = {
     live,
+    bookings: takeBookings(live),
     storedStatus: live.storedStatus,
     row: { ...live.message },
     isHeld: live.isHeld,
     isReplaced: live.unsaved?.isReplaced ?? false,
+    hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],
     newAttempts: attempts.filter(({ isStored }) => !isStored).map((attempt) => ({ ...attempt })),
     changedAttempts: attempts.filter(({ isStored }) => isStored).map((attempt) => ({ ...attempt })),

@@ -1,3 +1,4 @@
+import { decidingSubmit, segmentsOf } from './deciding-submit.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
 import type { LiveMessage } from './live.ts'
@@ -8,11 +9,12 @@ export type Loss = 'undelivered' | 'expired'
 
 const ERROR = /, error (\S+)$/
 
-/** The end that the receipts of the present submit give a message; undefined: they do not say it is lost. */
-export function lossOf({ message, attempts }: LiveMessage): Loss | undefined {
-  const states = attempts
-    .filter(({ attempt }) => attempt === message.attempt)
-    .map(({ state }) => state)
+/**
+ * The end that the receipts of the submit that decides give a message; undefined: they do not say it
+ * is lost.
+ */
+export function lossOf(live: LiveMessage): Loss | undefined {
+  const states = segmentsOf(live, decidingSubmit(live)).map(({ state }) => state)
   const status = statusOfSegments(states)
   return status === 'delivered' ? undefined : status
 }
@@ -22,11 +24,11 @@ export function lossOf({ message, attempts }: LiveMessage): Loss | undefined {
  * none is under way any more, and nobody has decided yet what follows.
  */
 export function isLost(live: LiveMessage): boolean {
-  const { message, attempts } = live
-  if (message.status !== 'sent' && message.status !== 'sending') return false
+  const { status } = live.message
+  if (status !== 'sent' && status !== 'sending') return false
   return (
     lossOf(live) !== undefined &&
-    attempts.every(({ attempt, state }) => attempt !== message.attempt || isSettled(state))
+    segmentsOf(live, decidingSubmit(live)).every(({ state }) => isSettled(state))
   )
 }
 

@@ -10,7 +10,7 @@ import type { MovedEntry, TimelineEvent } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
 import { isLost, type Loss, lossEntry, lossOf, rawErrorOf, withoutText } from './loss.ts'
 import type { Message } from './message.ts'
-import { type ChooseNext, chooseAmong, type NextCarrier, ruleWaitMs } from './settle.ts'
+import { type ChooseNext, type NextCarrier, ruleWaitMs } from './settle.ts'
 import type { Spool } from './spool.ts'
 
 /** What {@link Losses} are built with. */
@@ -139,7 +139,7 @@ export class Losses {
         return again(message, name, ruleWaitMs(action, retries), undefined, at)
       }
       case 'switch_provider': {
-        const next = chooseAmong(action.to, message, new Set(carriersOf(live)), chooseNext, at)
+        const next = chooseNext(message, new Set(carriersOf(live)), at, action.to)
         return next && again(message, name, action.delaySeconds * 1_000, next, at)
       }
       default:
@@ -173,6 +173,7 @@ function again(
     ...unchanged(message, at),
     to: 'queued',
     carrier: next?.carrier ?? message.carrier,
+    cost: next?.cost,
     failures: message.failures + 1,
     dueAt: waitMs > 0 ? dueAt : null,
     deadlineAt: message.expiresAt,

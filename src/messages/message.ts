@@ -40,15 +40,19 @@ export interface Message {
   segments: number
   readonly maxSegments: number | null
   readonly trafficClass: TrafficClass
+  /** Words of its sender that routes go by; each once. */
+  readonly tags: readonly string[]
+  /** It may only go to carriers that bring replies. */
+  readonly expectsReply: boolean
   readonly clientReference: string | null
   /** Where the sender wants to be told of this message, besides the tenant's endpoints. */
   readonly callbackUrl: string | null
   /** ISO 3166 code of the destination. */
   readonly country: string
-  /** What the tenant pays for those segments, quoted at the same time. */
+  /** What the tenant pays for those segments, quoted at the same time: it stays, whoever gets the message. */
   priceMicros: bigint
   priceCurrency: string
-  /** What the carrier charges for them. */
+  /** What {@link carrier} charges for it, by the decision that has sent it there. */
   costMicros: bigint
   costCurrency: string
   /** The rate deck of the carrier that the cost is from; 0: that of the configuration. */
@@ -85,4 +89,6 @@ export interface Message {
   heldBy: string | null
   /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
   readonly network: string | null
+  /** What its tenant pays for, see `core/charging.ts`; null: it is not billed. */
+  readonly charging: string | null
 }

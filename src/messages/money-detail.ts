@@ -1,43 +1,42 @@
 import { formatMicros, type Money } from '../core/money.ts'
-import { isLoss, marginOf } from '../routing/tenant-price.ts'
-import type { TimelineEvent } from './journal.ts'
+import { type Conversion, isLoss, marginOf, type TenantPrice } from '../routing/tenant-price.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
 
-/** The money of a message, as acceptance and replacement fix it. */
-export type MessageMoney = Pick<
-  Message,
-  | 'priceMicros'
-  | 'priceCurrency'
-  | 'costMicros'
-  | 'costCurrency'
-  | 'carrierDeckVersion'
-  | 'tenantDeckVersion'
->
+/** What a tenant pays, and the version of its rate deck that says so. */
+export type AgreedPrice = Pick<TenantPrice, 'micros' | 'currency' | 'deckVersion'>
+
+/** The price of a message, as acceptance or its last replacement fixed it. */
+export function priceOf(message: Message): AgreedPrice {
+  const { priceMicros: micros, priceCurrency: currency, tenantDeckVersion: deckVersion } = message
+  return { micros, currency, deckVersion }
+}
 
 /**
- * The line about a choice with what it costs and what is paid, where these are not the same by
- * definition. For the operator only: tenants are shown neither this nor the reasons beside it.
+ * What stands beside a choice about its money; undefined where the price is the cost, and the choice
+ * says it all.
+ *
+ * @param conversion - of the moment; the margin is null, with the reason, where it does not do
  */
-export function withMoney(event: TimelineEvent, money: MessageMoney): TimelineEvent {
-  if (money.tenantDeckVersion === null) return event
-  const cost = { micros: money.costMicros, currency: money.costCurrency }
-  const price = { micros: money.priceMicros, currency: money.priceCurrency }
-  const margin = marginOf(cost, price)
+export function moneyDetail(
+  cost: CarrierCost,
+  price: AgreedPrice,
+  conversion: Conversion,
+): object | undefined {
+  const isSame = price.micros === cost.micros && price.currency === cost.currency
+  if (price.deckVersion === null && isSame) return undefined
+  const margin = marginOf(cost, price, conversion)
+  const missing = `no conversion from ${cost.currency} to ${price.currency} in routing.conversion`
   return {
-    ...event,
-    detail: {
-      ...event.detail,
-      money: {
-        cost: shown(cost),
-        price: shown(price),
-        margin: margin
-          ? { ...shown(margin), percent: margin.percent && Math.round(margin.percent * 100) / 100 }
-          : null,
-        loss_making: isLoss(margin),
-        carrier_deck_version: money.carrierDeckVersion,
-        tenant_deck_version: money.tenantDeckVersion,
-      },
-    },
+    cost: shown(cost),
+    price: shown(price),
+    margin: margin
+      ? { ...shown(margin), percent: margin.percent && Math.round(margin.percent * 100) / 100 }
+      : null,
+    ...(margin ? {} : { margin_unknown: missing }),
+    loss_making: margin ? isLoss(margin) : null,
+    carrier_deck_version: cost.deckVersion,
+    tenant_deck_version: price.deckVersion,
   }
 }
 

@@ -43,6 +43,18 @@ export class QualityStore {
     this.#savedMs = nowMs
   }
 
+  /**
+   * Reads what earlier runs have learnt of carriers that come now; what it gives takes that over, once
+   * they have an index.
+   */
+  async prepare(carriers: ReadonlySet<string>): Promise<() => void> {
+    const { store, quality, clock } = this.#options
+    if (carriers.size === 0) return () => {}
+    const since = new Date(clock().getTime() - KEEP_MS)
+    const states = (await loadQuality(store, since)).filter(({ carrier }) => carriers.has(carrier))
+    return () => quality.restore(states, clock().getTime())
+  }
+
   /** Saves every minute from now on. */
   start(): void {
     this.#timer = setInterval(() => {

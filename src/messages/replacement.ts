@@ -1,11 +1,12 @@
+import type { Charges } from '../billing/charges.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { Intake, MessageRequest } from './intake.ts'
+import type { Intake } from './intake.ts'
 import type { ReplacedEntry, TimelineEvent } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
-import { type MessageMoney, withMoney } from './money-detail.ts'
+import type { MessageRequest } from './message-request.ts'
 import { routedEvent } from './routes.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
@@ -33,6 +34,8 @@ export interface ReplacementOptions {
   readonly live: LiveMessages
   readonly spool: Spool
   readonly policyFor: PolicyFor
+  /** Absent: nothing is billed. */
+  readonly charges?: Charges
   readonly clock: Clock
 }
 
@@ -57,7 +60,7 @@ export class Replacement {
     wish: MessageChangeWish,
     partner: string | null = null,
   ): Promise<void> {
-    const { withdrawal, spool } = this.#options
+    const { withdrawal } = this.#options
     const taken = await withdrawal.take(tenantId, id, partner)
     const { message } = taken
     if (!taken.isTaken) {
@@ -65,11 +68,32 @@ export class Replacement {
     }
     try {
       const entry = this.#entry(message, wish)
-      await spool.write(entry)
+      await this.#write(message, entry)
       // Its validity may have ended meanwhile.
       if (message.status !== entry.to) throw notReplaceable(message, 'it has ended')
     } finally {
       this.#handBack(taken.live)
+    }
+  }
+
+  /** What it costs more is set aside first; what cannot be written costs nothing. */
+  async #write(message: Message, entry: ReplacedEntry): Promise<void> {
+    const { charges, spool } = this.#options
+    const { segments, priceMicros, priceCurrency } = entry
+    const { id, tenantId, charging } = message
+    charges?.holdDifference(message, {
+      id,
+      tenantId,
+      segments,
+      priceMicros,
+      priceCurrency,
+      charging,
+    })
+    try {
+      await spool.write(entry)
+    } catch (error) {
+      charges?.giveBackDifference(message)
+      throw error
     }
   }
 
@@ -83,20 +107,13 @@ export class Replacement {
     }
     const at = clock()
     const request = requestOf(message, wish, at)
-    const quote = intake.quote(message.tenantId, request)
+    const quote = intake.quotes.quote(message.tenantId, request)
     const timing =
       wish.sendAt === undefined
         ? presentTiming(message, wish, at)
         : timingOf(message.country, policyFor(message.trafficClass), request, at)
     const to = timing.dueAt ? 'scheduled' : 'queued'
-    const money: MessageMoney = {
-      priceMicros: quote.price.micros,
-      priceCurrency: quote.price.currency,
-      costMicros: quote.best.priceMicros,
-      costCurrency: quote.best.currency,
-      carrierDeckVersion: quote.carrierDeckVersion,
-      tenantDeckVersion: quote.price.deckVersion,
-    }
+    const { price, cost, money } = quote
     return {
       kind: 'replaced',
       message,
@@ -105,18 +122,23 @@ export class Replacement {
       text: request.text,
       encoding: quote.encoding,
       segments: quote.segments,
-      ...money,
+      priceMicros: price.micros,
+      priceCurrency: price.currency,
       carrier: quote.best.carrier,
       sendAt: timing.sendAt,
       expiresAt: timing.expiresAt,
       dueAt: timing.dueAt,
       events: [
         replacedEvent(message, { ...wish, ...quote }, to, at),
-        withMoney(routedEvent(message.id, quote.decision, at, to), money),
+        routedEvent(message.id, quote.decision, at, money, to),
         ...waitOf(message, timing, wish, at),
       ],
       octets: (message.raw && wish.octets) ?? null,
       registeredDelivery: request.registeredDelivery,
+      costMicros: cost.micros,
+      costCurrency: cost.currency,
+      carrierDeckVersion: cost.deckVersion,
+      tenantDeckVersion: price.deckVersion,
     }
   }
 
@@ -163,6 +185,8 @@ function requestOf(
     registeredDelivery: registeredDelivery ?? message.registeredDelivery,
     encoding: message.requestedEncoding,
     trafficClass: message.trafficClass,
+    tags: message.tags,
+    expectsReply: message.expectsReply,
     maxSegments: message.maxSegments,
     clientReference: message.clientReference,
     // It was judged at acceptance.

@@ -6,6 +6,7 @@ import type { Store } from '../store/open.ts'
 import {
   IN_JOURNAL,
   inAnswer,
+  inConfigVersion,
   inInbound,
   inInboundPart,
   inMessage,
@@ -67,6 +68,7 @@ export async function reseal(store: Store, pause: () => Promise<boolean>): Promi
     () => resealTable(store, RECEIPTS, pause, total),
     () => resealTable(store, ANSWERS, pause, total),
     () => resealTable(store, REFUSED, pause, total),
+    () => resealTable(store, CONFIG_VERSIONS, pause, total),
   ]
   for (const run of runs) {
     if (!(await run())) return total
@@ -402,4 +404,33 @@ const REFUSED: SealedTable<RefusedRow> = {
       changes,
     )}
     where r.id = v.id`,
+}
+
+interface ConfigVersionRow {
+  readonly number: number
+  readonly document: string
+}
+
+const CONFIG_VERSIONS: SealedTable<ConfigVersionRow> = {
+  firstPlace: ['0'],
+  page: 20,
+  read: ([number], limit) => sql`
+    select number, document from config_versions
+    where number > ${number}::text::int4 order by number limit ${limit}`,
+  placeOf: ({ number }) => [String(number)],
+  anew: (row, cipher) => {
+    const document = cipher.reseal(row.document, inConfigVersion(row.number))
+    return document === undefined ? undefined : { ...row, document }
+  },
+  write: (changes) => sql`
+    update config_versions c set document = v.document
+    from ${unnest<Change<ConfigVersionRow>>(
+      'v',
+      {
+        number: ['int4', ({ anew }) => anew.number],
+        document: ['text', ({ anew }) => anew.document],
+      },
+      changes,
+    )}
+    where c.number = v.number`,
 }

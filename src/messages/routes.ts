@@ -1,33 +1,32 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Money } from '../core/money.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
-import { Turns } from '../core/turns.ts'
+import { atOnce, Slices, Turns } from '../core/turns.ts'
 import { EncodingError } from '../encoding/errors.ts'
-import type { RouteDecision } from '../routing/decision.ts'
+import type { RouterCarrier } from '../routing/consideration.ts'
+import type { Exclusion, RouteCandidate, RouteDecision, RouteRefusal } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
 import { Destinations } from '../routing/destination.ts'
+import { type LiveReading, STANDING } from '../routing/live-reading.ts'
 import type { PhoneNumber } from '../routing/number.ts'
 import { makeReading, Quality, type QualityReading } from '../routing/quality.ts'
 import type { QualityOutcome } from '../routing/quality-cell.ts'
-import type { DeckRate, DeckRates } from '../routing/rate-deck.ts'
-import { RateIndexBuilder } from '../routing/rate-index.ts'
+import type { DeckRates } from '../routing/rate-deck.ts'
+import { RateIndex } from '../routing/rate-index.ts'
 import { replay } from '../routing/replay.ts'
-import {
-  CAPABILITIES,
-  type LiveReading,
-  type ProfileLayout,
-  type RouteRequest,
-  Router,
-  type RouterCarrier,
-  STANDING,
-} from '../routing/router.ts'
-import type { TenantTerms } from '../routing/tenant-price.ts'
+import { CAPABILITIES, type ProfileLayout, type RouteRequest } from '../routing/route-request.ts'
+import { RouteTable } from '../routing/route-table.ts'
+import { Router } from '../routing/router.ts'
+import type { Conversion, TenantTerms } from '../routing/tenant-price.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
+import { moneyDetail, priceOf } from './money-detail.ts'
 import type { Held, NextCarrier } from './settle.ts'
 
 /** A carrier with what the choice needs to know of it. */
@@ -42,6 +41,8 @@ export interface RoutedCarrier {
   /** Bits of {@link CAPABILITIES} that it has not. */
   readonly lacks?: number
   readonly maxSegments?: number | undefined
+  /** As it will be, where the carrier's own is about to change. */
+  readonly layoutKey?: string
 }
 
 /** What {@link Routes} are made of. */
@@ -62,24 +63,28 @@ export interface RouteQuestion {
   readonly network: string | null
   readonly content: Content
   readonly trafficClass: TrafficClass
+  readonly tags: readonly string[]
+  readonly expectsReply: boolean
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
+  /** What the tenant pays for a segment; null: what the carrier charges. */
+  readonly segmentPrice: Money | null
+  /** Whether carriers that charge more than that are out of the question. */
+  readonly refusesLosses: boolean
   readonly siblingCarrier?: string | undefined
-  readonly excluded?: ReadonlySet<string>
+  readonly excluded?: ReadonlyMap<string, Exclusion>
   /** 32 random bits, where they are not to be drawn. */
   readonly draw?: number | undefined
   /** Candidates and refusals that are wanted; undefined: the best few. */
   readonly most?: number | undefined
 }
 
-/** Rates that go into the index in one turn of the event loop: a few milliseconds. */
-const SLICE = 5_000
 const UINT32 = 2 ** 32
 const RECEIPT_WANTED = 0x03
 const CLASS_BITS = 0x13
 /** Message class 0 (flash), 3GPP TS 23.038 section 4. */
 const FLASH = 0x10
-const NO_TAGS: readonly string[] = []
+const NONE: readonly string[] = []
 /** What a decision is made again with for carriers that it knew nothing of. */
 const UNKNOWN = { success: 0.9, lower: 0.7, upper: 1 }
 
@@ -88,8 +93,17 @@ export interface CarrierKnowledge {
   readonly quality?: Quality
   /** Every carrier that is bound can be used, unless given. */
   readonly health?: Pick<CarrierHealth, 'read' | 'takes' | 'modeOf'>
-  /** What is agreed with a tenant about prices; nothing: it pays what carriers charge. */
-  readonly termsFor?: ((tenantId: string) => TenantTerms | undefined) | undefined
+  /** What is agreed with a tenant about losses; nothing: they are allowed. */
+  readonly termsFor?:
+    | ((tenantId: string) => Pick<TenantTerms, 'lossMaking'> | undefined)
+    | undefined
+  /** Carriers that seem to fake receipts of a tenant's messages to a number; nothing: nobody looks. */
+  readonly suspects?: (
+    tenantId: string,
+    trafficClass: TrafficClass,
+    number: PhoneNumber,
+    now: Date,
+  ) => readonly string[]
   /** A canary delivers too little: it gets no message any more. */
   readonly onCanaryStopped?: ((carrier: string, route: string) => void) | undefined
   /** Short codes and who takes messages for them; nothing: there are none. */
@@ -103,6 +117,7 @@ export class Routes {
   readonly quality: Quality
   readonly #health: CarrierKnowledge['health']
   readonly #termsFor: CarrierKnowledge['termsFor']
+  readonly #suspects: CarrierKnowledge['suspects']
   readonly #onCanaryStopped: CarrierKnowledge['onCanaryStopped']
   readonly #destinations: Destinations
   readonly #clock: Clock
@@ -115,21 +130,24 @@ export class Routes {
     this.quality = knowledge.quality ?? new Quality()
     this.#health = knowledge.health
     this.#termsFor = knowledge.termsFor
+    this.#suspects = knowledge.suspects
     this.#onCanaryStopped = knowledge.onCanaryStopped
     this.#destinations = knowledge.destinations ?? new Destinations()
     this.#clock = clock
     this.#random = knowledge.random ?? Math.random
-    const parts = new Parts(setup, clock().getTime())
-    while (parts.addSome()) {}
-    this.#built = this.#with(parts)
+    this.#built = atOnce(build(setup, clock().getTime(), this.quality))
   }
 
-  /** Decides by other carriers, rates and routes from now on; messages go on while they are prepared. */
-  async replace(setup: RouteSetup): Promise<void> {
-    const turns = new Turns()
-    const parts = new Parts(setup, this.#clock().getTime())
-    while (parts.addSome()) await turns.next()
-    this.#built = this.#with(parts)
+  /**
+   * Makes other carriers, rates and routes ready, messages going on meanwhile; decisions are made by them
+   * from the call of what it gives.
+   */
+  async prepare(setup: RouteSetup): Promise<() => void> {
+    const work = build(setup, this.#clock().getTime(), this.quality)
+    const built = await new Slices(new Turns()).run(work)
+    return () => {
+      this.#built = built
+    }
   }
 
   /** Ranks the carriers for a message that is about to be sent; best first. */
@@ -154,9 +172,7 @@ export class Routes {
    * known of the carriers then; undefined where its number can no longer be read.
    */
   replay(decision: RouteDecision, message: Message, at: Date): RouteDecision | undefined {
-    const tried = decision.refused.filter(({ code }) => code === 'tried')
-    const excluded = new Set(tried.map(({ carrier }) => carrier))
-    const question = this.#questionOf(message, excluded)
+    const question = this.#questionOf(message, new Map(decision.refused.flatMap(exclusionOf)))
     if (!question) return undefined
     const request = this.#request(question, at.getTime(), decision.draw)
     return replay(decision, request, this.#built.router, UNKNOWN)
@@ -165,9 +181,7 @@ export class Routes {
   readonly #turnOf = (route: string | null): number => this.#turns.get(route) ?? 0
 
   #request(question: RouteQuestion, atMs: number, draw: number): RouteRequest {
-    const { number, content } = question
-    const terms = this.#termsFor?.(question.tenantId)
-    const sold = terms?.tariff?.deck.rateFor(number.e164, question.network, atMs)
+    const { number, content, segmentPrice } = question
     return {
       tenant: question.tenantId,
       from: question.from,
@@ -176,53 +190,72 @@ export class Routes {
       region: number.region,
       network: question.network,
       trafficClass: question.trafficClass,
+      tags: question.tags,
       text: content.text,
       atMs,
-      layOut: this.#layouts(content, question.registeredDelivery),
+      layOut: this.#layouts(question),
       siblingCarrier: question.siblingCarrier,
       excluded: this.#destinations.excluded(number, question.excluded),
-      sellMicros: sold ? Number(sold.priceMicros) : null,
-      sellCurrency: sold?.currency ?? '',
-      refusesLosses: terms?.lossMaking === 'refuse',
+      sellMicros: segmentPrice && Number(segmentPrice.micros),
+      sellCurrency: segmentPrice?.currency ?? '',
+      refusesLosses: question.refusesLosses,
       draw,
       turn: this.#turnOf,
     }
   }
 
-  /** What the content takes at a carrier; undefined when it cannot be sent there. */
-  layOut(carrierName: string, content: Content): ContentLayout | undefined {
-    const carrier = this.#built.carriers.get(carrierName)
-    return carrier && layoutAt(carrier, content)
+  /** What a candidate of a decision that was just made charges. */
+  costOf({ carrier, priceMicros: micros, currency }: RouteCandidate): CarrierCost {
+    return { micros, currency, deckVersion: this.#built.deckVersions.get(carrier) ?? 0 }
   }
 
-  /** The rate deck that a carrier's prices are from; 0: the configuration. */
-  deckVersionOf(carrierName: string): number {
-    return this.#built.deckVersions.get(carrierName) ?? 0
+  /** What a unit of each currency is worth at present. */
+  get conversion(): Conversion {
+    return this.#built.conversion
   }
 
-  /** When a rate begins to hold that is not in force yet: {@link replace} is due then. */
+  /** When a rate begins to hold that is not in force yet: {@link prepare} is due then. */
   get nextChangeAtMs(): number {
     return this.#built.nextChangeAtMs
   }
 
-  /** The next carrier for a message that others have refused; undefined when none is left. */
+  /**
+   * The next carrier for a message that others have refused; undefined when none is left.
+   *
+   * @param among - the carriers that may have it; empty: all
+   */
   readonly choose = (
     message: Message,
-    excluded: ReadonlySet<string>,
+    tried: ReadonlySet<string>,
     at: Date,
+    among: readonly string[] = [],
   ): NextCarrier | undefined => {
-    const decision = this.#decideFor(message, excluded)
+    const excluded = new Map<string, Exclusion>()
+    if (among.length > 0) {
+      for (const { name } of this.#built.router.carriers) {
+        if (!among.includes(name)) excluded.set(name, 'not_in_rule')
+      }
+    }
+    for (const name of tried) excluded.set(name, 'tried')
+    const question = this.#questionOf(message, excluded)
+    const decision = question && this.decide(question)
     const [best] = decision?.candidates ?? []
     if (!decision || !best) return undefined
-    return { carrier: best.carrier, event: routedEvent(message.id, decision, at) }
+    const cost = this.costOf(best)
+    const money = moneyDetail(cost, priceOf(message), this.conversion)
+    return { carrier: best.carrier, cost, event: routedEvent(message.id, decision, at, money) }
   }
 
-  /** The move of a waiting message away from a carrier that is down; undefined to leave it there. */
-  reroute(held: Held, at: Date): MovedEntry | undefined {
+  /**
+   * The move of a waiting message away from a carrier that is down; undefined to leave it there.
+   *
+   * @param mayBeDown - the other may be down as well
+   */
+  reroute(held: Held, at: Date, mayBeDown = false): MovedEntry | undefined {
     const { message } = held
     const next = this.choose(message, held.tried, at)
     if (!next || next.carrier === message.carrier) return undefined
-    if (!this.#isUsable(next.carrier)) return undefined
+    if (!mayBeDown && !this.#isUsable(next.carrier)) return undefined
     return moveTo(message, next, at)
   }
 
@@ -260,12 +293,10 @@ export class Routes {
     this.quality.record({ carrier, cell: qualityCellOf(message), outcome, latencyMs, nowMs })
   }
 
-  #decideFor(message: Message, excluded: ReadonlySet<string>): RouteDecision | undefined {
-    const question = this.#questionOf(message, excluded)
-    return question && this.decide(question)
-  }
-
-  #questionOf(message: Message, excluded: ReadonlySet<string>): RouteQuestion | undefined {
+  #questionOf(
+    message: Message,
+    excluded: ReadonlyMap<string, Exclusion>,
+  ): RouteQuestion | undefined {
     const parsed = this.#destinations.read(message.to)
     if (!parsed.ok) return undefined
     return {
@@ -275,32 +306,27 @@ export class Routes {
       network: message.network,
       content: message,
       trafficClass: message.trafficClass,
+      tags: message.tags,
+      expectsReply: message.expectsReply,
       registeredDelivery: message.registeredDelivery,
+      segmentPrice: segmentPriceOf(message),
+      refusesLosses: this.#termsFor?.(message.tenantId)?.lossMaking === 'refuse',
       excluded,
     }
   }
 
-  #with(parts: Parts): Built {
-    const built = parts.finish()
-    const { router } = built
-    const indexes = Int32Array.from(router.carriers, ({ name }) => this.quality.carrierIndex(name))
-    const count = Math.max(0, ...indexes) + 1
-    const learned = makeReading(count)
-    const takes = new Uint8Array(count)
-    return { ...built, reading: readingFor(router), learned, takes, indexes }
-  }
-
   /** Each way of laying texts out is asked once, however many carriers have it. */
-  #layouts(content: Content, registeredDelivery: number) {
+  #layouts(question: RouteQuestion) {
+    const { content } = question
     const known: (ProfileLayout | undefined)[] = []
-    const wants = (registeredDelivery & RECEIPT_WANTED) === 0 ? 0 : CAPABILITIES.receipts
-    const needs = wants | (isFlash(content) ? CAPABILITIES.flash : 0)
+    const needs = needsOf(question)
     return (profile: number): ProfileLayout | undefined => {
       if (profile in known) return known[profile]
       const carrier = this.#built.profiles[profile]
       const layout = carrier && layoutAt(carrier, content)
       known[profile] = layout && {
         segments: layout.segments,
+        encoding: layout.encoding,
         needs: needs | capabilityFor(layout.encoding),
       }
       return known[profile]
@@ -320,10 +346,11 @@ export class Routes {
 
   /** How all carriers are now, for messages of one kind. */
   #read(question: RouteQuestion): LiveReading {
-    const { number, network, trafficClass } = question
+    const { tenantId, number, network, trafficClass } = question
     const { reading, learned, takes, indexes } = this.#built
     const { carriers } = this.#built.router
-    const nowMs = this.#clock().getTime()
+    const now = this.#clock()
+    const nowMs = now.getTime()
     const cell = { country: number.country, network, trafficClass }
     this.quality.read(cell, nowMs, learned)
     this.#health?.read(nowMs, takes)
@@ -338,6 +365,11 @@ export class Routes {
       reading.upper[place] = learned.upper[index] as number
       reading.latencyMs[place] = learned.latencyMs[index] as number
       reading.messages[place] = learned.messages[index] as number
+    }
+    reading.suspect.fill(0)
+    for (const name of this.#suspects?.(tenantId, trafficClass, number, now) ?? NONE) {
+      const place = carriers.findIndex((carrier) => carrier.name === name)
+      if (place >= 0) reading.suspect[place] = 1
     }
     return reading
   }
@@ -358,6 +390,7 @@ interface Built {
   readonly profiles: readonly Carrier[]
   readonly router: Router
   readonly deckVersions: ReadonlyMap<string, number>
+  readonly conversion: Conversion
   readonly nextChangeAtMs: number
   /** By the router's numbers. */
   readonly reading: LiveReading
@@ -367,58 +400,52 @@ interface Built {
   readonly indexes: Int32Array
 }
 
-/** A router in the making. */
-class Parts {
-  readonly #setup: RouteSetup
-  readonly #carriers: readonly RoutedCarrier[]
-  readonly #builder: RateIndexBuilder
-  #carrier = 0
-  #rates: Iterator<DeckRate> | undefined
-
-  constructor(setup: RouteSetup, nowMs: number) {
-    this.#setup = setup
-    this.#carriers = [...setup.carriers].sort((a, b) => (a.carrier.name < b.carrier.name ? -1 : 1))
-    this.#builder = new RateIndexBuilder(nowMs)
-    this.#rates = this.#carriers[0]?.rates[Symbol.iterator]()
-  }
-
-  /** Adds some rates to the index; false when all are in it. */
-  addSome(): boolean {
-    for (let left = SLICE; left > 0 && this.#rates; left--) {
-      const { done, value } = this.#rates.next()
-      if (done) this.#rates = this.#carriers[++this.#carrier]?.rates[Symbol.iterator]()
-      else this.#builder.add(this.#carrier, value)
+/** Makes a router with all that stands around it, with many pauses. */
+function* build(
+  { carriers: inDisorder, rules = [], conversion = {} }: RouteSetup,
+  nowMs: number,
+  quality: Quality,
+): Generator<void, Built> {
+  const routed = [...inDisorder].sort((a, b) => (a.carrier.name < b.carrier.name ? -1 : 1))
+  const profiles: Carrier[] = []
+  const numbers = new Map<string, number>()
+  const carriers = routed.map((each): RouterCarrier => {
+    const { carrier, tags = NONE, trafficClasses, lacks = 0, maxSegments } = each
+    const { layoutKey = carrier.layoutKey } = each
+    let profile = numbers.get(layoutKey)
+    if (profile === undefined) {
+      profile = profiles.push(carrier) - 1
+      numbers.set(layoutKey, profile)
     }
-    return this.#rates !== undefined
-  }
-
-  finish(): Omit<Built, 'reading' | 'learned' | 'takes' | 'indexes'> {
-    const profiles: Carrier[] = []
-    const numbers = new Map<string, number>()
-    const carriers = this.#carriers.map((routed): RouterCarrier => {
-      const { carrier, tags = NO_TAGS, trafficClasses, lacks = 0, maxSegments } = routed
-      let profile = numbers.get(carrier.layoutKey)
-      if (profile === undefined) {
-        profile = profiles.push(carrier) - 1
-        numbers.set(carrier.layoutKey, profile)
-      }
-      return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
-    })
-    const { rules = [], conversion = {} } = this.#setup
-    const rates = this.#builder.build()
-    return {
-      deckVersions: new Map(
-        this.#carriers.map(({ carrier, deckVersion = 0 }) => [carrier.name, deckVersion]),
-      ),
-      nextChangeAtMs: rates.nextChangeAtMs,
-      carriers: new Map(this.#carriers.map(({ carrier }) => [carrier.name, carrier])),
-      profiles,
-      router: new Router({ carriers, rates, routes: rules, conversion }),
-    }
+    return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
+  })
+  const decks = routed.map(({ rates }) => rates)
+  const rates = yield* RateIndex.build(decks, nowMs, conversion)
+  const routes = yield* RouteTable.build(rules, carriers)
+  const indexes = Int32Array.from(carriers, ({ name }) => quality.carrierIndex(name))
+  const count = Math.max(0, ...indexes) + 1
+  return {
+    carriers: new Map(routed.map(({ carrier }) => [carrier.name, carrier])),
+    profiles,
+    router: new Router({ carriers, rates, routes }),
+    conversion,
+    deckVersions: new Map(
+      routed.map(({ carrier, deckVersion = 0 }) => [carrier.name, deckVersion]),
+    ),
+    nextChangeAtMs: rates.nextChangeAtMs,
+    reading: readingFor(carriers.length),
+    learned: makeReading(count),
+    takes: new Uint8Array(count),
+    indexes,
   }
 }
 
-function readingFor({ carriers: { length } }: Router): LiveReading {
+/** What a decision was told of a carrier before it was made; short codes are looked up again. */
+function exclusionOf({ carrier, code }: RouteRefusal): (readonly [string, Exclusion])[] {
+  return code === 'tried' || code === 'not_in_rule' ? [[carrier, code]] : []
+}
+
+function readingFor(length: number): LiveReading {
   return {
     standing: new Uint8Array(length),
     success: new Float64Array(length),
@@ -426,7 +453,18 @@ function readingFor({ carriers: { length } }: Router): LiveReading {
     upper: new Float64Array(length),
     latencyMs: new Float64Array(length).fill(Number.NaN),
     messages: new Float64Array(length),
+    suspect: new Uint8Array(length),
   }
+}
+
+/** A price stays as it was agreed, whoever gets the message. */
+function segmentPriceOf({
+  tenantDeckVersion,
+  priceMicros,
+  priceCurrency: currency,
+  segments,
+}: Message): Money | null {
+  return tenantDeckVersion === null ? null : { micros: priceMicros / BigInt(segments), currency }
 }
 
 function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined {
@@ -438,6 +476,15 @@ function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined
     if (error instanceof EncodingError) return undefined
     throw error
   }
+}
+
+/** What a message needs however it is encoded, as bits of {@link CAPABILITIES}. */
+function needsOf({ content, registeredDelivery, expectsReply }: RouteQuestion): number {
+  return (
+    ((registeredDelivery & RECEIPT_WANTED) === 0 ? 0 : CAPABILITIES.receipts) |
+    (isFlash(content) ? CAPABILITIES.flash : 0) |
+    (expectsReply ? CAPABILITIES.inbound : 0)
+  )
 }
 
 function capabilityFor(encoding: string): number {
@@ -456,16 +503,22 @@ export function moveTo(message: Message, next: NextCarrier, at: Date): MovedEntr
     ...unchanged(message, at),
     to: 'queued',
     carrier: next.carrier,
+    cost: next.cost,
     events: [next.event],
     dueAt: null,
   }
 }
 
-/** The timeline's line about a choice: who was in question, in order, and why. */
+/**
+ * The timeline's line about a choice: who was in question, in order, and why.
+ *
+ * @param money - see {@link moneyDetail}
+ */
 export function routedEvent(
   messageId: string,
   decision: RouteDecision,
   at: Date,
+  money: object | undefined,
   status: TimelineEvent['status'] = 'queued',
 ): TimelineEvent {
   return {
@@ -474,6 +527,6 @@ export function routedEvent(
     type: 'routed',
     status,
     carrier: decision.candidates[0]?.carrier,
-    detail: recordOf(decision),
+    detail: money === undefined ? recordOf(decision) : { ...recordOf(decision), money },
   }
 }

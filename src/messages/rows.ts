@@ -1,4 +1,5 @@
 import { eq, inArray, or, type SQL } from 'drizzle-orm'
+import { NO_TAGS } from '../core/message-tags.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { Cipher } from '../store/cipher.ts'
 import { messages } from '../store/schema/messages.ts'
@@ -49,6 +50,8 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     segments: row.segments,
     maxSegments: row.max_segments,
     trafficClass: row.traffic_class as TrafficClass,
+    tags: row.tags ?? NO_TAGS,
+    expectsReply: row.expects_reply,
     clientReference: row.client_reference,
     callbackUrl: row.callback_url,
     country: row.country,
@@ -76,6 +79,7 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     replayedAs: row.replayed_as,
     heldBy: row.held_by,
     network: row.network,
+    charging: row.charging,
   }
 }
 

@@ -46,6 +46,11 @@ export function inAnswer(
   return { tenantId, column: `idempotency_keys.${column}`, rowId: `${scope} ${key}` }
 }
 
+/** Where a version of the configuration is stored. */
+export function inConfigVersion(number: number): SealContext {
+  return { tenantId: '', column: 'config_versions.document', rowId: String(number) }
+}
+
 /** The stored form of octets: themselves, or the characters of the sealed text. */
 export function sealOctets(cipher: Cipher, octets: Uint8Array, context: SealContext): Buffer {
   return Buffer.from(cipher.seal(latin1(octets), context), 'latin1')

@@ -49,11 +49,12 @@ export function newlyHeld(message: Message, holders = NOBODY): Held {
 /** The policy of a traffic class. */
 export type PolicyFor = (trafficClass: TrafficClass) => ClassPolicy
 
-/** Gives the next carrier for a message; undefined when there is none. */
+/** Gives the next carrier for a message, of all or among some; undefined when there is none. */
 export type ChooseNext = (
   message: Message,
-  excluded: ReadonlySet<string>,
+  tried: ReadonlySet<string>,
   at: Date,
+  among?: readonly string[],
 ) => NextCarrier | undefined
 
 /** What {@link nextStep} decides by. */
@@ -150,7 +151,7 @@ function byRule(it: Case, { action, name }: FailureRule): Step | undefined {
     case 'switch_provider': {
       if (!mayGoAgain(it)) return undefined
       const tried = new Set(held.tried).add(message.carrier)
-      const next = chooseAmong(action.to, message, tried, rules.chooseNext, at)
+      const next = rules.chooseNext(message, tried, at, action.to)
       const step = next && again(it, action.delaySeconds * 1_000, next)
       if (step) held.tried.add(message.carrier)
       return step
@@ -166,26 +167,6 @@ export function ruleWaitMs(
   retries: number,
 ): number {
   return waitBoundMs({ backoff, firstSeconds: delaySeconds, maxSeconds: maxDelaySeconds }, retries)
-}
-
-/**
- * The best carrier among some, or among all where none is named.
- *
- * @param tried - carriers that are out of the question
- */
-export function chooseAmong(
-  names: readonly string[],
-  message: Message,
-  tried: ReadonlySet<string>,
-  chooseNext: ChooseNext,
-  at: Date,
-): NextCarrier | undefined {
-  const excluded = new Set(tried)
-  for (;;) {
-    const next = chooseNext(message, excluded, at)
-    if (!next || names.length === 0 || names.includes(next.carrier)) return next
-    excluded.add(next.carrier)
-  }
 }
 
 /** True where the recipient cannot get it twice by another submit, or the policy allows that. */

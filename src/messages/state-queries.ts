@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
 import { parseSender } from '../routing/sender.ts'
+import { decidingSubmit, segmentsOf } from './deciding-submit.ts'
 import { unchanged } from './endings.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
@@ -54,15 +55,16 @@ export class StateQueries {
   }
 
   /** True for an overdue message about which its carrier can be asked. */
-  mayAsk({ message, attempts }: LiveMessage): boolean {
+  mayAsk(live: LiveMessage): boolean {
     if (this.#isClosed) return false
+    const { message } = live
     const { carriers, policyFor } = this.#options
     const isOpen = message.status === 'sent' || message.status === 'sending'
     return (
       isOpen &&
       policyFor(message.trafficClass).uncertain === 'query' &&
       carriers.get(message.carrier)?.query !== undefined &&
-      attempts.some((attempt) => isAskable(attempt, message.attempt))
+      segmentsOf(live, decidingSubmit(live)).some(isAskable)
     )
   }
 
@@ -113,12 +115,12 @@ export class StateQueries {
 
   async #askOne(live: LiveMessage): Promise<void> {
     const { carriers, spool, clock, asksRules = () => false } = this.#options
-    const { message, attempts } = live
+    const { message } = live
     const carrier = carriers.get(message.carrier)
     const parsed = parseSender(message.from)
     const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
     const outcomes: QueryOutcome[] = []
-    for (const attempt of attempts.filter((one) => isAskable(one, message.attempt))) {
+    for (const attempt of segmentsOf(live, decidingSubmit(live)).filter(isAskable)) {
       const carrierMessageId = attempt.carrierMessageId ?? ''
       const outcome = await carrier?.query?.({ to: message.to, sender, carrierMessageId })
       if (!outcome) return
@@ -135,8 +137,8 @@ export class StateQueries {
   }
 }
 
-function isAskable({ attempt, state, carrierMessageId, matchKey }: Attempt, now: number): boolean {
-  return attempt === now && state === 'sent' && carrierMessageId !== null && matchKey !== null
+function isAskable({ state, carrierMessageId, matchKey }: Attempt): boolean {
+  return state === 'sent' && carrierMessageId !== null && matchKey !== null
 }
 
 /** A final answer in the form of a receipt. */
@@ -170,17 +172,17 @@ function nextQuestion(
   { policyFor, lateAt }: Pick<StateQueriesOptions, 'policyFor' | 'lateAt'>,
   at: Date,
 ): MovedEntry {
-  const { message, attempts } = live
+  const { message } = live
   const policy = policyFor(message.trafficClass)
-  const submittedAt =
-    attempts.find(({ attempt }) => attempt === message.attempt)?.submittedAt ?? message.createdAt
+  const submit = decidingSubmit(live)
+  const submittedAt = segmentsOf(live, submit)[0]?.submittedAt ?? message.createdAt
   const line = {
     messageId: message.id,
     at,
     type: 'query' as const,
     status: message.status,
     carrier: message.carrier,
-    attempt: message.attempt,
+    attempt: submit,
     detail: { segments: outcomes.map(shown) },
   }
   const deadline = receiptDeadline(policy, message, submittedAt).getTime()

@@ -32,8 +32,9 @@ export type SegmentState =
 export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[]>> = {
   accepted: ['scheduled', 'queued', 'sending', 'failed', 'expired', 'canceled'],
   scheduled: ['scheduled', 'queued', 'expired', 'canceled'],
-  // A late receipt may say that an earlier submit was delivered after all.
-  queued: ['scheduled', 'queued', 'sending', 'delivered', 'failed', 'expired', 'canceled'],
+  // A late receipt may say that an earlier submit was delivered after all. What nobody else takes goes
+  // back to waiting for the carrier that has it.
+  queued: ['scheduled', 'queued', 'sending', 'sent', 'delivered', 'failed', 'expired', 'canceled'],
   sending: [
     'queued',
     'sending',

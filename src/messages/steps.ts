@@ -3,6 +3,7 @@ import type { FailureRule } from '../core/failure-rule.ts'
 import { alertEvents, type Setback } from './failure-judge.ts'
 import type { MovedEntry, SegmentAnswer, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
+import type { CarrierCost } from './message-cost.ts'
 import { answerOf, responseEvent } from './outcomes.ts'
 import type { GiveUpReason } from './retry.ts'
 import type { MessageStatus } from './states.ts'
@@ -17,6 +18,7 @@ export interface Step {
 /** A carrier for a message, with the timeline's line about the choice. */
 export interface NextCarrier {
   readonly carrier: string
+  readonly cost: CarrierCost
   readonly event: TimelineEvent
 }
 
@@ -147,6 +149,7 @@ export class Steps {
       'queued',
       {
         carrier: next?.carrier ?? this.#message.carrier,
+        cost: next?.cost,
         dueAt,
         failures: failures ?? this.#message.failures,
         deadlineAt: this.#message.expiresAt,

@@ -54,16 +54,8 @@ interface Sending {
  */
 export class Submitter {
   readonly #options: SubmitterOptions
-  /** Set when the time to wait for answers is over. */
-  #isAbandoned = false
-
   constructor(options: SubmitterOptions) {
     this.#options = options
-  }
-
-  /** Sends nothing again and waits for no connection any more. */
-  abandon(): void {
-    this.#isAbandoned = true
   }
 
   /** Journals the intent, sends the segments, and gives what became of each. */
@@ -121,7 +113,7 @@ export class Submitter {
       if (outcomes.some(({ kind }) => kind === 'refused')) {
         await lane.rest(RESEND_WAIT_MS * 2 ** tries)
       }
-      if (this.#isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
+      if (lane.isAbandoned || !(await lane.isUpWithin(RESUME_PATIENCE_MS))) break
       const resumed = await this.#sendEach(sending, missing)
       missing.forEach((segment, index) => {
         const outcome = resumed[index]
@@ -159,7 +151,7 @@ export class Submitter {
         return outcome
       }
       this.#options.onThrottled(message, lane.carrier.name)
-      if (this.#isAbandoned) return { kind: 'not_sent', reason: 'the gateway is shutting down' }
+      if (lane.isAbandoned) return { kind: 'not_sent', reason: 'its carrier is being closed' }
       refusals++
       if (patience > 0 && refusals >= patience && !sending.isTaken) return outcome
       // The carrier's pace holds it back; its place is before what waits.

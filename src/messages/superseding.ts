@@ -2,10 +2,11 @@ import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { endEntry } from './endings.ts'
-import type { Intake, MessageRequest } from './intake.ts'
+import type { Intake } from './intake.ts'
 import type { JournalEntry } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
+import type { MessageRequest } from './message-request.ts'
 import type { Withdrawal } from './withdrawal.ts'
 
 /** What a {@link Superseding} is built with. */

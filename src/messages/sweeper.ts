@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
+import { decidingSubmit, segmentsOf, unlessAtCarrier } from './deciding-submit.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { endEntry, resendEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
@@ -163,24 +164,27 @@ function queuedEntry(message: Message, at: Date): MovedEntry {
 }
 
 /**
- * What becomes of a message over its deadline: `expired` what no carrier has taken; what a carrier
+ * What becomes of a message over its deadline: `expired` what no carrier has; what a carrier
  * may have is sent again where its class says so, and is `unconfirmed` otherwise.
  */
 export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date): MovedEntry {
-  const { message, attempts } = live
+  const { message } = live
+  const policy = policyFor(message.trafficClass)
   if (message.status !== 'sending' && message.status !== 'sent') {
-    return endEntry(message, 'expired', at)
+    return unlessAtCarrier(live, endEntry(message, 'expired', at), policy)
   }
   const loss = lossOf(live)
   if (loss) return lossEntry(live, loss, at)
-  const policy = policyFor(message.trafficClass)
-  const segments = attempts.filter(({ attempt }) => attempt === message.attempt)
+  const deciding = decidingSubmit(live)
+  const segments = segmentsOf(live, deciding)
   const isRefused =
     segments.length > 0 &&
     segments.every(({ state }) => state === 'refused' || state === 'not_sent')
   if (isRefused) {
     // Its refusal came late, and the gateway stopped before anything followed from it.
-    if (message.expiresAt <= at) return endEntry(message, 'expired', at)
+    if (message.expiresAt <= at) {
+      return unlessAtCarrier(live, endEntry(message, 'expired', at), policy)
+    }
     const deadlineAt = message.expiresAt
     return { ...unchanged(message, at), to: 'queued', dueAt: null, deadlineAt, heldBy: null }
   }
@@ -199,7 +203,7 @@ export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date):
     const submittedAt = segments[0]?.submittedAt ?? message.createdAt
     const deadlineAt = receiptDeadline(policy, message, submittedAt)
     if (deadlineAt > at) return { ...unchanged(message, at), deadlineAt }
-    return endEntry(message, 'unconfirmed', at)
+    return endEntry(message, 'unconfirmed', at, undefined, deciding)
   }
   const detail = `${message.carrier} did not answer, and no receipt came: sent again, as the policy of its class says`
   return resendEntry(message, detail, at)

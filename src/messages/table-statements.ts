@@ -1,4 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { LedgerBatch } from '../billing/ledger-chain.ts'
+import { ledgerParts } from '../billing/ledger-rows.ts'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import type { KeptEntry, ReceiptEntry } from './journal.ts'
@@ -15,6 +17,8 @@ export interface SnapshotTarget {
   /** Parts of the statement, one of them `guard`: nothing is written unless that gives a row. */
   readonly guard: SQL
   readonly cipher: Cipher
+  /** The lines of the ledger that are written with it. */
+  readonly batch: LedgerBatch
   /** Lets other work come between two parts of the statement. */
   readonly breathe: () => Promise<void>
 }
@@ -45,6 +49,7 @@ export async function snapshotStatement(snapshot: Snapshot, target: SnapshotTarg
     ['new_orphans', () => insertOrphans(snapshot.newOrphans, cipher)],
     ['orphans_over', () => deleteOrphans(snapshot.adoptedOrphans)],
     ['new_answers', () => writeAnswers(snapshot.answers, cipher)],
+    ...ledgerParts(target.batch),
   ]
   const bodies: SQL[] = []
   for (const [name, build] of parts) {
@@ -101,6 +106,8 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       segments: ['int2', ({ row }) => row.segments],
       max_segments: ['int2', ({ row }) => row.maxSegments],
       traffic_class: ['text', ({ row }) => row.trafficClass],
+      tags: ['text[]', ({ row }) => (row.tags.length > 0 ? row.tags : null)],
+      expects_reply: ['bool', ({ row }) => row.expectsReply],
       client_reference: ['text', ({ row }) => row.clientReference],
       callback_url: ['text', ({ row }) => row.callbackUrl],
       country: ['text', ({ row }) => row.country],
@@ -129,6 +136,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       replay_of: ['uuid', ({ row }) => row.replayOf],
       held_by: ['text', ({ row }) => row.heldBy],
       network: ['text', ({ row }) => row.network],
+      charging: ['text', ({ row }) => row.charging],
     },
     changes,
   )
@@ -136,11 +144,11 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
     insert into messages (id, tenant_id, source, partner, partner_message_id, to_number,
       to_fingerprint, from_sender, body, octets, pass_through, esm_class, data_coding,
       registered_delivery, encoding, requested_encoding, segments,
-      max_segments, traffic_class, client_reference, callback_url, country, status, carrier,
+      max_segments, traffic_class, tags, expects_reply, client_reference, callback_url, country, status, carrier,
       attempt, failures, price_micros, price_currency, cost_micros, cost_currency,
       carrier_deck_version, tenant_deck_version, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
-      replayed_as, replay_of, held_by, network)
+      replayed_as, replay_of, held_by, network, charging)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }
@@ -166,8 +174,9 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       dead_letter: ['text', ({ row }) => row.deadLetter],
       replayed_as: ['uuid', ({ row }) => row.replayedAs],
       held_by: ['text', ({ row }) => row.heldBy],
-      // One column for all that seldom changes: for most rows it is NULL.
+      // One column each for what seldom changes: for most rows it is NULL.
       replaced: ['jsonb', (change) => (change.isReplaced ? replacedColumns(change, cipher) : null)],
+      cost: ['jsonb', (change) => (change.hasNewCost ? costColumns(change) : null)],
     },
     changes,
   )
@@ -186,10 +195,9 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       segments = coalesce((v.replaced->>'segments')::int2, m.segments),
       price_micros = coalesce((v.replaced->>'price_micros')::int8, m.price_micros),
       price_currency = coalesce(v.replaced->>'price_currency', m.price_currency),
-      cost_micros = coalesce((v.replaced->>'cost_micros')::int8, m.cost_micros),
-      cost_currency = coalesce(v.replaced->>'cost_currency', m.cost_currency),
-      carrier_deck_version =
-        coalesce((v.replaced->>'carrier_deck_version')::int4, m.carrier_deck_version),
+      cost_micros = coalesce((v.cost->>'micros')::int8, m.cost_micros),
+      cost_currency = coalesce(v.cost->>'currency', m.cost_currency),
+      carrier_deck_version = coalesce((v.cost->>'deck_version')::int4, m.carrier_deck_version),
       tenant_deck_version = case when v.replaced is null then m.tenant_deck_version
         else (v.replaced->>'tenant_deck_version')::int4 end,
       expires_at = coalesce((v.replaced->>'expires_at')::timestamptz, m.expires_at),
@@ -211,12 +219,17 @@ function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
     segments: row.segments,
     price_micros: row.priceMicros.toString(),
     price_currency: row.priceCurrency,
-    cost_micros: row.costMicros.toString(),
-    cost_currency: row.costCurrency,
-    carrier_deck_version: row.carrierDeckVersion,
     tenant_deck_version: row.tenantDeckVersion,
     expires_at: row.expiresAt.toISOString(),
     send_at: row.sendAt?.toISOString() ?? null,
+  }
+}
+
+function costColumns({ row }: MessageChange): object {
+  return {
+    micros: row.costMicros.toString(),
+    currency: row.costCurrency,
+    deck_version: row.carrierDeckVersion,
   }
 }
 
@@ -231,12 +244,16 @@ function insertAttempts(attempts: readonly Attempt[]): SQL {
       carrier: ['text', ({ carrier }) => carrier],
       ...ATTEMPT_PROGRESS,
       submitted_at: ['timestamptz', ({ submittedAt }) => submittedAt],
+      cost_micros: ['int8', ({ costMicros }) => costMicros],
+      cost_currency: ['text', ({ costCurrency }) => costCurrency],
+      carrier_deck_version: ['int4', ({ carrierDeckVersion }) => carrierDeckVersion],
     },
     attempts,
   )
   return sql`
     insert into attempts (message_id, attempt, segment, carrier, state, carrier_message_id,
-      match_key, command_status, answered_at, receipt_at, submitted_at)
+      match_key, command_status, answered_at, receipt_at, submitted_at, cost_micros, cost_currency,
+      carrier_deck_version)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }
@@ -368,9 +385,7 @@ function insertOrphans(receipts: readonly ReceiptEntry[], cipher: Cipher): SQL {
   return sql`
     insert into receipts (id, carrier, carrier_message_id, match_keys, state, settles, raw_error,
       raw_text, received_at, about)
-    select v.id, v.carrier, v.carrier_message_id, v.match_keys::text[], v.state, v.settles,
-      v.raw_error, v.raw_text, v.received_at, v.about
-    from ${rows} cross join guard
+    select v.* from ${rows} cross join guard
     on conflict do nothing`
 }
 

@@ -1,4 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { Booking } from '../billing/booking.ts'
+import { replacementKey } from '../billing/charges.ts'
+import type { Ledger } from '../billing/ledger.ts'
 import { messageOf } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
@@ -28,6 +31,7 @@ const RETRY_MAX_MS = 5_000
 export interface TableWriterOptions {
   readonly store: Store
   readonly live: LiveMessages
+  readonly ledger: Ledger
   readonly node: string
   readonly logger: Logger
   /** Number of the last commit of the spool that `live` knows. */
@@ -124,12 +128,15 @@ export class TableWriter {
   }
 
   async #writeSnapshot(): Promise<void> {
-    const { live, logger, committedSeq } = this.#options
+    const { store, live, ledger, logger, committedSeq } = this.#options
     const seq = committedSeq()
     const snapshot = live.takeSnapshot()
+    takeOver(snapshot, ledger)
     this.#generation++
     for (let waitMs = RETRY_MIN_MS; ; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {
       try {
+        // What was written of the last try is not known.
+        if (this.#hasFailed) await ledger.findEnd(store)
         await this.#writeOnce(snapshot, seq)
         this.#cutSeq = seq
         this.#hasFailed = false
@@ -177,10 +184,12 @@ export class TableWriter {
   }
 
   async #writeAll(snapshot: Snapshot, guard: SQL, on?: Database): Promise<void> {
-    const { store, node, logger } = this.#options
+    const { store, ledger, node, logger } = this.#options
+    const batch = ledger.seal(bookingsOf(snapshot))
     const statement = await snapshotStatement(snapshot, {
       node,
       guard,
+      batch,
       breathe: nextTurn,
       cipher: store.cipher,
     })
@@ -191,6 +200,7 @@ export class TableWriter {
         logger.error({ node }, 'this node is not known any more: is another running?')
       return
     }
+    ledger.follow(batch)
     const moved = new Set(row.moved)
     for (const { row: message, storedStatus } of snapshot.messages) {
       if (storedStatus === undefined || moved.has(message.id)) continue
@@ -233,8 +243,25 @@ function partsOf(snapshot: Snapshot): Snapshot[] {
     ...snapshot.tellings.map((record) => ({ ...NOTHING, tellings: [record] })),
     ...snapshot.newOrphans.map((receipt) => ({ ...NOTHING, newOrphans: [receipt] })),
     ...snapshot.answers.map((answer) => ({ ...NOTHING, answers: [answer] })),
+    ...snapshot.bookings.map((booking) => ({ ...NOTHING, bookings: [booking] })),
     { ...NOTHING, adoptedOrphans: snapshot.adoptedOrphans },
   ]
+}
+
+/** What was set aside for messages stands in the ledger from now on. */
+function takeOver({ messages, bookings }: Snapshot, { accounts }: Ledger): void {
+  for (const { row, isReplaced, bookings: lines } of messages) {
+    if (row.charging === null) continue
+    accounts.giveBack(row.id)
+    if (isReplaced) accounts.giveBack(replacementKey(row.id))
+    for (const line of lines) accounts.book(line)
+  }
+  for (const line of bookings) accounts.book(line)
+}
+
+/** All lines of the ledger that are written with a snapshot. */
+function bookingsOf({ messages, bookings }: Snapshot): Booking[] {
+  return [...messages.flatMap((change) => change.bookings), ...bookings]
 }
 
 function describe(part: Snapshot): string {
@@ -250,4 +277,5 @@ const NOTHING: Snapshot = {
   newOrphans: [],
   adoptedOrphans: [],
   answers: [],
+  bookings: [],
 }

@@ -6,6 +6,7 @@ import type { Store } from '../store/open.ts'
 import type { ReceiptEntry } from './journal.ts'
 import type { Attempt } from './live.ts'
 import type { Message } from './message.ts'
+import { isTaken } from './message-bookings.ts'
 import { messageFromRaw, type RawMessageRow } from './rows.ts'
 import { inReceipt, isUnreadable, openAll, openJson, type StoredJson } from './sealing.ts'
 import type { SegmentState } from './states.ts'
@@ -300,6 +301,9 @@ interface AttemptRow {
   readonly submitted_at: Date | string
   readonly answered_at: Date | string | null
   readonly receipt_at: Date | string | null
+  readonly cost_micros: bigint | string | number
+  readonly cost_currency: string
+  readonly carrier_deck_version: number
 }
 
 function loadAttempts(store: Store, ids: readonly string[]): Promise<AttemptRow[]> {
@@ -339,6 +343,10 @@ function attemptFromRow(row: AttemptRow): Attempt {
     commandStatus: row.command_status === null ? null : Number(row.command_status),
     answeredAt: row.answered_at === null ? null : new Date(row.answered_at),
     receiptAt: row.receipt_at === null ? null : new Date(row.receipt_at),
+    costMicros: BigInt(row.cost_micros),
+    costCurrency: row.cost_currency,
+    carrierDeckVersion: row.carrier_deck_version,
     isStored: true,
+    isOwed: isTaken(row.state as SegmentState),
   }
 }

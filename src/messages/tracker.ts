@@ -1,4 +1,5 @@
 import { type CarrierOutcome, RECEIPT_MISSING } from './carrier-outcome.ts'
+import { decidingSubmit, returnedEvent, segmentsOf, submitAtCarrier } from './deciding-submit.ts'
 import { receiptFailureCode } from './failure.ts'
 import type {
   AcceptedEntry,
@@ -15,8 +16,9 @@ import type {
   ToldEntry,
 } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
-import { isLost, lossReason, rawErrorOf, withoutText } from './loss.ts'
+import { isLost, lossOf, lossReason, rawErrorOf, withoutText } from './loss.ts'
 import type { Message } from './message.ts'
+import { type CarrierCost, costOfSubmit, setCost, shareOf } from './message-cost.ts'
 import {
   isFinal,
   isSettled,
@@ -126,7 +128,11 @@ export class Tracker {
         commandStatus: null,
         answeredAt: null,
         receiptAt: null,
+        costMicros: shareOf(message.costMicros, entry.segmentCount, segment),
+        costCurrency: message.costCurrency,
+        carrierDeckVersion: message.carrierDeckVersion,
         isStored: false,
+        isOwed: false,
       }
       live.attempts.push(attempt)
       attempts.add(attempt)
@@ -140,6 +146,9 @@ export class Tracker {
     const arrived = this.#answer(live, entry)
     const { message } = live
     const { carrier } = message
+    // An earlier submit has been noted when the message was sent again.
+    const isSilence =
+      entry.errorCode === RECEIPT_MISSING && decidingSubmit(live) === message.attempt
     const isMove = mayLeave(live, entry) && this.#advance(message, entry.to, entry.at)
     // A message that a receipt has ended before its response stays ended; the line is kept.
     if (isMove || (entry.answers.length > 0 && entry.events.length > 0)) {
@@ -149,10 +158,11 @@ export class Tracker {
       this.#live.touch(live).events.push(...events)
     }
     if (isMove) {
-      if (entry.errorCode === RECEIPT_MISSING) {
+      if (isSilence) {
         this.#outcomes.push({ message, carrier, outcome: 'unanswered', latencyMs: undefined })
       }
       message.carrier = entry.carrier
+      if (entry.cost) this.#setCost(live, entry.cost)
       message.errorCode = entry.errorCode
       message.errorDetail = entry.errorDetail
       message.failures = entry.failures
@@ -322,6 +332,10 @@ export class Tracker {
     if (isUndecided) this.#leaveUndecided(live, receipt, isFirstLoss)
     const isEnd =
       end !== undefined && !isUndecided && this.#advance(message, end, receipt.receivedAt)
+    const earlier =
+      isFirstLoss && attempt.attempt === message.attempt && !isFinal(message.status)
+        ? segmentsOf(live, decidingSubmit(live))[0]
+        : undefined
     unsaved.events.push(
       receiptEvent(message, attempt, receipt, {
         ...(isDuplicate ? { after_final: true } : {}),
@@ -332,8 +346,14 @@ export class Tracker {
     if (receipt.settles === null && !isFinal(message.status)) {
       this.#passOn(message, attempt, receipt)
     }
+    if (earlier && earlier.attempt !== attempt.attempt) {
+      noteLoss(message, receipt)
+      const { errorCode, errorDetail } = message
+      unsaved.events.push(returnedEvent(earlier, errorCode, errorDetail, receipt.receivedAt))
+      this.#returnTo(live, earlier)
+    }
     if (!isEnd || !end) return
-    message.carrier = attempt.carrier
+    this.#returnTo(live, attempt)
     if (end === 'delivered') {
       message.errorCode = null
       message.errorDetail = null
@@ -348,6 +368,20 @@ export class Tracker {
     const isOwnWord = end === 'delivered' || isFirstLoss
     const rawError = isOwnWord ? receipt.rawError : rawErrorOf(message.errorDetail)
     this.#announce(live, end, receipt.receivedAt, rawError)
+  }
+
+  /** It is with the carrier of one of its submits, which may be an earlier one. */
+  #returnTo(live: LiveMessage, { attempt: number, carrier }: Attempt): void {
+    const { message } = live
+    if (number === message.attempt && carrier === message.carrier) return
+    message.carrier = carrier
+    const cost = costOfSubmit(segmentsOf(live, number))
+    if (cost) this.#setCost(live, cost)
+  }
+
+  #setCost(live: LiveMessage, cost: CarrierCost): void {
+    setCost(live.message, cost)
+    this.#live.touch(live).hasNewCost = true
   }
 
   /** It is lost by its receipts: a `moved` that follows says whether that is its end. */
@@ -384,9 +418,8 @@ export class Tracker {
     attempt: Attempt,
   ): 'delivered' | 'undelivered' | 'expired' | undefined {
     const status = statusOf(live, attempt)
-    // An earlier attempt can still turn out delivered; its failure is no news once another one runs.
-    const isPresent = attempt.attempt === live.message.attempt
-    return isPresent || status === 'delivered' ? status : undefined
+    // Any attempt can turn out delivered; its failure is no news while another one may.
+    return status === undefined || status === 'delivered' ? status : lossOf(live)
   }
 
   #advance(message: Message, to: MessageStatus, at: Date): boolean {
@@ -400,8 +433,8 @@ export class Tracker {
 
   #announce(live: LiveMessage, status: MessageStatus, at: Date, rawError: string | null): void {
     const { message } = live
-    // Told once, whatever is tried after it was lost.
-    if (status === 'sent' && hasBeenLost(live)) return
+    // Told once, whatever is tried afterwards.
+    if (status === 'sent' && wasTakenBefore(live)) return
     for (const { recipient, url } of this.#recipientsFor(message, status)) {
       const telling: Telling = {
         id: tellingId(message.id, isFinal(status) ? 2 : 1, recipient),
@@ -464,9 +497,11 @@ export class Tracker {
     message.segments = entry.segments
     message.priceMicros = entry.priceMicros
     message.priceCurrency = entry.priceCurrency
-    message.costMicros = entry.costMicros
-    message.costCurrency = entry.costCurrency
-    message.carrierDeckVersion = entry.carrierDeckVersion
+    this.#setCost(live, {
+      micros: entry.costMicros,
+      currency: entry.costCurrency,
+      deckVersion: entry.carrierDeckVersion,
+    })
     message.tenantDeckVersion = entry.tenantDeckVersion
     message.carrier = entry.carrier
     message.sendAt = entry.sendAt
@@ -499,16 +534,16 @@ export function isForPartner(recipient: string): boolean {
 }
 
 /** What receipts say of one submit of a message. */
-function statusOf(
-  { attempts }: LiveMessage,
-  { attempt: number }: Attempt,
-): ReturnType<typeof statusOfSegments> {
-  const states = attempts.filter(({ attempt }) => attempt === number).map(({ state }) => state)
-  return statusOfSegments(states)
+function statusOf(live: LiveMessage, { attempt }: Attempt): ReturnType<typeof statusOfSegments> {
+  return statusOfSegments(segmentsOf(live, attempt).map(({ state }) => state))
 }
 
-/** A carrier has what is `sent`: it goes again only without a receipt, or when its receipts say that it is lost. */
+/**
+ * A carrier has what is `sent`: it goes again only without a receipt, or when its receipts say that it
+ * is lost. What waits for a carrier becomes `sent` only where an earlier one has it.
+ */
 function mayLeave(live: LiveMessage, { to, errorCode }: MovedEntry): boolean {
+  if (live.message.status === 'queued' && to === 'sent') return submitAtCarrier(live) !== undefined
   if (live.message.status !== 'sent' || to !== 'queued') return true
   return errorCode === RECEIPT_MISSING || isLost(live)
 }
@@ -591,7 +626,9 @@ function noteLoss(message: Message, receipt: ReceiptEntry): void {
   message.errorDetail = lossReason(receipt)
 }
 
-/** True when an earlier submit was taken, and lost by its receipts. */
-function hasBeenLost({ message, attempts }: LiveMessage): boolean {
-  return attempts.some(({ attempt, state }) => attempt < message.attempt && isSettled(state))
+/** True when a carrier has taken an earlier submit. */
+function wasTakenBefore({ message, attempts }: LiveMessage): boolean {
+  return attempts.some(
+    ({ attempt, state }) => attempt < message.attempt && (state === 'sent' || isSettled(state)),
+  )
 }

@@ -30,7 +30,7 @@ export class WrittenMarks {
   readonly #path: string
   readonly #boot: string
   readonly #file: number
-  readonly #capacity: number
+  #capacity: number
   readonly #logger: Logger
   #next = 0
   #isGivenUp = false
@@ -74,6 +74,22 @@ export class WrittenMarks {
   /** Every intent of earlier runs has been settled. */
   complete(): void {
     this.#write(headerLine(this.#boot, 'complete'), 0)
+  }
+
+  /**
+   * Makes room for so many marks; where there is room for them already it stays.
+   *
+   * @throws {Error} when the file cannot grow
+   */
+  grow(capacity: number): void {
+    if (this.#isGivenUp || capacity <= this.#capacity) return
+    const before = this.#capacity
+    // No less than twice: the oldest marks go first only after as many new ones as there was room for.
+    const after = Math.max(capacity, 2 * before)
+    const unmarked = ' '.repeat((after - before) * MARK_OCTETS)
+    writeSync(this.#file, unmarked, placeOf(before), 'latin1')
+    this.#capacity = after
+    this.#next = before
   }
 
   /** Segments are about to be written to a socket: call it before. */

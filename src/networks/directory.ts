@@ -89,11 +89,11 @@ export interface DirectoryReport {
  * as a whole.
  */
 export class NetworkDirectory implements NetworkSource {
-  readonly looksUp: boolean
+  readonly #options: Pick<DirectoryOptions, 'clock' | 'logger'>
   readonly #versions: NetworkVersions
   readonly #portedStore: PortedStore
   readonly #places = new NetworkPlaces()
-  readonly #lookup: NumberLookup | undefined
+  #lookup: NumberLookup | undefined
   #table = new NetworkTable([], new PortedNumbers(this.#places))
   #operators: readonly NamedNetwork[] = []
   #ownNames: readonly NamedNetwork[] = []
@@ -103,8 +103,8 @@ export class NetworkDirectory implements NetworkSource {
   private constructor({ store, clock, logger, lookup }: DirectoryOptions) {
     this.#versions = new NetworkVersions(store, clock)
     this.#portedStore = new PortedStore(store, clock)
-    this.looksUp = lookup !== undefined
-    this.#lookup = lookup && new NumberLookup({ ...lookup, places: this.#places, clock, logger })
+    this.#options = { clock, logger }
+    this.#lookup = this.#lookupBy(lookup)
   }
 
   /** Loads the tables of the database. */
@@ -121,6 +121,17 @@ export class NetworkDirectory implements NetworkSource {
     }
     directory.#rename()
     return directory
+  }
+
+  get looksUp(): boolean {
+    return this.#lookup !== undefined
+  }
+
+  /** Looks numbers up elsewhere from now on, or nowhere; the one before ends with what it has under way. */
+  lookUpBy(lookup: DirectoryOptions['lookup']): Promise<void> {
+    const before = this.#lookup
+    this.#lookup = this.#lookupBy(lookup)
+    return before?.close() ?? Promise.resolve()
   }
 
   get report(): DirectoryReport {
@@ -256,6 +267,10 @@ export class NetworkDirectory implements NetworkSource {
   /** Lets the import that runs end, and the look-ups. */
   async close(): Promise<void> {
     await Promise.all([this.#latest, this.#lookup?.close()])
+  }
+
+  #lookupBy(lookup: DirectoryOptions['lookup']): NumberLookup | undefined {
+    return lookup && new NumberLookup({ ...lookup, places: this.#places, ...this.#options })
   }
 
   async #importNetworks(wish: NetworkImport): Promise<ImportReport> {

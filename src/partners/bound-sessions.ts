@@ -1,16 +1,19 @@
 import type { PartnerBind } from '../config/partner-access.ts'
+import type { ConnectionOrigin } from '../smpp/listener.ts'
 import type { Session } from '../smpp/session.ts'
 import type { PartnerAccount } from './account.ts'
 
 /** One session of a partner, from the verdict on its bind to its end. */
 export interface BoundSession {
-  readonly account: PartnerAccount
+  /** As it is now: its terms hold for what comes next. */
+  account: PartnerAccount
   readonly bindType: PartnerBind
-  readonly address: string
-  readonly tls: boolean
+  readonly origin: ConnectionOrigin
   readonly since: Date
   /** Set once the bind response is out. */
   session: Session | undefined
+  /** The account is gone or would not be let in like this any more. */
+  isUnwanted: boolean
 }
 
 /** How a session of a partner stands, for people. */
@@ -45,6 +48,11 @@ export class BoundSessions {
     this.#byAccount.get(bound.account.systemId)?.delete(bound)
   }
 
+  /** All sessions, with those whose bind response is on its way. */
+  all(): BoundSession[] {
+    return [...this.#byAccount.values()].flatMap((sessions) => [...sessions])
+  }
+
   /** The sessions of an account, oldest first. */
   reportOf(systemId: string): PartnerSessionReport[] {
     return [...(this.#byAccount.get(systemId) ?? [])].flatMap(({ session, ...bound }) =>
@@ -53,8 +61,8 @@ export class BoundSessions {
         : [
             {
               bindType: bound.bindType,
-              address: bound.address,
-              tls: bound.tls,
+              address: bound.origin.remoteAddress,
+              tls: bound.origin.tls,
               since: bound.since,
               unansweredByPartner: session.pendingCount,
               unansweredByUs: session.inboundPending,

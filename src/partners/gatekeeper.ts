@@ -3,8 +3,10 @@ import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import { Networks } from '../core/networks.ts'
 import { addressGroup } from '../smpp/address.ts'
+import type { ConnectionOrigin } from '../smpp/listener.ts'
 import type { BindPdu } from '../smpp/pdu.ts'
 import type { BindOrigin, BindVerdict } from '../smpp/server.ts'
+import type { SessionChanges } from '../smpp/session-options.ts'
 import { CommandStatus } from '../smpp/status.ts'
 import type { PartnerAccount } from './account.ts'
 import { BindFailures } from './bind-failures.ts'
@@ -66,7 +68,7 @@ interface Guarded {
 /** Judges who may bind: account, address, TLS and certificate, password, kind and number of binds. */
 export class Gatekeeper {
   readonly #options: GatekeeperOptions
-  readonly #accounts: ReadonlyMap<string, Guarded>
+  #accounts: ReadonlyMap<string, Guarded>
   readonly #failures: BindFailures
   readonly #passwords = new PasswordCheck()
   #waiting = 0
@@ -74,13 +76,22 @@ export class Gatekeeper {
   constructor(options: GatekeeperOptions) {
     this.#options = options
     this.#failures = new BindFailures(options.maxDelayMs)
-    this.#accounts = new Map(
-      options.accounts.map((account) => {
-        const { allowFrom } = account.access
-        const networks = allowFrom.length > 0 ? new Networks(allowFrom) : undefined
-        return [account.systemId, { account, networks }]
-      }),
-    )
+    this.#accounts = guardedBySystemId(options.accounts)
+  }
+
+  /** Judges by other accounts from now on. */
+  follow(accounts: readonly PartnerAccount[]): void {
+    this.#accounts = guardedBySystemId(accounts)
+  }
+
+  /**
+   * The account of a session as it is now; undefined where a bind like that of the session would be
+   * refused. How many there are does not matter.
+   */
+  accountOf({ account: { systemId }, bindType, origin }: BoundSession): PartnerAccount | undefined {
+    const guarded = this.#accounts.get(systemId)
+    if (!guarded || strangerReason(guarded, origin)) return undefined
+    return guarded.account.access.bindTypes.includes(bindType) ? guarded.account : undefined
   }
 
   /** The verdict on a bind; it takes its time after failures, and where a password is hashed. */
@@ -97,6 +108,8 @@ export class Gatekeeper {
     if (!origin.isOpen()) return this.#refuse('abandoned', bind, origin)
     const { systemId, password } = account
     const verdict = await this.#passwords.check(systemId, bind.password, password)
+    // The account has changed meanwhile.
+    if (this.#accounts.get(bind.system_id) !== guarded) return this.judge(bind, origin)
     if (verdict === 'busy') return this.#refuse('busy', bind, origin)
     if (verdict === 'wrong') return this.#refuse('wrong_password', bind, origin)
     this.#failures.succeeded(group, account.systemId, performance.now())
@@ -118,24 +131,20 @@ export class Gatekeeper {
     origin: BindOrigin,
   ): BindVerdict<BoundSession> {
     const { bound, clock } = this.#options
-    const { window, submitWindow, enquireLinkSeconds, inactivitySeconds } = account.access
-    const { remoteAddress: address, tls } = origin
+    const { remoteAddress, tls, certificate } = origin
     const context: BoundSession = {
       account,
       bindType,
-      address,
-      tls,
+      origin: { remoteAddress, tls, certificate },
       since: clock(),
       session: undefined,
+      isUnwanted: false,
     }
     bound.add(context)
     return {
       status: CommandStatus.ESME_ROK,
       context,
-      windowSize: window,
-      maxInboundPending: submitWindow,
-      enquireLinkMs: enquireLinkSeconds * 1_000,
-      inactivityMs: inactivitySeconds * 1_000,
+      ...sessionFigures(account),
       release: () => bound.remove(context),
     }
   }
@@ -163,10 +172,31 @@ export class Gatekeeper {
   }
 }
 
+/** What an account says about each of its sessions. */
+export function sessionFigures({ access }: PartnerAccount): SessionChanges {
+  const { window, submitWindow, enquireLinkSeconds, inactivitySeconds } = access
+  return {
+    windowSize: window,
+    maxInboundPending: submitWindow,
+    enquireLinkMs: enquireLinkSeconds * 1_000,
+    inactivityMs: inactivitySeconds * 1_000,
+  }
+}
+
+function guardedBySystemId(accounts: readonly PartnerAccount[]): ReadonlyMap<string, Guarded> {
+  return new Map(
+    accounts.map((account) => {
+      const { allowFrom } = account.access
+      const networks = allowFrom.length > 0 ? new Networks(allowFrom) : undefined
+      return [account.systemId, { account, networks }]
+    }),
+  )
+}
+
 /** What is wrong with where a bind comes from; undefined when nothing is. */
 function strangerReason(
   { account: { access }, networks }: Guarded,
-  { remoteAddress, tls, certificate }: BindOrigin,
+  { remoteAddress, tls, certificate }: ConnectionOrigin,
 ): BindRefusal | undefined {
   if (networks && !networks.has(remoteAddress)) return 'address_not_allowed'
   if (access.tls === 'required' && !tls) return 'tls_required'

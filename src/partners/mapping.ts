@@ -1,5 +1,6 @@
-import type { PartnerAlphabet } from '../config/partner-access.ts'
+import type { PartnerAccess, PartnerAlphabet } from '../config/partner-access.ts'
 import { GatewayError } from '../core/errors.ts'
+import { NO_TAGS } from '../core/message-tags.ts'
 import {
   MAX_PASSED_OCTETS,
   MAX_PASSED_TLVS,
@@ -8,8 +9,8 @@ import {
 } from '../core/pass-through.ts'
 import { readDataCoding } from '../encoding/data-coding.ts'
 import { type ReceivedUserData, readUserData } from '../encoding/reassembly.ts'
-import type { MessageRequest } from '../messages/intake.ts'
 import type { RawContent, RequestedEncoding } from '../messages/message.ts'
+import type { MessageRequest } from '../messages/message-request.ts'
 import type { SubmitSm } from '../smpp/pdu.ts'
 import { findTlv, TlvTag } from '../smpp/tlv.ts'
 import { inCommonAlphabet, textOf } from './partner-alphabet.ts'
@@ -28,13 +29,18 @@ const TON_INTERNATIONAL = 1
 /** The most that short_message holds. */
 export const MAX_RAW_OCTETS = 254
 
+/** What an account says of its submits that they do not say themselves. */
+export type SubmitDefaults = Pick<PartnerAccess, 'defaultAlphabet' | 'tags' | 'expectsReply'>
+
+const NO_DEFAULTS: SubmitDefaults = { defaultAlphabet: 'gsm7', tags: NO_TAGS, expectsReply: false }
+
 /**
  * The request that a partner's submit_sm makes.
  *
  * What it says beside text and addresses goes with it, see {@link PassThrough}.
  *
  * @param now - what relative times count from
- * @param alphabet - what the partner means by data_coding 0
+ * @param account - what holds for all submits of the partner
  * @throws {GatewayError} `send_at_invalid`, `validity_invalid`, `priority_invalid`, `tlvs_too_many`,
  * `text_too_long`
  */
@@ -42,11 +48,11 @@ export function requestOf(
   pdu: SubmitSm,
   systemId: string,
   now: Date,
-  alphabet: PartnerAlphabet = 'gsm7',
+  { defaultAlphabet, tags, expectsReply }: SubmitDefaults = NO_DEFAULTS,
 ): MessageRequest {
   const sendAt = readSchedule(pdu.schedule_delivery_time, now)
   const userData = readUserData(pdu.esm_class, pdu.short_message, pdu.tlvs)
-  const { text, raw, encoding, dataCoding } = contentOf(pdu, userData, alphabet)
+  const { text, raw, encoding, dataCoding } = contentOf(pdu, userData, defaultAlphabet)
   return {
     source: 'smpp',
     partner: systemId,
@@ -58,6 +64,8 @@ export function requestOf(
     registeredDelivery: pdu.registered_delivery,
     encoding,
     trafficClass: 'transactional',
+    tags,
+    expectsReply,
     maxSegments: null,
     clientReference: null,
     callbackUrl: null,

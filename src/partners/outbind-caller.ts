@@ -35,19 +35,24 @@ interface Callable {
  */
 export class OutbindCaller {
   readonly #options: OutbindCallerOptions
-  readonly #callables: readonly Callable[]
+  #callables: readonly Callable[] = []
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: OutbindCallerOptions) {
     this.#options = options
-    this.#callables = options.accounts.flatMap(({ systemId, access: { outbind } }) =>
-      outbind ? [{ systemId, outbind, nextAt: 0 }] : [],
-    )
+    this.follow(options.accounts)
   }
 
   start(): void {
-    if (this.#callables.length === 0) return
     this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS).unref()
+  }
+
+  /** Calls by other accounts from now on. */
+  follow(accounts: readonly PartnerAccount[]): void {
+    const called = new Map(this.#callables.map(({ systemId, nextAt }) => [systemId, nextAt]))
+    this.#callables = accounts.flatMap(({ systemId, access: { outbind } }) =>
+      outbind ? [{ systemId, outbind, nextAt: called.get(systemId) ?? 0 }] : [],
+    )
   }
 
   /** Calls whoever is to be called now; the timer does it every second. */

@@ -12,7 +12,7 @@ import type { Recorder } from '../smpp/recorder.ts'
 import { SmppServer } from '../smpp/server.ts'
 import type { PartnerAccount } from './account.ts'
 import { type BoundSession, BoundSessions, type PartnerSessionReport } from './bound-sessions.ts'
-import { type BindRefusal, Gatekeeper } from './gatekeeper.ts'
+import { type BindRefusal, Gatekeeper, sessionFigures } from './gatekeeper.ts'
 import { OutbindCaller } from './outbind-caller.ts'
 import { partnerRecipient, type ReceiptTransport } from './receipt-transport.ts'
 import type { PartnerRequests } from './requests.ts'
@@ -46,6 +46,7 @@ const MAX_BIND_DELAY_MS = 5_000
 /** The SMPP front door: partners bind, submit, and get their receipts. */
 export class PartnerServer {
   readonly #options: PartnerServerOptions
+  #accounts: readonly PartnerAccount[]
   readonly #bound = new BoundSessions()
   readonly #gatekeeper: Gatekeeper
   readonly #plain: SmppServer<BoundSession> | undefined
@@ -55,6 +56,7 @@ export class PartnerServer {
   constructor(options: PartnerServerOptions) {
     const { config, accounts, clock, logger } = options
     this.#options = options
+    this.#accounts = accounts
     this.#gatekeeper = new Gatekeeper({
       accounts,
       bound: this.#bound,
@@ -89,9 +91,14 @@ export class PartnerServer {
     return this.#secure?.port ?? 0
   }
 
+  /** Those that may bind now. */
+  get accounts(): readonly PartnerAccount[] {
+    return this.#accounts
+  }
+
   /** Every account, with who is bound. */
   get reports(): readonly PartnerReport[] {
-    return this.#options.accounts.map((account) => ({
+    return this.#accounts.map((account) => ({
       account,
       sessions: this.#bound.reportOf(account.systemId),
     }))
@@ -111,6 +118,49 @@ export class PartnerServer {
       throw error
     }
     this.#caller.start()
+  }
+
+  /**
+   * Goes by other accounts, and by the certificates and keys of other settings for connections to come.
+   *
+   * Sessions whose account is gone, has another password, or would not be let in as they are, are
+   * unbound once what they have asked is answered; for the others the changed terms hold at once.
+   *
+   * @param locked - accounts whose password has changed
+   * @param tls - they can be used: that is for the caller to see
+   */
+  follow(
+    accounts: readonly PartnerAccount[],
+    locked: ReadonlySet<string>,
+    tls: SmppTlsConfig | undefined,
+  ): void {
+    const { receipts } = this.#options
+    this.#accounts = accounts
+    this.#gatekeeper.follow(accounts)
+    this.#caller.follow(accounts)
+    for (const account of accounts) receipts.follow(account)
+    if (tls) this.#secure?.renewTls(tlsOptions(tls, accounts))
+    for (const bound of this.#bound.all()) {
+      const account = this.#gatekeeper.accountOf(bound)
+      if (!account || locked.has(account.systemId)) this.#dismiss(bound)
+      else if (account !== bound.account) {
+        bound.account = account
+        bound.session?.adjust(sessionFigures(account))
+      }
+    }
+  }
+
+  #dismiss(bound: BoundSession): void {
+    const { systemId } = bound.account
+    const { logger, receipts } = this.#options
+    bound.isUnwanted = true
+    if (!bound.session) return
+    receipts.remove(systemId, bound.session)
+    logger.warn(
+      { system_id: systemId, remoteAddress: bound.origin.remoteAddress },
+      'a session is unbound: its account has changed',
+    )
+    void bound.session.unbind({ handsBack: true })
   }
 
   /** Lets requests in work finish for at most `drainMs`, unbinds everybody, stops listening. */
@@ -141,6 +191,7 @@ export class PartnerServer {
       authenticate: (bind, origin) => this.#gatekeeper.judge(bind, origin),
       onSession: (session, { context }) => {
         context.session = session
+        if (context.isUnwanted) return this.#dismiss(context)
         if (context.bindType === 'transmitter') return
         receipts.add(context.account, session)
         teller.wake(partnerRecipient(context.account.systemId))

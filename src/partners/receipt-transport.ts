@@ -46,7 +46,13 @@ export class ReceiptTransport implements Transport {
     else this.#sessions.set(recipient, new Set([session]))
   }
 
-  /** The session is over. */
+  /** An account goes by other settings from now on. */
+  follow(account: PartnerAccount): void {
+    const recipient = partnerRecipient(account.systemId)
+    if (this.#accounts.has(recipient)) this.#accounts.set(recipient, account)
+  }
+
+  /** The session is over, or is to get nothing more. */
   remove(systemId: string, session: Session): void {
     this.#sessions.get(partnerRecipient(systemId))?.delete(session)
   }

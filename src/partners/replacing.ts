@@ -1,11 +1,7 @@
-import {
-  type Intake,
-  type MessageRequest,
-  readDestination,
-  readOrigin,
-} from '../messages/intake.ts'
+import type { Intake } from '../messages/intake.ts'
 import type { JournalEntry } from '../messages/journal.ts'
 import type { Message } from '../messages/message.ts'
+import { type MessageRequest, readDestination, readOrigin } from '../messages/message-request.ts'
 import type { PartnerMessages } from '../messages/partner-messages.ts'
 import type { Superseding } from '../messages/superseding.ts'
 import type { PartnerAccount } from './account.ts'

@@ -2,9 +2,10 @@ import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Answer, IdempotencyKeys, Keep } from '../messages/idempotency.ts'
-import type { Intake, MessageRequest, Verdict } from '../messages/intake.ts'
+import type { Intake, Verdict } from '../messages/intake.ts'
 import type { JournalEntry } from '../messages/journal.ts'
 import type { Message } from '../messages/message.ts'
+import type { MessageRequest } from '../messages/message-request.ts'
 import type { DataSm, DestAddress, SubmitMulti, SubmitSm, UnsuccessSme } from '../smpp/pdu.ts'
 import type { SessionReply } from '../smpp/session.ts'
 import { CommandStatus } from '../smpp/status.ts'
@@ -126,7 +127,7 @@ export class Submission {
   /** What a submit asks for, as the account's terms let it. */
   #requestOf(pdu: SubmitSm, { systemId, access, terms }: PartnerAccount): MessageRequest {
     const now = this.#options.clock()
-    return terms.admit(requestOf(pdu, systemId, now, access.defaultAlphabet))
+    return terms.admit(requestOf(pdu, systemId, now, access))
   }
 
   /** @param alongside - what belongs into the commit of the acceptance */

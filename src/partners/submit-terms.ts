@@ -1,7 +1,7 @@
 import type { PartnerAccess } from '../config/partner-access.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { TrafficClass } from '../core/policy.ts'
-import type { MessageRequest } from '../messages/intake.ts'
+import type { MessageRequest } from '../messages/message-request.ts'
 
 /** What {@link SubmitTerms} are made of. */
 export type SubmitTermsOptions = Pick<

@@ -56,6 +56,16 @@ export type DeckImport =
   | (Omit<DeckReading, 'deck'> & { readonly isTaken: true; readonly version: number })
   | (Omit<DeckReading, 'deck'> & { readonly isTaken: false })
 
+/** Decks as they will count by another configuration. */
+export interface NextDecks {
+  /** As that of {@link RateDecks}. */
+  readonly current: (kind: DeckOwnerKind, owner: string) => CurrentDeck | undefined
+  /** Has them count; those who listen for imports are not told. */
+  readonly takeOver: () => void
+}
+
+type ConfiguredDecks = ReadonlyMap<string, DeckOwner & { readonly deck: RateTable }>
+
 type Listener = (kind: DeckOwnerKind, owner: string) => void
 
 const NOTHING = new RateTable()
@@ -69,7 +79,7 @@ export class RateDecks {
   readonly #store: Store
   readonly #clock: Clock
   readonly #turns = new Turns()
-  readonly #configured = new Map<string, DeckOwner & { readonly deck: RateTable }>()
+  #configured: ConfiguredDecks = new Map()
   readonly #imported = new Map<string, { readonly record: DeckRecord; readonly deck: RateTable }>()
   readonly #listeners = new Set<Listener>()
   /** One deck at a time is read: each may take 100 MB. */
@@ -99,35 +109,32 @@ export class RateDecks {
         deck: await decks.#stored(record),
       })
     }
-    await decks.configure(owners)
+    const { takeOver } = await decks.prepare(owners)
+    takeOver()
     return decks
   }
 
-  /** Puts other carriers and tenants, with other rates, in the place of those of the configuration. */
-  async configure(owners: readonly DeckOwner[]): Promise<void> {
+  /** Makes other carriers and tenants, with other rates, ready for the place of those of the configuration. */
+  async prepare(owners: readonly DeckOwner[]): Promise<NextDecks> {
     const slices = new Slices(this.#turns)
-    const configured = await Promise.all(
+    const decks = await Promise.all(
       owners.map(async (owner) => {
         const rates = owner.rates.map((rate) => ({ ...rate, network: null, effectiveFromMs: 0 }))
         return { ...owner, deck: await slices.run(RateTable.build({ rates })) }
       }),
     )
-    const before = [...this.#configured.values()]
-    this.#configured.clear()
-    for (const owner of configured) this.#configured.set(keyOf(owner.kind, owner.name), owner)
-    const touched = new Map([...before, ...configured].map((owner) => [ownerKey(owner), owner]))
-    for (const [key, { kind, name }] of touched)
-      if (!this.#imported.has(key)) this.#tell(kind, name)
+    const configured = new Map(decks.map((owner) => [ownerKey(owner), owner]))
+    return {
+      current: (kind, owner) => this.#currentOf(keyOf(kind, owner), configured),
+      takeOver: () => {
+        this.#configured = configured
+      },
+    }
   }
 
   /** The deck that counts now; undefined: there are no rates. From memory. */
   current(kind: DeckOwnerKind, owner: string): CurrentDeck | undefined {
-    const key = keyOf(kind, owner)
-    const imported = this.#imported.get(key)
-    if (imported) return { version: imported.record.version, deck: imported.deck }
-    const configured = this.#configured.get(key)
-    if (!configured || configured.deck.rates.length === 0) return undefined
-    return { version: 0, deck: configured.deck }
+    return this.#currentOf(keyOf(kind, owner), this.#configured)
   }
 
   /** The deck that counts of each owner that has one, by kind and name. */
@@ -221,10 +228,18 @@ export class RateDecks {
     })
   }
 
-  /** Tells the listener of every owner whose deck has changed; the answer ends that. */
+  /** Tells the listener of every owner for whom another deck was put in place; the answer ends that. */
   onChange(listener: Listener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  #currentOf(key: string, configuredOnes: ConfiguredDecks): CurrentDeck | undefined {
+    const imported = this.#imported.get(key)
+    if (imported) return { version: imported.record.version, deck: imported.deck }
+    const configured = configuredOnes.get(key)
+    if (!configured || configured.deck.rates.length === 0) return undefined
+    return { version: 0, deck: configured.deck }
   }
 
   async #take(kind: DeckOwnerKind, owner: string, deck: RateTable, note: string): Promise<number> {

@@ -60,7 +60,7 @@ const SLICES = 12
  * somebody has to {@link tick} once the cool-down is over.
  */
 export class Breaker {
-  readonly #options: BreakerOptions
+  #options: BreakerOptions
   readonly #good = new Int32Array(SLICES)
   readonly #bad = new Int32Array(SLICES)
   /** The slice of time that the latest count is in. */
@@ -81,6 +81,19 @@ export class Breaker {
     return this.#state
   }
 
+  /** Opens and closes by other options from now on; the wait that it is in stays as it is. */
+  follow(options: BreakerOptions): void {
+    // The slices of another window are of another length.
+    if (options.windowMs !== this.#options.windowMs) {
+      this.#good.fill(0)
+      this.#bad.fill(0)
+      this.#slice = 0
+    }
+    this.#options = options
+    if (this.#state === 'open') return
+    this.#coolDownMs = Math.min(this.#coolDownMs, options.maxCoolDownMs)
+  }
+
   /** When probes are let through; undefined while it is not open. */
   get halfOpenAtMs(): number | undefined {
     return this.#state === 'open' ? this.#sinceMs + this.#coolDownMs : undefined
@@ -95,10 +108,16 @@ export class Breaker {
   tick(nowMs: number): BreakerChange | undefined {
     const atMs = this.halfOpenAtMs
     if (atMs === undefined || nowMs < atMs) return undefined
+    const seconds = Math.round(this.#coolDownMs / 1_000)
+    return this.halfOpen(nowMs, `its cool-down of ${seconds} s is over`)
+  }
+
+  /** Lets probes through although the cool-down is not over; without effect unless it is open. */
+  halfOpen(nowMs: number, cause: string): BreakerChange | undefined {
+    if (this.#state !== 'open') return undefined
     this.#probesOut = 0
     this.#goodProbes = 0
-    const seconds = Math.round(this.#coolDownMs / 1_000)
-    return this.#change('half_open', nowMs, `its cool-down of ${seconds} s is over`)
+    return this.#change('half_open', nowMs, cause)
   }
 
   /** A probe is on its way. */

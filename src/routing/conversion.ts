@@ -54,6 +54,8 @@ interface Group {
   isChanged: boolean
 }
 
+const NOBODY: readonly string[] = []
+
 /** Prefixes, each with its tenant; those idle for longest leave. */
 const CAPACITY = 10_000
 
@@ -121,21 +123,22 @@ export class Conversion {
   }
 
   /**
-   * True while a carrier delivers a tenant's codes to the prefix of a number and nobody uses them, though
-   * those by others are used.
+   * Carriers that deliver a tenant's codes to the prefix of a number and nobody uses them, though those by
+   * others are used.
    */
-  isSuspect(carrier: string, tenantId: string, number: PhoneNumber, nowMs: number): boolean {
+  suspects(tenantId: string, number: PhoneNumber, nowMs: number): readonly string[] {
     const group = this.#groups.get(keyOf(tenantId, this.#prefixOf(number)))
-    const cell = group?.cells.find((each) => each.carrier === carrier)
-    return group !== undefined && cell !== undefined && this.#isCarrierSuspect(group, cell, nowMs)
+    if (group === undefined || group.cells.length < 2) return NOBODY
+    const suspects = this.#suspectsOf(group, nowMs)
+    return suspects.length === 0 ? NOBODY : suspects.map(({ carrier }) => carrier)
   }
 
   /** What is known of every carrier, by name. */
   carriers(nowMs: number): CarrierConversion[] {
     const found = new Map<string, CarrierConversion>()
     for (const group of this.#groups.values()) {
+      const suspects = this.#suspectsOf(group, nowMs)
       for (const cell of group.cells) {
-        const isSuspect = this.#isCarrierSuspect(group, cell, nowMs)
         const { carrier, delivered, converted } = cell
         const { tenantId, prefix } = group
         const before = found.get(carrier)
@@ -143,7 +146,10 @@ export class Conversion {
           carrier,
           delivered: (before?.delivered ?? 0) + delivered,
           converted: (before?.converted ?? 0) + converted,
-          suspect: [...(before?.suspect ?? []), ...(isSuspect ? [{ tenantId, prefix }] : [])],
+          suspect: [
+            ...(before?.suspect ?? []),
+            ...(suspects.includes(cell) ? [{ tenantId, prefix }] : []),
+          ],
         })
       }
     }
@@ -243,13 +249,16 @@ export class Conversion {
     return delivered >= leastMessages && converted * 100 < leastPercent * delivered
   }
 
-  #isCarrierSuspect(group: Group, cell: Cell, nowMs: number): boolean {
+  #suspectsOf(group: Group, nowMs: number): Cell[] {
     const sum = this.#sumOf(group, nowMs)
-    if (!this.#isTooLow(cell) || !this.#givesFeedback(group.tenantId, nowMs)) return false
-    const delivered = sum.delivered - cell.delivered
-    const converted = sum.converted - cell.converted
-    if (delivered < this.#policy.leastMessages) return false
-    return converted * cell.delivered > BETTER * cell.converted * delivered
+    if (!this.#givesFeedback(group.tenantId, nowMs)) return []
+    return group.cells.filter((cell) => {
+      if (!this.#isTooLow(cell)) return false
+      const delivered = sum.delivered - cell.delivered
+      const converted = sum.converted - cell.converted
+      if (delivered < this.#policy.leastMessages) return false
+      return converted * cell.delivered > BETTER * cell.converted * delivered
+    })
   }
 
   #givesFeedback(tenantId: string, nowMs: number): boolean {

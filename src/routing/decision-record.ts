@@ -1,132 +1,92 @@
-import { formatMicros, parseMicros } from '../core/money.ts'
 import type { StrategyName } from '../core/route-rule.ts'
 import type { Preference, RefusalCode, RouteCandidate, RouteDecision } from './decision.ts'
 
-/** Says that a detail of a timeline is a decision, and in which form. */
-const FORM = 1
-
 /**
  * A decision as the timeline keeps it: all that it was made of, so that it can be explained and made
- * again. Prices are texts, a candidate is an array of its figures.
+ * again.
+ *
+ * One text, because it is written twice for every message, to the journal and to the tables: there a
+ * text goes through as it is, while of a list every figure would be written again. Its parts are the
+ * decision's own figures, the candidates, the refusals and, where there are any, the suspects; names have
+ * none of the characters that stand between them.
  */
 export interface DecisionRecord {
-  readonly form: typeof FORM
-  readonly route: string | null
-  readonly strategy: StrategyName
-  readonly draw: number
-  readonly turn: number
-  readonly count: number
-  readonly candidates: readonly CandidateFields[]
-  readonly refused: readonly (readonly [carrier: string, code: RefusalCode])[]
+  readonly decision: string
 }
 
-type CandidateFields = readonly [
-  carrier: string,
-  /** Prefix, or `mcc:` and the network. */
-  ratedBy: string,
-  /** Of one segment. */
-  price: string,
-  currency: string,
-  segments: number,
-  cost: number,
-  value: number,
-  success: number,
-  lower: number,
-  upper: number,
-  latencyMs: number | null,
-  messages: number,
-  score: number,
-  standing: RouteCandidate['standing'],
-  comparison: RouteCandidate['comparison'],
-  preference: Preference | null,
-  isBelowMinimum: 0 | 1,
-]
-
+/** Between the parts, between the items of a part, and between the fields of an item. */
+const MARK = { part: '|', item: ';', field: ',' } as const
 const NETWORK_MARK = 'mcc:'
 
 /** What is kept of a decision. */
 export function recordOf(decision: RouteDecision): DecisionRecord {
-  return {
-    form: FORM,
-    route: decision.route,
-    strategy: decision.strategy,
-    draw: decision.draw,
-    turn: decision.turn,
-    count: decision.candidateCount,
-    candidates: decision.candidates.map(fieldsOf),
-    refused: decision.refused.map(({ carrier, code }) => [carrier, code] as const),
-  }
+  const { route, strategy, draw, turn, candidateCount, candidates, refused, suspects } = decision
+  let text = `${route ?? ''},${strategy},${draw},${turn},${candidateCount}|`
+  for (const candidate of candidates) text += candidateText(candidate)
+  text += MARK.part
+  for (const { carrier, code } of refused) text += `${carrier},${code};`
+  if (suspects.length > 0) text += MARK.part
+  for (const carrier of suspects) text += `${carrier};`
+  return { decision: text }
 }
 
 /** True for what {@link recordOf} has made. */
 export function isDecisionRecord(detail: object | null | undefined): detail is DecisionRecord {
-  return detail != null && 'form' in detail && detail.form === FORM
+  return detail != null && 'decision' in detail && typeof detail.decision === 'string'
 }
 
 /** The decision that was kept. */
 export function decisionOf(record: DecisionRecord): RouteDecision {
+  const [own = '', candidates = '', refused = '', named = ''] = record.decision.split(MARK.part)
+  const suspects = itemsOf(named).map(([carrier = '']) => carrier)
+  const [route, strategy, draw, turn, candidateCount] = own.split(MARK.field)
   return {
-    route: record.route,
-    strategy: record.strategy,
-    draw: record.draw,
-    turn: record.turn,
-    candidateCount: record.count,
-    candidates: record.candidates.map(candidateOf),
-    refused: record.refused.map(([carrier, code]) => ({ carrier, code })),
+    route: route || null,
+    strategy: strategy as StrategyName,
+    draw: Number(draw),
+    turn: Number(turn),
+    candidateCount: Number(candidateCount),
+    candidates: itemsOf(candidates).map((fields) => candidateOf(fields, suspects)),
+    refused: itemsOf(refused).map(([carrier = '', code]) => {
+      return { carrier, code: code as RefusalCode }
+    }),
+    suspects,
+    encoding: null,
     stoppedCanary: null,
   }
 }
 
 /** What else a detail says, such as the rule that asked for the decision. */
-export function besideDecision(detail: DecisionRecord): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(detail).filter(([key]) => !OWN_FIELDS.has(key)))
+export function besideDecision({ decision, ...beside }: DecisionRecord): Record<string, unknown> {
+  return beside
 }
 
-const OWN_FIELDS = new Set([
-  'form',
-  'route',
-  'strategy',
-  'draw',
-  'turn',
-  'count',
-  'candidates',
-  'refused',
-])
-
-function fieldsOf(candidate: RouteCandidate): CandidateFields {
-  const { rate } = candidate
-  return [
-    candidate.carrier,
-    rate.network === null ? (rate.prefix ?? '') : NETWORK_MARK + rate.network,
-    formatMicros(rate.priceMicros),
-    rate.currency,
-    candidate.segments,
-    candidate.cost,
-    candidate.value,
-    candidate.success,
-    candidate.lower,
-    candidate.upper,
-    Number.isNaN(candidate.latencyMs) ? null : candidate.latencyMs,
-    candidate.messages,
-    scoreField(candidate.score),
-    candidate.standing,
-    candidate.comparison,
-    candidate.preference,
-    candidate.isBelowMinimum ? 1 : 0,
-  ]
+/** Every item ends with its mark. */
+function itemsOf(part: string): string[][] {
+  return part
+    .split(MARK.item)
+    .slice(0, -1)
+    .map((item) => item.split(MARK.field))
 }
 
-/** JSON has no infinity; it stands for a turn or a lot. */
-function scoreField(score: number): number {
-  return Number.isFinite(score) ? score : -Number.MAX_VALUE
+/** In the order in which {@link candidateOf} reads them. */
+function candidateText(candidate: RouteCandidate): string {
+  const { rate, segments, cost, value, success, lower, upper, latencyMs, messages } = candidate
+  const ratedBy = rate.network === null ? (rate.prefix ?? '') : NETWORK_MARK + rate.network
+  return (
+    `${candidate.carrier},${ratedBy},${rate.priceMicros},${rate.currency},${segments},${cost},` +
+    `${value},${success},${lower},${upper},${latencyMs},${messages},${candidate.score},` +
+    `${candidate.standing},${candidate.comparison},${candidate.preference ?? ''},` +
+    `${candidate.isBelowMinimum ? 1 : 0};`
+  )
 }
 
-function candidateOf(fields: CandidateFields): RouteCandidate {
-  const [carrier, ratedBy, price, currency, segments, cost, value, ...rest] = fields
-  const [success, lower, upper, latencyMs, messages, score, ...marks] = rest
+function candidateOf(fields: readonly string[], suspects: readonly string[]): RouteCandidate {
+  const [carrier = '', ratedBy = '', price = '', currency = '', ...rest] = fields
+  const [segments, cost, value, success, lower, upper, latencyMs, messages, score, ...marks] = rest
   const [standing, comparison, preference, isBelowMinimum] = marks
   const isNetwork = ratedBy.startsWith(NETWORK_MARK)
-  const priceMicros = parseMicros(price)
+  const priceMicros = BigInt(price)
   return {
     carrier,
     rate: {
@@ -136,20 +96,21 @@ function candidateOf(fields: CandidateFields): RouteCandidate {
       currency,
       effectiveFromMs: 0,
     },
-    segments,
-    priceMicros: priceMicros * BigInt(segments),
+    segments: Number(segments),
+    priceMicros: priceMicros * BigInt(segments ?? 0),
     currency,
-    cost,
-    comparison,
-    value,
-    success,
-    lower,
-    upper,
-    latencyMs: latencyMs ?? Number.NaN,
-    messages,
-    score,
-    standing,
-    preference,
-    isBelowMinimum: isBelowMinimum === 1,
+    cost: Number(cost),
+    comparison: comparison as RouteCandidate['comparison'],
+    value: Number(value),
+    success: Number(success),
+    lower: Number(lower),
+    upper: Number(upper),
+    latencyMs: Number(latencyMs),
+    messages: Number(messages),
+    score: Number(score),
+    standing: standing as RouteCandidate['standing'],
+    preference: (preference || null) as Preference | null,
+    isBelowMinimum: isBelowMinimum === '1',
+    isSuspect: suspects.includes(carrier),
   }
 }

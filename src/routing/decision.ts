@@ -35,6 +35,8 @@ export interface RouteCandidate {
   readonly preference: Preference | null
   /** It surely delivers less than the strategy asks for. */
   readonly isBelowMinimum: boolean
+  /** It fakes receipts, it seems. */
+  readonly isSuspect: boolean
 }
 
 /** Why a carrier is no candidate. */
@@ -48,6 +50,11 @@ export type RefusalCode =
   | 'text'
   | 'loss'
   | 'canary_stopped'
+  | 'not_in_rule'
+  | 'short_code'
+
+/** Why a carrier is out of the question before anything is looked at. */
+export type Exclusion = Extract<RefusalCode, 'tried' | 'not_in_rule' | 'short_code'>
 
 /** A carrier that may not take the message, and why. */
 export interface RouteRefusal {
@@ -69,6 +76,10 @@ export interface RouteDecision {
   readonly candidateCount: number
   /** Those that were refused, in the order of names; without those that nobody would expect. */
   readonly refused: readonly RouteRefusal[]
+  /** All carriers that seem to fake receipts of such messages, candidates or not. */
+  readonly suspects: readonly string[]
+  /** How the text is encoded at the best candidate; null: there is none, or nobody has kept it. */
+  readonly encoding: string | null
   /** Set where the route's canary has just failed. */
   readonly stoppedCanary: string | null
 }

@@ -1,3 +1,4 @@
+import type { Exclusion } from './decision.ts'
 import { knownCountries, type NumberResult, type PhoneNumber, parseNumber } from './number.ts'
 import { regionOf } from './regions.ts'
 
@@ -20,32 +21,30 @@ export function isShortCode(text: string): boolean {
 
 /** Reads whom a message goes to: a number, or one of the short codes that the operator has named. */
 export class Destinations {
-  readonly #numbers = new Map<string, PhoneNumber>()
-  readonly #excluded = new Map<string, ReadonlySet<string>>()
+  #numbers: ReadonlyMap<string, PhoneNumber>
+  #shortCodes: readonly ShortCode[]
+  #excluded: ReadonlyMap<string, ReadonlyMap<string, Exclusion>>
 
   /**
    * @param carriers - names of all carriers
    * @throws {RangeError} for a country that has no numbers
    */
   constructor(shortCodes: readonly ShortCode[] = [], carriers: readonly string[] = []) {
-    const callingCodes = new Map(
-      knownCountries().map(({ country, callingCode }) => [country, callingCode]),
-    )
-    for (const { code, country, carriers: reaching } of shortCodes) {
-      const callingCode = callingCodes.get(country)
-      if (callingCode === undefined) throw new RangeError(`"${country}" is no country with numbers`)
-      this.#numbers.set(code, {
-        e164: `+${callingCode}${code}`,
-        country,
-        callingCode,
-        region: regionOf(country) ?? 'global',
-        type: 'short_code',
-        shortCode: code,
-      })
-      if (reaching) {
-        this.#excluded.set(code, new Set(carriers.filter((each) => !reaching.includes(each))))
-      }
-    }
+    this.#numbers = numbersOf(shortCodes)
+    this.#shortCodes = shortCodes
+    this.#excluded = excludedFrom(shortCodes, carriers)
+  }
+
+  /** Knows other short codes from now on; throws as the constructor, and changes nothing then. */
+  replace(shortCodes: readonly ShortCode[], carriers: readonly string[]): void {
+    this.#numbers = numbersOf(shortCodes)
+    this.#shortCodes = shortCodes
+    this.#excluded = excludedFrom(shortCodes, carriers)
+  }
+
+  /** Other carriers are there: none of them reaches a short code that does not name it. */
+  follow(carriers: readonly string[]): void {
+    this.#excluded = excludedFrom(this.#shortCodes, carriers)
   }
 
   /** Reads a number as {@link parseNumber} does, and short codes. */
@@ -65,12 +64,44 @@ export class Destinations {
   /** The carriers that cannot have messages to a destination, beside those in `others`. */
   excluded(
     { shortCode }: PhoneNumber,
-    others: ReadonlySet<string> | undefined,
-  ): ReadonlySet<string> | undefined {
+    others: ReadonlyMap<string, Exclusion> | undefined,
+  ): ReadonlyMap<string, Exclusion> | undefined {
     const unreached = shortCode === undefined ? undefined : this.#excluded.get(shortCode)
     if (!unreached) return others
-    return others ? new Set([...unreached, ...others]) : unreached
+    return others ? new Map([...others, ...unreached]) : unreached
   }
+}
+
+function numbersOf(shortCodes: readonly ShortCode[]): Map<string, PhoneNumber> {
+  const callingCodes = new Map(
+    knownCountries().map(({ country, callingCode }) => [country, callingCode]),
+  )
+  return new Map(
+    shortCodes.map(({ code, country }) => {
+      const callingCode = callingCodes.get(country)
+      if (callingCode === undefined) throw new RangeError(`"${country}" is no country with numbers`)
+      const e164 = `+${callingCode}${code}`
+      const region = regionOf(country) ?? 'global'
+      return [
+        code,
+        { e164, country, callingCode, region, type: 'short_code', shortCode: code },
+      ] as const
+    }),
+  )
+}
+
+/** Of each short code that not all carriers reach, those that do not. */
+function excludedFrom(
+  shortCodes: readonly ShortCode[],
+  carriers: readonly string[],
+): Map<string, ReadonlyMap<string, Exclusion>> {
+  return new Map(
+    shortCodes.flatMap(({ code, carriers: reaching }) => {
+      if (!reaching) return []
+      const others = carriers.filter((each) => !reaching.includes(each))
+      return [[code, new Map(others.map((each) => [each, 'short_code'] as const))] as const]
+    }),
+  )
 }
 
 /** The destination as messages have it: `+` and digits, or the digits of a short code. */

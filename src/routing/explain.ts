@@ -37,6 +37,36 @@ export function explainDecision(decision: RouteDecision): ExplainedDecision {
   }
 }
 
+/**
+ * Why the message goes where it goes, for its sender: without amounts, without what is known of
+ * carriers, and without the others that were in question.
+ */
+export function reasonsForSender({
+  strategy,
+  candidates,
+  candidateCount,
+}: RouteDecision): string[] {
+  const [best] = candidates
+  if (!best) return []
+  const reasons = [
+    best.preference
+      ? PREFERENCES[best.preference]
+      : candidateCount === 1
+        ? 'the only carrier that may have it'
+        : CHOICES[strategy],
+  ]
+  if (best.standing === 'down') reasons.push('no carrier can take it now: it waits')
+  return reasons
+}
+
+/** Why each carrier is none for a message, for its sender. */
+export function refusalsForSender({ refused }: RouteDecision): ExplainedDecision['refused'] {
+  return refused.map(({ carrier, code }) => ({
+    carrier,
+    reason: code === 'loss' ? 'not open to this tenant' : REFUSALS[code],
+  }))
+}
+
 /** Why a candidate stands where it stands, one sentence for each fact. */
 export function explainCandidate(candidate: RouteCandidate, strategy: StrategyName): string[] {
   const { rate, currency, segments } = candidate
@@ -53,6 +83,11 @@ export function explainCandidate(candidate: RouteCandidate, strategy: StrategyNa
   }
   if (candidate.isBelowMinimum) {
     reasons.push('surely delivers less than the strategy asks for: placed after the others')
+  }
+  if (candidate.isSuspect) {
+    reasons.push(
+      'nobody uses the codes that it says are delivered here, though those by others are used: placed after the others',
+    )
   }
   if (candidate.preference) reasons.push(PREFERENCES[candidate.preference])
   if (candidate.standing === 'down') {
@@ -97,9 +132,9 @@ function scoreText(candidate: RouteCandidate, strategy: StrategyName): string | 
   }
 }
 
-/** A turn or a lot stands for a score without a bound; what was stored has the least number. */
+/** A turn or a lot stands for a score without a bound. */
 function isChosen(score: number): boolean {
-  return score <= -Number.MAX_VALUE
+  return score === Number.NEGATIVE_INFINITY
 }
 
 const PREFERENCES: Readonly<Record<NonNullable<RouteCandidate['preference']>, string>> = {
@@ -110,16 +145,29 @@ const PREFERENCES: Readonly<Record<NonNullable<RouteCandidate['preference']>, st
   explore: 'tried for once, so that what it does stays known',
 }
 
+const CHOICES: Readonly<Record<StrategyName, string>> = {
+  lowest_cost: 'preferred by price',
+  expected_cost: 'preferred by price and share delivered',
+  best_quality: 'preferred by share delivered',
+  weighted: 'preferred by price, share delivered and time',
+  sequential: 'preferred by the order of its route',
+  round_robin: 'its turn',
+  weighted_round_robin: 'its turn, by its weight',
+  random: 'drawn by lot',
+}
+
 const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   not_in_route: 'the route does not allow it',
   tried: 'already tried for this message',
   closed: 'taken out of service by the operator',
   class: 'takes no messages of this traffic class',
-  capability: 'cannot carry such a message: alphabet, kind or length',
+  capability: 'cannot carry such a message: alphabet, kind, length, receipts or replies',
   no_rate: 'has no rate for this number',
   text: 'cannot carry the text',
   loss: 'costs more than the tenant pays',
   canary_stopped: 'the canary of its route, stopped because it delivers too little',
+  not_in_rule: 'the failure rule that sends it elsewhere does not name it',
+  short_code: 'does not reach this short code',
 }
 
 function percent(share: number): string {

@@ -33,6 +33,12 @@ const CAPACITY = 10_000
 /** The open breakers of all guards, each under the key by which its guard finds it. */
 export class GuardBreakers {
   readonly #open = new Map<string, OpenBreaker>()
+  readonly #onOpen: (breaker: OpenBreaker) => void
+
+  /** @param onOpen - told of every breaker that opens */
+  constructor(onOpen: (breaker: OpenBreaker) => void = () => {}) {
+    this.#onOpen = onOpen
+  }
 
   get size(): number {
     return this.#open.size
@@ -72,6 +78,7 @@ export class GuardBreakers {
         break
       }
     }
+    this.#onOpen(breaker)
     return breaker
   }
 
@@ -88,6 +95,10 @@ export class GuardBreakers {
   /** What is open now, oldest first, by key. */
   entries(nowMs: number): (readonly [string, OpenBreaker])[] {
     return [...this.#open].filter(([, { untilMs }]) => nowMs < untilMs)
+  }
+
+  clear(): void {
+    this.#open.clear()
   }
 
   /** Takes over what an earlier run had open. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { GuardAction, GuardPolicy } from '../core/guards.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { type CarrierConversion, Conversion, type ConversionState } from './conversion.ts'
@@ -29,6 +30,8 @@ export interface GuardsState {
 /** Codes under which guards refuse. */
 export type GuardCode = 'pumping_suspected' | 'loop_suspected'
 
+const NOBODY: readonly string[] = []
+
 /** Actions, the strictest last. */
 const STRICTNESS: readonly GuardAction[] = ['off', 'flag', 'hold_back', 'refuse']
 
@@ -38,29 +41,56 @@ const STRICTNESS: readonly GuardAction[] = ['off', 'flag', 'hold_back', 'refuse'
  * A guard with the action `off` costs nothing; with another it costs some hundred nanoseconds for each message.
  */
 export class Guards {
-  readonly #except: GuardPolicy['except']
-  readonly #actions: Readonly<Record<GuardName, GuardAction>>
-  readonly #breakers = new GuardBreakers()
-  readonly #velocity: Velocity | undefined
-  readonly #conversion: Conversion | undefined
-  readonly #loops: Loops | undefined
+  #policy: GuardPolicy
+  #actions: Readonly<Record<GuardName, GuardAction>>
+  readonly #breakers: GuardBreakers
+  #velocity: Velocity | undefined
+  #conversion: Conversion | undefined
+  #loops: Loops | undefined
   readonly #onVerdict: (breaker: OpenBreaker) => void
 
-  /** @param onVerdict - told of every message that an open breaker concerns */
-  constructor(policy: GuardPolicy, onVerdict: (breaker: OpenBreaker) => void = () => {}) {
-    const { velocity, conversion, loops } = policy
-    this.#except = policy.except
-    this.#actions = {
-      velocity: velocity.action,
-      conversion: conversion.action,
-      loop: loops.action,
-    }
+  /**
+   * @param onVerdict - told of every message that an open breaker concerns
+   * @param onOpen - told of every breaker that opens
+   */
+  constructor(
+    policy: GuardPolicy,
+    onVerdict: (breaker: OpenBreaker) => void = () => {},
+    onOpen: (breaker: OpenBreaker) => void = () => {},
+  ) {
+    this.#breakers = new GuardBreakers(onOpen)
+    this.#policy = policy
+    this.#actions = actionsOf(policy)
     this.#onVerdict = onVerdict
-    if (velocity.action !== 'off') this.#velocity = new Velocity(velocity, this.#breakers)
-    if (conversion.action !== 'off') {
-      this.#conversion = new Conversion(conversion, velocity.prefixDigits, this.#breakers)
+    this.#velocity = velocityOf(policy, this.#breakers)
+    this.#conversion = conversionOf(policy, this.#breakers)
+    this.#loops = loopsOf(policy, this.#breakers)
+  }
+
+  /**
+   * Goes by another policy from now on. A guard whose policy has changed keeps what a restart would leave it;
+   * the others go on as they were.
+   */
+  follow(policy: GuardPolicy, now: Date): void {
+    const before = this.#policy
+    const learned = this.snapshot(now)
+    const breakers = this.#breakers.entries(now.getTime())
+    this.#policy = policy
+    this.#actions = actionsOf(policy)
+    const isCountedAnew = !isDeepStrictEqual(before.velocity, policy.velocity)
+    if (isCountedAnew) {
+      this.#velocity = velocityOf(policy, this.#breakers)
+      this.#velocity?.restore(learned.velocity)
     }
-    if (loops.action !== 'off') this.#loops = new Loops(loops, this.#breakers)
+    if (isCountedAnew || !isDeepStrictEqual(before.conversion, policy.conversion)) {
+      this.#conversion = conversionOf(policy, this.#breakers)
+      this.#conversion?.restore(learned.conversion)
+    }
+    if (!isDeepStrictEqual(before.loops, policy.loops)) {
+      this.#loops = loopsOf(policy, this.#breakers)
+    }
+    this.#breakers.clear()
+    this.#reopen(breakers)
   }
 
   /** True when no guard looks at anything. */
@@ -119,11 +149,19 @@ export class Guards {
   }
 
   /**
-   * True while a carrier claims to deliver a tenant's codes to the prefix of a number and nobody uses them,
-   * though those by other carriers are used.
+   * Carriers that routing had better avoid for a message: they claim to deliver the tenant's codes to the
+   * prefix of the number and nobody uses them, though those by other carriers are used.
    */
-  isSuspect(carrier: string, tenantId: string, number: PhoneNumber, now: Date): boolean {
-    return this.#conversion?.isSuspect(carrier, tenantId, number, now.getTime()) ?? false
+  suspects(
+    tenantId: string,
+    trafficClass: TrafficClass,
+    number: PhoneNumber,
+    now: Date,
+  ): readonly string[] {
+    if (!this.#conversion || !this.#policy.conversion.avoidSuspects || trafficClass !== 'otp')
+      return NOBODY
+    if (this.#isExcepted(tenantId, trafficClass, number.e164)) return NOBODY
+    return this.#conversion.suspects(tenantId, number, now.getTime())
   }
 
   /** What is open, oldest first. */
@@ -162,6 +200,10 @@ export class Guards {
   restore({ velocity, conversion, breakers }: GuardsState): void {
     this.#velocity?.restore(velocity)
     this.#conversion?.restore(conversion)
+    this.#reopen(breakers)
+  }
+
+  #reopen(breakers: GuardsState['breakers']): void {
     const kept = breakers.filter(([, { guard }]) => this.#actions[guard] !== 'off')
     // What is done about them may have changed meanwhile.
     this.#breakers.restore(
@@ -174,12 +216,32 @@ export class Guards {
   }
 
   #isExcepted(tenantId: string, trafficClass: TrafficClass, e164: string): boolean {
-    const { tenantIds, classes, prefixes } = this.#except
+    const { tenantIds, classes, prefixes } = this.#policy.except
     if (tenantIds.size > 0 && tenantIds.has(tenantId)) return true
     if (classes.size > 0 && classes.has(trafficClass)) return true
     for (const prefix of prefixes) if (e164.startsWith(prefix, 1)) return true
     return false
   }
+}
+
+function actionsOf({ velocity, conversion, loops }: GuardPolicy): Record<GuardName, GuardAction> {
+  return { velocity: velocity.action, conversion: conversion.action, loop: loops.action }
+}
+
+function velocityOf({ velocity }: GuardPolicy, breakers: GuardBreakers): Velocity | undefined {
+  return velocity.action === 'off' ? undefined : new Velocity(velocity, breakers)
+}
+
+function conversionOf(
+  { conversion, velocity }: GuardPolicy,
+  breakers: GuardBreakers,
+): Conversion | undefined {
+  if (conversion.action === 'off') return undefined
+  return new Conversion(conversion, velocity.prefixDigits, breakers)
+}
+
+function loopsOf({ loops }: GuardPolicy, breakers: GuardBreakers): Loops | undefined {
+  return loops.action === 'off' ? undefined : new Loops(loops, breakers)
 }
 
 /** The code that a guard refuses with. */

@@ -32,15 +32,16 @@ export function latencyAt(weights: Float64Array, share: number): number {
     if (weight > 0 && below + weight >= wanted) return within(bucket, (wanted - below) / weight)
     below += weight
   }
-  return upperBound(weights.length - 1)
+  return UPPER_BOUNDS[weights.length - 1] as number
 }
 
 /** A place within a bucket; the latencies in it are taken as spread evenly on a log scale. */
 function within(bucket: number, part: number): number {
   if (bucket === 0) return FIRST_BOUND_MS * part
-  return upperBound(bucket - 1) * 2 ** (part / BUCKETS_PER_DOUBLING)
+  return (UPPER_BOUNDS[bucket - 1] as number) * 2 ** (part / BUCKETS_PER_DOUBLING)
 }
 
-function upperBound(bucket: number): number {
+/** In milliseconds, by bucket. */
+const UPPER_BOUNDS = Float64Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => {
   return FIRST_BOUND_MS * 2 ** (bucket / BUCKETS_PER_DOUBLING)
-}
+})

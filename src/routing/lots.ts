@@ -1,11 +1,14 @@
 const UINT32 = 2 ** 32
 
+/** Lots of one message: each has its own number, so that they do not depend on each other. */
+export const LOT = { canary: 1, explore: 2, explored: 3, random: 4 } as const
+
 /**
  * A lot of a message, 0 to 1: the same for the same numbers, and lots of different numbers do not
  * depend on each other.
  *
  * @param draw - 32 random bits of the message
- * @param lot - which of its lots
+ * @param lot - one of {@link LOT}
  */
 export function lotOf(draw: number, lot: number): number {
   return mixed(draw + Math.imul(lot, 0x9e3779b9)) / UINT32

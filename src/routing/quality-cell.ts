@@ -23,6 +23,9 @@ export interface CarrierCounts {
   readonly atMs: number
 }
 
+const UNKNOWN = -1
+const NO_LATENCIES = new Float64Array(0)
+
 /** A figure of each carrier, by its index. */
 export type ByCarrier = Float64Array<ArrayBuffer>
 
@@ -43,11 +46,11 @@ export class QualityCounters {
   /** When the latest outcome of each carrier came; 0: none has. */
   latestMs: ByCarrier
   readonly latencies: (ByCarrier | undefined)[] = []
-  /** Worked out when a latency comes: it is asked for far more often. */
-  medianMs: ByCarrier
   /** Goes up with all that is learnt of a carrier here. */
   versions: ByCarrier
   #latencySum: ByCarrier
+  /** The medians of latencies, worked out when they are asked for; {@link UNKNOWN}: not since the latest came. */
+  #mediansMs: ByCarrier
 
   constructor(carriers: number) {
     this.delivered = new Float64Array(carriers)
@@ -56,9 +59,9 @@ export class QualityCounters {
     this.throttled = new Float64Array(carriers)
     this.attempts = new Float64Array(carriers)
     this.latestMs = new Float64Array(carriers)
-    this.medianMs = new Float64Array(carriers)
     this.versions = new Float64Array(carriers)
     this.#latencySum = new Float64Array(carriers)
+    this.#mediansMs = new Float64Array(carriers).fill(UNKNOWN)
   }
 
   /** Weight of the messages with a known end, or none in time. */
@@ -71,6 +74,14 @@ export class QualityCounters {
     return this.#latencySum[index] ?? 0
   }
 
+  /** The median of the latencies; NaN without any. */
+  medianMs(index: number): number {
+    if (this.#mediansMs[index] === UNKNOWN) {
+      this.#mediansMs[index] = latencyAt(this.latencies[index] ?? NO_LATENCIES, 0.5)
+    }
+    return this.#mediansMs[index] ?? Number.NaN
+  }
+
   /** Makes room for so many carriers. */
   grow(carriers: number): void {
     if (carriers <= this.delivered.length) return
@@ -80,9 +91,10 @@ export class QualityCounters {
     this.throttled = grown(this.throttled, carriers)
     this.attempts = grown(this.attempts, carriers)
     this.latestMs = grown(this.latestMs, carriers)
-    this.medianMs = grown(this.medianMs, carriers)
     this.versions = grown(this.versions, carriers)
     this.#latencySum = grown(this.#latencySum, carriers)
+    const before = this.#mediansMs.length
+    this.#mediansMs = grown(this.#mediansMs, carriers).fill(UNKNOWN, before)
   }
 
   /**
@@ -121,7 +133,7 @@ export class QualityCounters {
     })
     this.latencies[index] = latencies
     this.#latencySum[index] = latencies.reduce((sum, weight) => sum + weight, 0)
-    this.medianMs[index] = latencyAt(latencies, 0.5)
+    this.#mediansMs[index] = UNKNOWN
   }
 
   /** What is known of one carrier, divided by the weight of its latest outcome. */
@@ -180,7 +192,7 @@ export class QualityCounters {
     const sum = (this.#latencySum[index] ?? 0) + weight
     if (sum > most) scaleAll(buckets, most / sum)
     this.#latencySum[index] = Math.min(sum, most)
-    this.medianMs[index] = latencyAt(buckets, 0.5)
+    this.#mediansMs[index] = UNKNOWN
   }
 }
 

@@ -122,10 +122,10 @@ const QUANTILE_RECEIPTS = 50
  * where nothing has failed yet, and unlike a beta distribution's they need one root and no iteration.
  */
 export class Quality {
-  readonly #halfLifeMs: number
-  readonly #memory: CellMemory
-  readonly #priorSuccess: number
-  readonly #priorMessages: number
+  #halfLifeMs: number
+  #memory: CellMemory
+  #priorSuccess: number
+  #priorMessages: number
   readonly #cells: CellIndex
   readonly #indexes = new Map<string, number>()
   /** How many there is room for. */
@@ -137,14 +137,24 @@ export class Quality {
   #weight = 1
 
   constructor(options: QualityOptions = {}) {
-    this.#halfLifeMs = Math.max(1, options.halfLifeMs ?? DEFAULT_HALF_LIFE_MS)
-    this.#memory = {
-      messages: Math.max(1, options.memoryMessages ?? DEFAULT_MEMORY.messages),
-      latencies: Math.max(1, options.memoryLatencies ?? DEFAULT_MEMORY.latencies),
-    }
-    this.#priorSuccess = Math.min(1, Math.max(0, options.priorSuccess ?? DEFAULT_PRIOR_SUCCESS))
-    this.#priorMessages = Math.max(0, options.priorMessages ?? DEFAULT_PRIOR_MESSAGES)
+    const { halfLifeMs, memory, priorSuccess, priorMessages } = termsOf(options)
+    this.#halfLifeMs = halfLifeMs
+    this.#memory = memory
+    this.#priorSuccess = priorSuccess
+    this.#priorMessages = priorMessages
     this.#cells = new CellIndex(options.maxCells ?? DEFAULT_MAX_CELLS, this.#carriers)
+  }
+
+  /** Estimates by other terms from now on, from the same outcomes; the number of cells stays. */
+  follow(options: QualityOptions): void {
+    const { halfLifeMs, memory, priorSuccess, priorMessages } = termsOf(options)
+    // Weights are of the half-life they were counted by: all are brought to those of this instant.
+    if (this.#epochMs !== undefined) this.#rescale(this.#latestMs)
+    this.#halfLifeMs = halfLifeMs
+    this.#memory = memory
+    this.#priorSuccess = priorSuccess
+    this.#priorMessages = priorMessages
+    for (const cell of this.#cells.all()) cell.shownAtMs = Number.NEGATIVE_INFINITY
   }
 
   /** Carriers that have an index. */
@@ -331,7 +341,7 @@ export class Quality {
 
   #medianOf(cell: IndexedCell, index: number, least: number): number {
     for (let at: IndexedCell | undefined = cell; at; at = at.parent) {
-      if (at.counters.latencySum(index) >= least) return at.counters.medianMs[index] as number
+      if (at.counters.latencySum(index) >= least) return at.counters.medianMs(index)
     }
     return Number.NaN
   }
@@ -365,13 +375,32 @@ export class Quality {
     this.#epochMs ??= atMs
     let exponent = (atMs - this.#epochMs) / this.#halfLifeMs
     if (exponent > RESCALE_AFTER) {
-      for (const { counters } of this.#cells.all()) counters.scale(2 ** -exponent)
-      this.#epochMs = atMs
+      this.#rescale(atMs)
       exponent = 0
     }
     this.#weighedMs = atMs
     this.#weight = 2 ** exponent
     return this.#weight
+  }
+
+  /** Lets a message of that instant weigh 1. */
+  #rescale(atMs: number): void {
+    const exponent = (atMs - (this.#epochMs ?? atMs)) / this.#halfLifeMs
+    for (const { counters } of this.#cells.all()) counters.scale(2 ** -exponent)
+    this.#epochMs = atMs
+    this.#weighedMs = Number.NaN
+  }
+}
+
+function termsOf(options: QualityOptions) {
+  return {
+    halfLifeMs: Math.max(1, options.halfLifeMs ?? DEFAULT_HALF_LIFE_MS),
+    memory: {
+      messages: Math.max(1, options.memoryMessages ?? DEFAULT_MEMORY.messages),
+      latencies: Math.max(1, options.memoryLatencies ?? DEFAULT_MEMORY.latencies),
+    },
+    priorSuccess: Math.min(1, Math.max(0, options.priorSuccess ?? DEFAULT_PRIOR_SUCCESS)),
+    priorMessages: Math.max(0, options.priorMessages ?? DEFAULT_PRIOR_MESSAGES),
   }
 }
 

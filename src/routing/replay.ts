@@ -1,6 +1,7 @@
 import type { RouteDecision } from './decision.ts'
-import type { LiveReading, RouteRequest, Router } from './router.ts'
-import { STANDING } from './router.ts'
+import { type LiveReading, STANDING } from './live-reading.ts'
+import type { RouteRequest } from './route-request.ts'
+import type { Router } from './router.ts'
 
 /** What is assumed of carriers that a decision knew nothing of. */
 export interface AssumedReading {
@@ -26,7 +27,7 @@ export function replay(
 }
 
 function readingOf(
-  { candidates, refused }: RouteDecision,
+  { candidates, refused, suspects }: RouteDecision,
   router: Router,
   assumed: AssumedReading,
 ): LiveReading {
@@ -38,8 +39,13 @@ function readingOf(
     upper: new Float64Array(count).fill(assumed.upper),
     latencyMs: new Float64Array(count).fill(Number.NaN),
     messages: new Float64Array(count),
+    suspect: new Uint8Array(count),
   }
   const numbers = new Map(router.carriers.map(({ name }, index) => [name, index]))
+  for (const carrier of suspects) {
+    const index = numbers.get(carrier)
+    if (index !== undefined) reading.suspect[index] = 1
+  }
   for (const { carrier, code } of refused) {
     const index = numbers.get(carrier)
     if (index !== undefined && code === 'closed') reading.standing[index] = STANDING.closed

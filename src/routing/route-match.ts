@@ -13,6 +13,7 @@ export interface RouteSubject {
   /** MCC and MNC; null where it is not known. */
   readonly network: string | null
   readonly trafficClass: TrafficClass
+  readonly tags: readonly string[]
   readonly text: string
   readonly atMs: number
 }
@@ -26,6 +27,7 @@ export function fits(match: CompiledMatch, subject: RouteSubject): boolean {
     (match.regions === undefined || match.regions.has(subject.region)) &&
     (match.networks === undefined || fitsNetwork(match.networks, subject.network)) &&
     (match.prefixes === undefined || fitsPrefix(match.prefixes, subject.digits)) &&
+    (match.tags === undefined || hasOneOf(match.tags, subject.tags)) &&
     (match.senders === undefined || fitsSender(match.senders, subject.from)) &&
     (match.hours === undefined || fitsHours(match.hours, subject.atMs)) &&
     (match.content === undefined || match.content.test(subject.text))
@@ -41,6 +43,7 @@ export interface CompiledMatch {
   readonly regions: ReadonlySet<string> | undefined
   readonly networks: ReadonlySet<string> | undefined
   readonly trafficClasses: ReadonlySet<string> | undefined
+  readonly tags: ReadonlySet<string> | undefined
   readonly content: RegExp | undefined
   readonly hours: CompiledWindow | undefined
 }
@@ -68,6 +71,7 @@ export function compileMatch(match: RouteMatch): CompiledMatch {
     regions: setOf(match.regions),
     networks: setOf(match.networks),
     trafficClasses: setOf(match.trafficClasses),
+    tags: setOf(match.tags),
     content: match.content,
     hours: hours && {
       ...hours,
@@ -88,6 +92,11 @@ function senderPatterns(senders: readonly string[]): SenderPatterns {
     exact: new Set(senders.filter((sender) => !isOpen(sender))),
     beginnings: senders.filter(isOpen).map((sender) => sender.slice(0, -1)),
   }
+}
+
+function hasOneOf(wanted: ReadonlySet<string>, tags: readonly string[]): boolean {
+  for (const tag of tags) if (wanted.has(tag)) return true
+  return false
 }
 
 function fitsSender({ exact, beginnings }: SenderPatterns, from: string): boolean {

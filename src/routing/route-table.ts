@@ -1,5 +1,6 @@
 import { type Canary, DEFAULT_STRATEGY, type RouteRule, type Strategy } from '../core/route-rule.ts'
-import { type CompiledMatch, compileMatch, fits, type RouteSubject } from './route-match.ts'
+import { RouteIndex } from './route-index.ts'
+import type { RouteSubject } from './route-match.ts'
 
 /** A route as the router works with it. */
 export interface CompiledRoute {
@@ -21,92 +22,52 @@ export interface NamedCarrier {
   readonly tags: readonly string[]
 }
 
-interface IndexedRoute {
-  readonly match: CompiledMatch
-  readonly route: CompiledRoute
-}
-
-const MCC_DIGITS = 3
-
-/**
- * Finds the first route that fits a message.
- *
- * Routes are looked up by what narrows them most: their tenants, networks, countries or prefixes; only
- * those that have none of these are tried for every message. A thousand routes cost about as much as
- * the few that are for the message's tenant and country.
- */
+/** The routes of a configuration, in order, and which of them a message takes. */
 export class RouteTable {
+  /** The route of messages that no other is for. */
   readonly fallback: CompiledRoute
-  readonly #routes: readonly IndexedRoute[]
-  readonly #byTenant = new Map<string, number[]>()
-  readonly #byNetwork = new Map<string, number[]>()
-  readonly #byCountry = new Map<string, number[]>()
-  readonly #byDigits = new Map<string, number[]>()
-  readonly #rest: number[] = []
+  readonly #routes: readonly CompiledRoute[]
+  readonly #index: RouteIndex
 
-  constructor(rules: readonly RouteRule[], carriers: readonly NamedCarrier[]) {
-    this.fallback = compileRoute(
-      { name: '', match: {}, strategy: DEFAULT_STRATEGY },
-      carriers,
-      null,
-    )
-    this.#routes = rules.map((rule) => ({
-      match: compileMatch(rule.match),
-      route: compileRoute(rule, carriers, rule.name),
-    }))
-    for (const [index, { match }] of rules.entries()) this.#file(index, match)
+  private constructor(
+    fallback: CompiledRoute,
+    routes: readonly CompiledRoute[],
+    index: RouteIndex,
+  ) {
+    this.fallback = fallback
+    this.#routes = routes
+    this.#index = index
+  }
+
+  /**
+   * The table of some routes, made with a pause after each of them.
+   *
+   * @param carriers - by the numbers that they have in {@link CompiledRoute}
+   */
+  static *build(
+    rules: readonly RouteRule[],
+    carriers: readonly NamedCarrier[],
+  ): Generator<void, RouteTable> {
+    const fallback = { name: '', match: {}, strategy: DEFAULT_STRATEGY }
+    const routes: CompiledRoute[] = []
+    for (const rule of rules) {
+      routes.push(compileRoute(rule, carriers, rule.name))
+      yield
+    }
+    const index = yield* RouteIndex.build(rules.map(({ match }) => match))
+    return new RouteTable(compileRoute(fallback, carriers, null), routes, index)
   }
 
   /** The first route that fits; the one without a name where none does. */
   find(subject: RouteSubject): CompiledRoute {
-    const { network, digits } = subject
-    let first = this.#firstOf(this.#byTenant.get(subject.tenant), subject, this.#routes.length)
-    if (network !== null) {
-      first = this.#firstOf(this.#byNetwork.get(network), subject, first)
-      first = this.#firstOf(this.#byNetwork.get(network.slice(0, MCC_DIGITS)), subject, first)
-    }
-    first = this.#firstOf(this.#byCountry.get(subject.country), subject, first)
-    first = this.#firstOf(this.#byDigits.get(digits.slice(0, 1)), subject, first)
-    first = this.#firstOf(this.#byDigits.get(digits.slice(0, 2)), subject, first)
-    first = this.#firstOf(this.#rest, subject, first)
-    return this.#routes[first]?.route ?? this.fallback
+    const first = this.#index.first(subject)
+    return first === undefined ? this.fallback : (this.#routes[first] as CompiledRoute)
   }
 
   /** The route of a name; undefined where there is none any more. */
   named(name: string | null): CompiledRoute | undefined {
     if (name === null) return this.fallback
-    return this.#routes.find(({ route }) => route.name === name)?.route
-  }
-
-  /** The first of a list that fits, where it comes before one that is known to. */
-  #firstOf(list: readonly number[] | undefined, subject: RouteSubject, known: number): number {
-    if (list === undefined) return known
-    for (const index of list) {
-      if (index >= known) return known
-      if (fits((this.#routes[index] as IndexedRoute).match, subject)) return index
-    }
-    return known
-  }
-
-  #file(index: number, { tenants, networks, countries, prefixes }: RouteRule['match']): void {
-    if (tenants?.length) fileUnder(this.#byTenant, tenants, index)
-    else if (networks?.length) fileUnder(this.#byNetwork, networks, index)
-    else if (countries?.length) fileUnder(this.#byCountry, countries, index)
-    else if (prefixes?.length && !prefixes.includes('')) {
-      fileUnder(this.#byDigits, prefixes.map(beginningOf), index)
-    } else this.#rest.push(index)
-  }
-}
-
-function beginningOf(prefix: string): string {
-  return prefix.slice(0, 2)
-}
-
-function fileUnder(lists: Map<string, number[]>, keys: readonly string[], index: number): void {
-  for (const key of new Set(keys)) {
-    const list = lists.get(key)
-    if (list) list.push(index)
-    else lists.set(key, [index])
+    return this.#routes.find((route) => route.name === name)
   }
 }
 

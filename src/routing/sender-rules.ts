@@ -40,7 +40,8 @@ export interface SenderQuestion {
 
 /** What becomes of a sender. */
 export type SenderVerdict =
-  | { readonly action: 'allow' }
+  /** `warning`: what may become of it all the same. */
+  | { readonly action: 'allow'; readonly warning?: string }
   | { readonly action: 'refuse'; readonly reason: string }
   | { readonly action: 'replace'; readonly sender: Sender; readonly reason: string }
 
@@ -50,7 +51,7 @@ export interface SenderRulesOptions {
   readonly rules?: readonly SenderRule[]
   /** Follow {@link SENDER_COUNTRIES} where no own rule fits. */
   readonly useShipped?: boolean
-  /** Refuse names in countries that want them registered, where no own rule allows them. */
+  /** Refuse names where all networks of a country want them registered and no own rule allows them. */
   readonly refuseUnregistered?: boolean
   /** Short codes of ours, which work in their own country only. */
   readonly shortCodes?: readonly ShortCode[]
@@ -60,16 +61,24 @@ const ALLOWED: SenderVerdict = { action: 'allow' }
 
 /** Judges senders by the rules of the destination's country. */
 export class SenderRules {
-  readonly #options: Required<SenderRulesOptions>
+  #rules: readonly SenderRule[] = []
   /** The rules that can fit a country at all, in order. */
   readonly #byCountry = new Map<string, readonly SenderRule[]>()
-  readonly #homes: ReadonlyMap<string, readonly string[]>
+  /** For names that no own rule fits, as shipped. */
+  #shipped: ReadonlyMap<string, SenderVerdict> = new Map()
+  #homes: ReadonlyMap<string, readonly string[]> = new Map()
 
   constructor(options: SenderRulesOptions = {}) {
+    this.replace(options)
+  }
+
+  /** Judges by other rules from now on. */
+  replace(options: SenderRulesOptions): void {
     const { rules = [], useShipped = false, refuseUnregistered = false } = options
-    const { shortCodes = [] } = options
-    this.#options = { rules, useShipped, refuseUnregistered, shortCodes }
-    this.#homes = homesOf(shortCodes)
+    this.#rules = rules
+    this.#byCountry.clear()
+    this.#shipped = useShipped ? shippedVerdicts(refuseUnregistered) : new Map()
+    this.#homes = homesOf(options.shortCodes ?? [])
   }
 
   judge(question: SenderQuestion): SenderVerdict {
@@ -81,6 +90,7 @@ export class SenderRules {
       if (rule.action === 'allow' || !rule.replacement) return ALLOWED
       return { action: 'replace', sender: rule.replacement, reason }
     }
+    if (sender.kind === 'alphanumeric') return this.#shipped.get(country) ?? ALLOWED
     const homes = sender.kind === 'short_code' ? this.#homes.get(sender.value) : undefined
     if (!homes || homes.includes(country)) return ALLOWED
     const reason = `the short code ${sender.value} works in ${homes.join(', ')} only`
@@ -90,21 +100,25 @@ export class SenderRules {
   #rulesFor(country: string): readonly SenderRule[] {
     let rules = this.#byCountry.get(country)
     if (!rules) {
-      const own = this.#options.rules.filter(
+      rules = this.#rules.filter(
         ({ countries }) => countries === undefined || countries.includes(country),
       )
-      rules = [...own, ...this.#shippedFor(country)]
       this.#byCountry.set(country, rules)
     }
     return rules
   }
+}
 
-  #shippedFor(country: string): SenderRule[] {
-    const { useShipped, refuseUnregistered } = this.#options
-    const known = SENDER_COUNTRIES.find((each) => each.country === country)
-    if (!useShipped || !known || (known.names === 'register' && !refuseUnregistered)) return []
-    return [{ kinds: ['alphanumeric'], action: 'refuse', reason: known.note }]
+function shippedVerdicts(refuseUnregistered: boolean): Map<string, SenderVerdict> {
+  const verdicts = new Map<string, SenderVerdict>()
+  for (const { country, names, note } of SENDER_COUNTRIES.values()) {
+    const isRefused = names === 'none' || (names === 'register' && refuseUnregistered)
+    verdicts.set(
+      country,
+      isRefused ? { action: 'refuse', reason: note } : { action: 'allow', warning: note },
+    )
   }
+  return verdicts
 }
 
 function fits(rule: SenderRule, { tenantId, trafficClass, sender }: SenderQuestion): boolean {

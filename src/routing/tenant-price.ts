@@ -36,31 +36,39 @@ export interface Margin extends Money {
 /** Units of the base currency that one unit of a currency is worth; the base itself is 1. */
 export type Conversion = Readonly<Record<string, number>>
 
+/** The rate by which a tenant pays for a number, and the version of the deck that has it. */
+export interface TenantRate {
+  readonly rate: DeckRate
+  readonly deckVersion: number
+}
+
 /**
- * What the tenant pays for a message: the rate of its deck for the number, or the cost.
+ * The rate of a tenant's deck for a number; undefined: it has none.
  *
  * @param digits - the E.164 number, with or without `+`
  * @param network - MCC and MNC of the number; null where nobody knows
- * @param cost - what the carrier charges for all segments
  */
-export function tenantPriceOf(
+export function tenantRateOf(
   tariff: TenantTariff | undefined,
   digits: string,
   network: string | null,
-  segments: number,
   atMs: number,
-  cost: Money,
-): TenantPrice {
+): TenantRate | undefined {
   const rate = tariff?.deck.rateFor(digits, network, atMs)
-  if (!tariff || !rate) {
-    return { micros: cost.micros, currency: cost.currency, deckVersion: null, rate: null }
-  }
-  return {
-    micros: rate.priceMicros * BigInt(segments),
-    currency: rate.currency,
-    deckVersion: tariff.version,
-    rate,
-  }
+  return tariff && rate && { rate, deckVersion: tariff.version }
+}
+
+/**
+ * What a tenant pays for a message: by its rate for the number, or the cost.
+ *
+ * @param parts - that the rate is for: segments, or one message
+ * @param cost - what the carrier charges for the whole message
+ */
+export function tenantPriceOf(by: TenantRate | undefined, parts: number, cost: Money): TenantPrice {
+  if (!by) return { micros: cost.micros, currency: cost.currency, deckVersion: null, rate: null }
+  const { rate, deckVersion } = by
+  const micros = rate.priceMicros * BigInt(parts)
+  return { micros, currency: rate.currency, deckVersion, rate }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { FaultRule } from './faults.ts'
+import { COMMON, type FaultRule, FaultScript } from './faults.ts'
 import { SandboxSmsc } from './smsc.ts'
 import type { SandboxLog, SandboxSmscOptions } from './smsc-options.ts'
 
@@ -31,7 +31,7 @@ export interface SandboxOptions {
   /** One port per carrier; default: any free ones. See {@link SANDBOX_PORTS}. */
   readonly ports?: readonly number[]
   readonly log?: SandboxLog
-  /** What goes wrong at which carrier, by its name; see {@link SANDBOX_CARRIERS}. */
+  /** What goes wrong at which carrier, by its name ({@link SANDBOX_CARRIERS}) or {@link COMMON}. */
   readonly faults?: ReadonlyMap<string, readonly FaultRule[]>
 }
 
@@ -111,6 +111,7 @@ export const SANDBOX_CARRIERS: readonly string[] = DEFINITIONS.map(({ name }) =>
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { stateDir, host = '127.0.0.1', ports = [], log, faults } = options
+  const commonFaults = new FaultScript(faults?.get(COMMON) ?? [], 1, Date.now())
   const smscs: SandboxSmsc[] = []
   const carriers: SandboxCarrier[] = []
   const close = async () => {
@@ -127,6 +128,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         password: PASSWORD,
         ...(stateDir !== undefined && { stateFile: join(stateDir, `${name}.json`) }),
         faults: faults?.get(name) ?? [],
+        commonFaults,
         ...(log !== undefined && { log }),
       })
       const { port } = await smsc.start()

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type FaultRule, FaultScript } from './faults.ts'
+import { COMMON, type FaultRule, FaultScript } from './faults.ts'
 
 const milliseconds = z.number().min(0)
 const condition = {
@@ -38,7 +38,7 @@ const rule = z.discriminatedUnion('fault', [
 ])
 
 /**
- * Reads the scripts of faults from JSON: a list of rules for each carrier by its name.
+ * Reads the scripts of faults from JSON: a list of rules for each carrier by its name, and {@link COMMON} ones.
  *
  * @throws {SyntaxError} when it is not JSON
  * @throws {RangeError} with the place of what is wrong
@@ -47,7 +47,9 @@ export function readFaults(
   text: string,
   carriers: readonly string[],
 ): ReadonlyMap<string, readonly FaultRule[]> {
-  const file = z.partialRecord(z.enum(carriers), z.array(rule)).safeParse(JSON.parse(text))
+  const file = z
+    .partialRecord(z.enum([COMMON, ...carriers]), z.array(rule))
+    .safeParse(JSON.parse(text))
   if (!file.success) {
     const faults = file.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
     throw new RangeError(`the script of faults is wrong: ${faults.join('; ')}`)

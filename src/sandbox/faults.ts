@@ -66,6 +66,9 @@ export interface Befallen {
   readonly key: string
 }
 
+/** In place of a carrier's name: rules of all carriers, which count together. */
+export const COMMON = '*'
+
 const THROTTLED = 0x58
 const UNDELIVERED = { stat: 'UNDELIV', state: 5, isIntermediate: false }
 const DELIVERED = { stat: 'DELIVRD', state: 2, err: '000', isIntermediate: false }
@@ -95,10 +98,14 @@ export class FaultScript {
   /** How often each recipient was seen. */
   readonly #seen = new Map<string, number>()
 
-  /** @throws {RangeError} for a rule that can never be kept, with its place and the value */
-  constructor(rules: readonly FaultRule[], seed: number, nowMs: number) {
+  /**
+   * @param common - another script, whose rules come after these; they count with it, wherever else it is
+   *   followed
+   * @throws {RangeError} for a rule that can never be kept, with its place and the value
+   */
+  constructor(rules: readonly FaultRule[], seed: number, nowMs: number, common?: FaultScript) {
     for (const [index, rule] of rules.entries()) check(rule, index)
-    this.#rules = rules.map((rule) => ({
+    const own = rules.map((rule) => ({
       rule,
       pattern: rule.to === undefined ? undefined : patternOf(rule.to),
       fitting: 0,
@@ -106,6 +113,7 @@ export class FaultScript {
       secondMs: Number.NEGATIVE_INFINITY,
       passed: 0,
     }))
+    this.#rules = common ? [...own, ...common.#rules] : own
     this.#seed = seed
     this.#beganMs = nowMs
   }

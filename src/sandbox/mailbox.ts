@@ -24,6 +24,7 @@ export class Mailbox {
   #ready: Delivery[] = []
   #firstReady = 0
   #turn = 0
+  #isHeld = false
 
   constructor(
     sessions: ReadonlySet<SmscSession>,
@@ -44,6 +45,16 @@ export class Mailbox {
     this.#scheduled.push(dueMs, delivery)
   }
 
+  /** Sends nothing until {@link release}. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  release(): void {
+    this.#isHeld = false
+    this.pump()
+  }
+
   /** Takes back what a session that has ended did not get through. */
   giveBack(session: SmscSession): void {
     this.#ready.push(...session.takeUnacknowledged())
@@ -52,6 +63,7 @@ export class Mailbox {
 
   /** Sends what is ready, in turn over the sessions that have room. */
   pump(): void {
+    if (this.#isHeld) return
     while (this.#firstReady < this.#ready.length) {
       const session = this.#nextSession()
       const delivery = this.#ready[this.#firstReady]

@@ -1,4 +1,4 @@
-import type { FaultRule } from './faults.ts'
+import type { FaultRule, FaultScript } from './faults.ts'
 import type { IdForm } from './message-book.ts'
 import type { ReceivedSubmit } from './submit-log.ts'
 
@@ -39,6 +39,8 @@ export interface SandboxSmscOptions {
   readonly seed?: number
   /** What goes wrong with which submits; default nothing. `SandboxSmsc.setFaults` changes it. */
   readonly faults?: readonly FaultRule[]
+  /** What goes wrong at several carriers that count together; after {@link faults}. Default nothing. */
+  readonly commonFaults?: FaultScript
   /** Default `decimal`. */
   readonly idForm?: IdForm
   /** File that keeps unacknowledged deliveries over a restart; default none. */

@@ -65,6 +65,8 @@ export class SandboxSmsc {
   readonly #mailbox: Mailbox
   readonly #book: MessageBook
   readonly #responses = new DueQueue<() => void>((respond) => respond())
+  /** Responses that {@link hold} keeps back; undefined: none are. */
+  #heldAnswers: (() => void)[] | undefined
   readonly #throttled = new Set<string>()
   readonly #submits: ReceivedSubmit[] = []
   readonly #counts = { submits: 0, accepted: 0, delivered: 0, faked: 0 }
@@ -77,7 +79,7 @@ export class SandboxSmsc {
 
   constructor(options: SandboxSmscOptions) {
     this.#options = options
-    this.#faults = new FaultScript(options.faults ?? [], options.seed ?? 1, Date.now())
+    this.#faults = this.#script(options.faults ?? [], options.commonFaults)
     this.#book = new MessageBook(options.idForm ?? 'decimal')
     this.#server = smpp.createServer((session) => this.#accept(session))
     this.#mailbox = new Mailbox(
@@ -113,10 +115,25 @@ export class SandboxSmsc {
   /**
    * Replaces the script of faults; it begins now.
    *
+   * @param common - what carriers count together, in place of `commonFaults`
    * @throws {RangeError} for a rule that can never be kept
    */
-  setFaults(rules: readonly FaultRule[]): void {
-    this.#faults = new FaultScript(rules, this.#options.seed ?? 1, Date.now())
+  setFaults(rules: readonly FaultRule[], common?: FaultScript): void {
+    this.#faults = this.#script(rules, common)
+  }
+
+  /** Keeps responses to submits, or deliveries, back until {@link release}; all else goes on. */
+  hold(what: 'answers' | 'deliveries'): void {
+    if (what === 'answers') this.#heldAnswers ??= []
+    else this.#mailbox.hold()
+  }
+
+  /** Sends what {@link hold} has kept back, and keeps nothing back any more. */
+  release(): void {
+    const answers = this.#heldAnswers ?? []
+    this.#heldAnswers = undefined
+    for (const answer of answers) answer()
+    this.#mailbox.release()
   }
 
   /** Ends every connection at once, without a word. */
@@ -186,6 +203,10 @@ export class SandboxSmsc {
     const deliveries = moDeliveries(from, to, message.text, this.#reference)
     const acknowledged = await Promise.all(deliveries.map((delivery) => this.#deliver(delivery)))
     return acknowledged.every(Boolean)
+  }
+
+  #script(rules: readonly FaultRule[], common: FaultScript | undefined): FaultScript {
+    return new FaultScript(rules, this.#options.seed ?? 1, Date.now(), common)
   }
 
   async #stopListening(): Promise<void> {
@@ -348,8 +369,10 @@ export class SandboxSmsc {
         : refusal(pdu, status)
     const { submitDelayMs = 0 } = this.#options
     const delayMs = submitDelayMs + outcome.extraSubmitDelayMs + befallen.answerDelayMs
-    if (delayMs === 0) return response
-    this.#responses.push(Date.now() + delayMs, () => session.send(response))
+    if (delayMs === 0 && this.#heldAnswers === undefined) return response
+    const answer = () => session.send(response)
+    if (this.#heldAnswers) this.#heldAnswers.push(answer)
+    else this.#responses.push(Date.now() + delayMs, answer)
     return undefined
   }
 

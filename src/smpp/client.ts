@@ -14,6 +14,7 @@ import type {
   SessionEnd,
   SessionLimits,
   SessionOptions,
+  UnbindOptions,
 } from './session-options.ts'
 import { isBoundState } from './session-rules.ts'
 import { CommandStatus } from './status.ts'
@@ -78,7 +79,6 @@ export interface SmppClientOptions
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000
 const DEFAULT_BIND_TIMEOUT_MS = 30_000
 const DEFAULT_STABLE_MS = 10_000
-const DEFAULT_DRAIN_MS = 5000
 /** The refusals after which trying again soon does harm. */
 const SLOW_REFUSALS: ReadonlySet<number> = new Set([
   CommandStatus.ESME_RALYBND,
@@ -113,7 +113,8 @@ export class SmppClient {
   #session: Session | undefined
   #stop: AbortController | undefined
   #running: Promise<void> = Promise.resolve()
-  #drainMs = DEFAULT_DRAIN_MS
+  #ending: UnbindOptions = {}
+  #tls: ConnectionOptions | undefined
 
   constructor(options: SmppClientOptions) {
     this.#options = options
@@ -122,6 +123,12 @@ export class SmppClient {
     this.#backoff = new Backoff(options.backoff, options.random)
     const { host, port, fallbacks = [] } = options
     this.#hosts = [{ host, port }, ...fallbacks]
+    this.#tls = options.tls
+  }
+
+  /** Certificates and keys for connections to come; the present one stays. Only where `tls` was given. */
+  renewTls(tls: ConnectionOptions): void {
+    this.#tls = tls
   }
 
   get state(): SmppClientState {
@@ -202,14 +209,14 @@ export class SmppClient {
   }
 
   /**
-   * Stops for good: a bound session lets its open requests finish for at most `drainMs` (5,000) and
-   * unbinds; anything else is broken off. `start` may be called again afterwards.
+   * Stops for good: a bound session lets its open requests finish and unbinds, see `Session.unbind`;
+   * anything else is broken off. `start` may be called again afterwards.
    */
-  close(options: { drainMs?: number } = {}): Promise<void> {
+  close(options: UnbindOptions = {}): Promise<void> {
     const stop = this.#stop
     if (stop !== undefined) {
       this.#stop = undefined
-      this.#drainMs = options.drainMs ?? DEFAULT_DRAIN_MS
+      this.#ending = options
       stop.abort()
     }
     return this.#running
@@ -299,7 +306,7 @@ export class SmppClient {
       onClose: settle,
     })
     // Not bound yet, there is nothing to drain: unbind just closes.
-    const stop = () => void session.unbind({ drainMs: this.#drainMs })
+    const stop = () => void session.unbind(this.#ending)
     signal.addEventListener('abort', stop, { once: true })
     try {
       if (signal.aborted) stop()
@@ -335,7 +342,7 @@ export class SmppClient {
   }
 
   #openSocket(signal: AbortSignal, { host, port }: HostAddress): Promise<Duplex> {
-    const { tls } = this.#options
+    const tls = this.#tls
     return new Promise((resolve, reject) => {
       // Node verifies the peer unless `tls` asks for something else.
       const socket =

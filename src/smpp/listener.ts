@@ -89,7 +89,7 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #parts: ListenerParts
   readonly #server: Server
-  readonly #tls: TlsServer | undefined
+  #tls: TlsServer | undefined
   /** All connections, whether or not they have a session. */
   readonly #sockets = new Map<Socket, Pending>()
   readonly #byKey = new Map<string, Pending>()
@@ -109,6 +109,16 @@ export class Listener {
   get port(): number {
     const address = this.#server.address() as AddressInfo | null
     return address?.port ?? 0
+  }
+
+  /**
+   * Puts another certificate in the place of the first for connections to come; those that there are
+   * stay. Only where `tls` was given.
+   *
+   * @throws {Error} when certificate and key cannot be read or do not belong together
+   */
+  renewTls(tls: TlsOptions): void {
+    this.#tls = this.#tlsServer(tls)
   }
 
   /**

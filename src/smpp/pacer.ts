@@ -66,7 +66,7 @@ const SLOTS = 10
  */
 export class Pacer {
   /** Requests per millisecond; infinite where none is agreed. */
-  readonly #ceiling: number
+  #ceiling: number
   #rate: number
   #phase: 'untested' | 'searching' | 'settled' = 'untested'
   #tokens: number
@@ -94,9 +94,16 @@ export class Pacer {
 
   /** @param perSecond - the agreed rate, which is never exceeded; 0: none is known */
   constructor(perSecond: number) {
-    this.#ceiling = perSecond === 0 ? Number.POSITIVE_INFINITY : perSecond / 1_000
+    this.#ceiling = ceilingOf(perSecond)
     this.#rate = this.#ceiling
     this.#tokens = perSecond === 0 ? 0 : this.#depth
+  }
+
+  /** Another rate is agreed: what was learnt below it stays, as does what was given on credit. */
+  agree(perSecond: number): void {
+    this.#ceiling = ceilingOf(perSecond)
+    if (this.#phase === 'untested' || this.#rate > this.#ceiling) this.#rate = this.#ceiling
+    if (perSecond > 0) this.#tokens = Math.min(this.#tokens, this.#depth)
   }
 
   /** True while nothing holds requests back. */
@@ -280,4 +287,9 @@ export class Pacer {
     this.#forgetBefore(Math.floor(now / SLOT_MS))
     return this.#taken.reduce((sum, count) => sum + count, 0) / (SLOTS * SLOT_MS)
   }
+}
+
+/** In requests per millisecond. */
+function ceilingOf(perSecond: number): number {
+  return perSecond === 0 ? Number.POSITIVE_INFINITY : perSecond / 1_000
 }

@@ -68,6 +68,8 @@ export class Recording {
   /** Times in milliseconds since 1970. */
   readonly openedAt: number
   readonly #recorder: RecorderLimits
+  /** As it was when the connection opened. */
+  readonly #pdusPerBind: number
   #owner: string | null
   #systemId: string | null
   #label: string | null
@@ -88,12 +90,13 @@ export class Recording {
     this.#owner = owner
     this.#systemId = systemId
     this.#recorder = recorder
+    this.#pdusPerBind = recorder.pdusPerBind
     const socket = stream as Partial<Socket>
     this.local = endpointOf(socket.localAddress, socket.localPort)
     this.remote = endpointOf(socket.remoteAddress, socket.remotePort)
     this.isTls = 'encrypted' in stream && stream.encrypted === true
     this.openedAt = recorder.now()
-    if (recorder.pdusPerBind > 0) this.#ring = new PduRing(UNBOUND_RING)
+    if (this.#pdusPerBind > 0) this.#ring = new PduRing(UNBOUND_RING)
   }
 
   get owner(): string | null {
@@ -167,10 +170,9 @@ export class Recording {
   /** The state of the session has changed. */
   changed(state: SessionState): void {
     if (!isBoundState(state) || this.#boundAt !== null) return
-    const { pdusPerBind, now } = this.#recorder
-    this.#boundAt = now()
-    const octets = Math.max(pdusPerBind * OCTETS_PER_PDU, MIN_OCTETS)
-    this.#ring = this.#ring?.resized({ pdus: pdusPerBind, octets })
+    this.#boundAt = this.#recorder.now()
+    const octets = Math.max(this.#pdusPerBind * OCTETS_PER_PDU, MIN_OCTETS)
+    this.#ring = this.#ring?.resized({ pdus: this.#pdusPerBind, octets })
   }
 
   /** Whole PDUs have come. */
@@ -198,7 +200,7 @@ export class Recording {
   tagged(sequence: number, tag: unknown): void {
     if (this.#ring === undefined) return
     this.#tags[this.#nextTag] = { sequence, tag }
-    this.#nextTag = (this.#nextTag + 1) % this.#recorder.pdusPerBind
+    this.#nextTag = (this.#nextTag + 1) % this.#pdusPerBind
   }
 
   /** The session is over. */
@@ -214,7 +216,7 @@ export class Recording {
 }
 
 interface RecorderLimits {
-  readonly pdusPerBind: number
+  pdusPerBind: number
   readonly now: () => number
   readonly onEnd: (recording: Recording) => void
 }
@@ -222,7 +224,7 @@ interface RecorderLimits {
 /** The recordings of all connections: those that are open, and the latest that have ended. */
 export class Recorder {
   readonly #limits: RecorderLimits
-  readonly #keepEnded: number
+  #keepEnded: number
   readonly #open = new Set<Recording>()
   readonly #ended: Recording[] = []
   /** Apart, so that a port scan does not drive out the binds. */
@@ -235,6 +237,13 @@ export class Recorder {
       now: options.now ?? Date.now,
       onEnd: (recording) => this.#onEnd(recording),
     }
+  }
+
+  /** Keeps so much from now on: of connections that open, and of those that end. */
+  follow({ pdusPerBind, keepEnded }: Pick<RecorderOptions, 'pdusPerBind' | 'keepEnded'>): void {
+    this.#limits.pdusPerBind = pdusPerBind
+    this.#keepEnded = keepEnded
+    for (const list of [this.#ended, this.#neverBound]) this.#trim(list)
   }
 
   /** Begins a recording; hand it to the session of the stream. */
@@ -257,7 +266,11 @@ export class Recorder {
     this.#open.delete(recording)
     const list = recording.boundAt === null ? this.#neverBound : this.#ended
     list.push(recording)
-    if (list.length > this.#keepEnded) list.shift()
+    this.#trim(list)
+  }
+
+  #trim(list: Recording[]): void {
+    list.splice(0, Math.max(0, list.length - this.#keepEnded))
   }
 }
 

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import type { TlsOptions } from 'node:tls'
 import { plainAddress } from './address.ts'
 import {
   type CapFigures,
@@ -145,6 +146,11 @@ export class SmppServer<Context = undefined> {
    */
   listen(): Promise<void> {
     return this.#listener.listen()
+  }
+
+  /** See {@link Listener.renewTls}. */
+  renewTls(tls: TlsOptions): void {
+    this.#listener.renewTls(tls)
   }
 
   /**

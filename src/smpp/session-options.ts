@@ -84,6 +84,14 @@ export type SessionChanges = Pick<
   'windowSize' | 'enquireLinkMs' | 'inactivityMs' | 'maxInboundPending'
 >
 
+/** How a session is ended in order. */
+export interface UnbindOptions {
+  /** How long open requests may still finish (5,000). */
+  readonly drainMs?: number
+  /** Rejects at once what is not written, instead of sending it first. */
+  readonly handsBack?: boolean
+}
+
 /** What a {@link Session} is built from. */
 export interface SessionOptions extends SessionLimits {
   /** A connected stream; the session owns it from now on. */

@@ -26,6 +26,7 @@ import {
   type SessionEndReason,
   type SessionLimits,
   type SessionOptions,
+  type UnbindOptions,
 } from './session-options.ts'
 import {
   isBind,
@@ -306,6 +307,23 @@ export class Session {
   }
 
   /**
+   * Asks the peer with `enquire_link` whether it is there, past window, queue and pace, and gives the
+   * milliseconds to its answer.
+   *
+   * @throws {RequestError} when there is none
+   */
+  checkLink(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (!this.isBound) {
+        reject(this.#refusal('enquire_link'))
+        return
+      }
+      const askedAt = this.#now()
+      this.#sendLinkRequest('enquire_link', () => resolve(this.#now() - askedAt), reject)
+    })
+  }
+
+  /**
    * Sends an `outbind` or `alert_notification`, which have no response.
    *
    * @throws {RequestError} `not_bound` or `session_closed` when the state does not allow it
@@ -348,10 +366,8 @@ export class Session {
   /**
    * Ends the session in order: no new requests, the open ones finish for at most `drainMs` (5,000),
    * then `unbind`, its response or a timer, and the connection is closed.
-   *
-   * @param options.handsBack - rejects at once what is not written, instead of sending it first
    */
-  unbind(options: { drainMs?: number; handsBack?: boolean } = {}): Promise<void> {
+  unbind(options: UnbindOptions = {}): Promise<void> {
     if (!this.isBound) {
       if (this.#state === 'open') this.#finish('closed')
       return this.#closed
@@ -459,7 +475,12 @@ export class Session {
   }
 
   /** Writes `enquire_link` or `unbind` without a place in the window. */
-  #sendLinkRequest(command: 'enquire_link' | 'unbind', onResponse?: () => void): void {
+  #sendLinkRequest(
+    command: 'enquire_link' | 'unbind',
+    onResponse: () => void = ignore,
+    // The timers judge whether the peer is alive; a late answer to this one PDU does not.
+    onFailure: (error: Error) => void = ignore,
+  ): void {
     this.#write({
       sequence_number: 0,
       deadline: 0,
@@ -473,9 +494,8 @@ export class Session {
       dueAt: 0,
       writtenAt: 0,
       onLateResponse: undefined,
-      resolve: onResponse ?? ignore,
-      // The timers judge whether the peer is alive; a late answer to this one PDU does not.
-      reject: ignore,
+      resolve: onResponse,
+      reject: onFailure,
     })
   }
 

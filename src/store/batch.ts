@@ -5,6 +5,7 @@ export type ColumnType =
   | 'uuid'
   | 'text'
   | 'text[]'
+  | 'bool'
   | 'int2'
   | 'int4'
   | 'int8'
@@ -14,7 +15,16 @@ export type ColumnType =
   | 'bytea'
 
 /** What a column of a batch may hold; `json` and `jsonb` take any object. */
-export type ColumnValue = string | number | bigint | Date | Buffer | object | null | undefined
+export type ColumnValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | Date
+  | Buffer
+  | object
+  | null
+  | undefined
 
 /** Columns of a batch: the name in SQL, its type, and how to read it from a row. */
 export type BatchColumns<Row> = Record<string, readonly [ColumnType, (row: Row) => ColumnValue]>
@@ -24,7 +34,8 @@ export type BatchColumns<Row> = Record<string, readonly [ColumnType, (row: Row) 
  *
  * One statement then serves any number of rows, with a text that depends only on the columns.
  * Arrays travel as text literals, JSON as one line for each row, so that both drivers pass them on
- * unread. A `text[]` column arrives as its literal: cast it with `alias.column::text[]`.
+ * unread. There are no arrays of arrays of different lengths: a `text[]` column travels as texts, each an
+ * array literal.
  *
  * The first column says how many rows there are, so it may not be JSON. In the others the NULLs at
  * the end are left out: `unnest` adds them, and most columns that seldom hold anything cost nothing.
@@ -39,7 +50,12 @@ export function unnest<Row>(alias: string, columns: BatchColumns<Row>, rows: rea
     return sql`${arrayLiteral(type, read, rows, index === 0)}::text::${sql.raw(elementType)}[]`
   })
   const names = entries.map(([name]) => name).join(', ')
-  return sql`unnest(${sql.join(arrays, sql`, `)}) as ${sql.raw(`${alias}(${names})`)}`
+  const rowsOf = sql`unnest(${sql.join(arrays, sql`, `)})`
+  if (!entries.some(([, [type]]) => type === 'text[]')) {
+    return sql`${rowsOf} as ${sql.raw(`${alias}(${names})`)}`
+  }
+  const values = entries.map(([name, [type]]) => (type === 'text[]' ? `${name}::text[]` : name))
+  return sql`(select ${sql.raw(values.join(', '))} from ${rowsOf} as r(${sql.raw(names)})) as ${sql.raw(alias)}`
 }
 
 /** A PostgreSQL array literal of strings, for a `text` parameter that is cast to an array type. */
@@ -96,6 +112,7 @@ type LiteralType = Exclude<ColumnType, 'json' | 'jsonb'>
 /** Writes a value as an element of an array literal; only texts can hold what needs quotes. */
 const ELEMENT: Readonly<Record<LiteralType, (value: Value) => string>> = {
   uuid: String,
+  bool: String,
   int2: String,
   int4: String,
   int8: String,

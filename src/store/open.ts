@@ -58,6 +58,25 @@ export function openStore(options: StoreOptions): Promise<Store> {
   return databaseUrl === undefined ? openPglite(dataDir, cipher) : openPostgres(databaseUrl, cipher)
 }
 
+/**
+ * Opens the database to look at it: in PostgreSQL a gateway may run meanwhile. Nothing is changed, not the
+ * schema either.
+ *
+ * @throws {GatewayError} as {@link openStore}, except `database_in_use`
+ */
+export async function openForReading(options: StoreOptions): Promise<Store> {
+  const { databaseUrl, dataDir, cipher = NO_CIPHER } = options
+  if (databaseUrl === undefined) return openPglite(dataDir, cipher)
+  const client = createClient(databaseUrl)
+  try {
+    await reached(client, databaseUrl)
+  } catch (error) {
+    await client.end({ timeout: 0 })
+    throw error
+  }
+  return { ...storeOnPostgres(client, cipher), close: () => client.end({ timeout: 10 }) }
+}
+
 /** PGlite in a folder, which nobody else may use meanwhile. */
 export async function openPglite(dataDir: string, cipher?: Cipher): Promise<Store> {
   const lock = takeFileLock(`${dataDir}/linehaul.lock`)
@@ -135,28 +154,15 @@ async function openPostgres(url: string, cipher: Cipher = NO_CIPHER): Promise<St
   try {
     await reached(client, url)
     const lock = await takeAdvisoryLock(url)
-    const drizzled = drizzlePostgres(client)
-    const db = drizzled as unknown as Database
-    const dialect = new PgDialect()
     try {
+      const drizzled = drizzlePostgres(client)
       await migrated(() => migratePostgres(drizzled, { migrationsFolder: MIGRATIONS }))
     } catch (error) {
       await lock.end()
       throw error
     }
     return {
-      kind: 'postgres',
-      db,
-      cipher,
-      async query<Row extends object>(statement: SQL, on: Database = db) {
-        const query = dialect.sqlToQuery(statement)
-        const prepared = on._.session.prepareQuery(query, undefined, 'prepared', false)
-        try {
-          return [...((await prepared.execute()) as Row[])]
-        } catch (error) {
-          throw withoutParameters(error)
-        }
-      },
+      ...storeOnPostgres(client, cipher),
       async close() {
         await client.end({ timeout: 10 })
         await lock.end({ timeout: 5 })
@@ -165,6 +171,25 @@ async function openPostgres(url: string, cipher: Cipher = NO_CIPHER): Promise<St
   } catch (error) {
     await client.end({ timeout: 0 })
     throw error
+  }
+}
+
+function storeOnPostgres(client: postgres.Sql, cipher: Cipher): Omit<Store, 'close'> {
+  const db = drizzlePostgres(client) as unknown as Database
+  const dialect = new PgDialect()
+  return {
+    kind: 'postgres',
+    db,
+    cipher,
+    async query<Row extends object>(statement: SQL, on: Database = db) {
+      const query = dialect.sqlToQuery(statement)
+      const prepared = on._.session.prepareQuery(query, undefined, 'prepared', false)
+      try {
+        return [...((await prepared.execute()) as Row[])]
+      } catch (error) {
+        throw withoutParameters(error)
+      }
+    },
   }
 }
 

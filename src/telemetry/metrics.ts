@@ -10,6 +10,8 @@ export interface ReadOnScrape {
   openGuards(): readonly { guard: string }[]
   /** True while Redis, which should count them, does not answer. */
   areLimitsFallenBack(): boolean
+  /** Undefined: there are no versions. */
+  configuration(): { readonly number: number; readonly waiting: readonly string[] } | undefined
   codesUsed(): readonly { carrier: string; delivered: number; converted: number }[]
 }
 
@@ -30,6 +32,8 @@ export class Metrics {
   readonly #connectionsRefused: Counter
   readonly #commitEntries: Histogram
   readonly #acceptToSubmit: Histogram
+  readonly #checkSeconds: Histogram
+  readonly #checksFailed: Counter
 
   constructor() {
     const registers = [this.#registry]
@@ -118,6 +122,19 @@ export class Metrics {
       buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30],
       registers,
     })
+    this.#checkSeconds = new Histogram({
+      name: 'linehaul_carrier_check_seconds',
+      help: 'From a check of a carrier to its answer (link), or to the receipt (message).',
+      labelNames: ['carrier', 'check'],
+      buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5, 30, 120],
+      registers,
+    })
+    this.#checksFailed = new Counter({
+      name: 'linehaul_carrier_checks_failed_total',
+      help: 'Checks of a carrier that found it unwell.',
+      labelNames: ['carrier', 'check'],
+      registers,
+    })
   }
 
   /** Adds the figures that are read on demand. */
@@ -139,6 +156,22 @@ export class Metrics {
       registers,
       collect() {
         for (const { carrier, inFlight } of read.queueLengths()) this.set({ carrier }, inFlight)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_config_version',
+      help: 'Version of the configuration that holds; 0: there are none.',
+      registers,
+      collect() {
+        this.set(read.configuration()?.number ?? 0)
+      },
+    })
+    new Gauge({
+      name: 'linehaul_config_waiting_sections',
+      help: 'Sections of that version that count from the next start.',
+      registers,
+      collect() {
+        this.set(read.configuration()?.waiting.length ?? 0)
       },
     })
     new Gauge({
@@ -268,6 +301,12 @@ export class Metrics {
 
   limited(scope: string, kind: string): void {
     this.#limited.add(scope, kind)
+  }
+
+  /** @param seconds - null: it found the carrier unwell */
+  checked(carrier: string, check: string, seconds: number | null): void {
+    if (seconds === null) this.#checksFailed.inc({ carrier, check })
+    else this.#checkSeconds.observe({ carrier, check }, seconds)
   }
 
   erased(what: string, count: number): void {

@@ -56,7 +56,7 @@ export interface AddressGuardOptions {
  * a connection is opened: a name may point elsewhere by then.
  */
 export class AddressGuard {
-  readonly #allowsPrivate: boolean
+  #allowsPrivate: boolean
   readonly #resolve: (hostname: string) => Promise<LookupAddress[]>
   /**
    * One question at a time for a name: the system's resolver has four threads for the whole process,
@@ -67,6 +67,11 @@ export class AddressGuard {
   constructor(options: AddressGuardOptions) {
     this.#allowsPrivate = options.allowPrivateAddresses
     this.#resolve = options.resolve ?? ((hostname) => resolveHost(hostname, { all: true }))
+  }
+
+  /** Allows private addresses from now on, or refuses them. */
+  follow({ allowPrivateAddresses }: Pick<AddressGuardOptions, 'allowPrivateAddresses'>): void {
+    this.#allowsPrivate = allowPrivateAddresses
   }
 
   /**

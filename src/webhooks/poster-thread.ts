@@ -38,7 +38,7 @@ const YOUNG_GENERATION_MB = 24
  * counts as failed tries, which come again, and the next posting starts another.
  */
 export class PosterThread implements Poster {
-  readonly #settings: PosterSettings
+  #settings: PosterSettings
   readonly #logger: Logger
   readonly #underWay = new Map<number, (result: ExchangeResult) => void>()
   #worker: Worker | undefined
@@ -57,6 +57,12 @@ export class PosterThread implements Poster {
     // One message for all of a turn of the event loop: each wakes the other thread.
     if (this.#outgoing.length === 0) setImmediate(() => this.#handOver())
     this.#outgoing.push({ ticket, posting })
+  }
+
+  /** Connects to private addresses from now on, or does not; what is under way goes on. */
+  follow({ allowPrivateAddresses }: Pick<PosterSettings, 'allowPrivateAddresses'>): void {
+    this.#settings = { ...this.#settings, allowPrivateAddresses }
+    this.#worker?.postMessage(this.#settings)
   }
 
   async close(): Promise<void> {

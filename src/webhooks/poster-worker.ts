@@ -4,8 +4,11 @@ import { AddressGuard } from './address-guard.ts'
 import { LocalPoster } from './poster.ts'
 import type { PosterSettings, Ticketed, TicketedResult } from './poster-thread.ts'
 
-const settings = workerData as PosterSettings
-const poster = new LocalPoster({ ...settings, guard: new AddressGuard(settings) })
+let poster = posterFor(workerData as PosterSettings)
+
+function posterFor(settings: PosterSettings): LocalPoster {
+  return new LocalPoster({ ...settings, guard: new AddressGuard(settings) })
+}
 
 /** What one turn of the event loop has brought goes back in one piece. */
 let results: TicketedResult[] = []
@@ -15,7 +18,12 @@ function handBack(): void {
   results = []
 }
 
-parentPort?.on('message', (postings: string) => {
+parentPort?.on('message', (postings: string | PosterSettings) => {
+  if (typeof postings !== 'string') {
+    // With connections of its own: those of the one before are closed when they have been idle.
+    poster = posterFor(postings)
+    return
+  }
   for (const { ticket, posting } of JSON.parse(postings) as Ticketed[]) {
     poster.post(posting, (result) => {
       if (results.length === 0) setImmediate(handBack)

@@ -56,7 +56,7 @@ export class WebhookSender {
   readonly #random: () => number
   readonly #pace = new Pace()
   /** A record never changes, so what was read from it holds as long as it does. */
-  readonly #destinations = new WeakMap<Endpoint, Destination>()
+  #destinations = new WeakMap<Endpoint, Destination>()
   readonly #readUrls = new Map<string, WebhookTarget>()
   /** Recipients that have asked to be left alone. */
   readonly #pauses = new Map<string, NodeJS.Timeout>()
@@ -73,6 +73,12 @@ export class WebhookSender {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
     this.#onReady = options.onReady
+  }
+
+  /** Reads every URL again: which addresses are allowed has changed. */
+  readAgain(): void {
+    this.#destinations = new WeakMap()
+    this.#readUrls.clear()
   }
 
   /**

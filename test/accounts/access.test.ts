@@ -52,6 +52,20 @@ describe.each(testDatabases())('access on $name', ({ open }) => {
       expect(after.tenantOfKey('new')).toEqual(before.tenantNamed('one'))
     })
 
+    it('has other tenants and keys in its place, and still names those that are gone', async () => {
+      const access = await openAccess(store, [{ name: 'one', apiKeys: ['key-1'] }], ['admin-1'])
+      const one = access.tenantNamed('one')
+      access.takeOver(await openAccess(store, [{ name: 'two', apiKeys: ['key-2'] }], ['admin-2']))
+      expect(access.tenantNames).toEqual(['two'])
+      expect(access.tenantOfKey('key-1')).toBeUndefined()
+      expect(access.tenantOfKey('key-2')?.name).toBe('two')
+      expect([access.isOperatorKey('admin-1'), access.isOperatorKey('admin-2')]).toEqual([
+        false,
+        true,
+      ])
+      expect(access.nameOf(one?.id ?? '')).toBe('one')
+    })
+
     it('takes access from a tenant that is no longer named', async () => {
       await openAccess(store, [{ name: 'one', apiKeys: ['key'] }])
       const access = await openAccess(store, [])

@@ -32,7 +32,10 @@ describe('OperatorAlerts', () => {
     await mails.close()
   })
 
-  function open(config: Partial<AlertsConfig>, retryMs: readonly number[] = []): void {
+  function open(
+    config: Partial<Pick<AlertsConfig, 'webhook' | 'mail'>>,
+    retryMs: readonly number[] = [],
+  ): void {
     alerts = new OperatorAlerts({
       config: { webhook: undefined, mail: undefined, ...config },
       version: '1.2.3',
@@ -67,6 +70,23 @@ describe('OperatorAlerts', () => {
     expect(request?.path).toBe('/ops')
   })
 
+  it('tells another address from then on, and those before only what is under way', async () => {
+    open({ webhook: { url: `${sink.url}/before`, secret: SECRET } })
+    const takeOver = alerts.prepare({
+      webhook: { url: `${sink.url}/after`, secret: SECRET },
+      mail: undefined,
+    })
+    alerts.raise(ALERT)
+    takeOver()
+    alerts.raise({ ...ALERT, kind: 'another' })
+    await alerts.close()
+    expect(sink.received.map(({ path }) => path).sort()).toEqual(['/after', '/before'])
+    const url = 'https://user:password@ops.example'
+    expect(() => alerts.prepare({ webhook: { url, secret: SECRET }, mail: undefined })).toThrow(
+      /credentials/,
+    )
+  })
+
   it('sends a mail, whose subject stays one line', async () => {
     open({ mail: mail() })
     const came = once(mails.events, 'mail')
@@ -80,6 +100,16 @@ describe('OperatorAlerts', () => {
     const [headers] = data.split('\r\n\r\n')
     expect(headers).not.toMatch(/^Bcc:/m)
     expect(data).toContain('code: carrier_specific')
+  })
+
+  it('goes the ways that are wanted, and no other', async () => {
+    open({ webhook: { url: sink.url, secret: SECRET }, mail: mail() })
+    const came = once(mails.events, 'mail')
+    alerts.raise({ ...ALERT, ways: ['mail'] })
+    await came
+    await alerts.close()
+    expect(sink.received).toHaveLength(0)
+    expect(mails.received).toHaveLength(1)
   })
 
   it('tries again what was not taken, each way for itself', async () => {

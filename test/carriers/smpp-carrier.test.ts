@@ -1,3 +1,6 @@
+import { X509Certificate } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import smpp from 'smpp'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type {
@@ -13,6 +16,12 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
 import type { SandboxSmscOptions } from '../../src/sandbox/smsc-options.ts'
+import {
+  PARTNER_CERTIFICATE,
+  PARTNER_KEY,
+  TEST_CERTIFICATE,
+  TEST_KEY,
+} from '../smpp/tls-certificate.ts'
 import { SmppPeer } from '../support/smpp-peer.ts'
 
 const NOW = new Date()
@@ -366,6 +375,37 @@ describe('SmppCarrier', () => {
     expect(kinds).toEqual(['throttled', 'throttled', 'throttled', 'refused'])
   })
 
+  it('shows a renewed certificate when it connects again, and does not connect for it', async () => {
+    const shown: string[] = []
+    const sessions: smpp.Session[] = []
+    const ours = { key: TEST_KEY, cert: TEST_CERTIFICATE }
+    const options = { ...ours, requestCert: true, rejectUnauthorized: false }
+    const server = smpp.createServer(options, (session) => {
+      sessions.push(session)
+      shown.push((session.socket as TLSSocket).getPeerCertificate().fingerprint256)
+      session.on('pdu', (pdu) => {
+        if (!pdu.isResponse()) session.send(pdu.response())
+      })
+      session.on('error', () => undefined)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    open.push({ close: async () => void server.close() })
+    const tls = { ca: undefined, serverName: undefined, rejectUnauthorized: false }
+    const { carrier, changes } = await toPort((server.address() as AddressInfo).port, {
+      tls: { ...tls, ...ours },
+      reconnectSeconds: { min: 1, max: 1 },
+    })
+    const renewed = { ...tls, cert: PARTNER_CERTIFICATE, key: PARTNER_KEY }
+    carrier.follow({ ...carrier.config, tls: renewed })
+    expect((await carrier.prepare(message('Hi')).send(1, NOW)).kind).toBe('accepted')
+    expect(shown).toEqual([new X509Certificate(TEST_CERTIFICATE).fingerprint256])
+    sessions[0]?.destroy()
+    await changes.until(() => !carrier.isUp)
+    await changes.until(() => carrier.isUp)
+    expect(shown[1]).toBe(new X509Certificate(PARTNER_CERTIFICATE).fingerprint256)
+    expect(carrier.lostConnections).toBe(1)
+  })
+
   describe('asked by outbind', () => {
     const SMSC = { systemId: 'smsc', password: 'pw' }
 
@@ -418,6 +458,38 @@ describe('SmppCarrier', () => {
         kind: 'accepted',
         carrierMessageId: 'out-1',
       })
+    })
+
+    it('listens elsewhere, and with another password, once its settings change', async () => {
+      const { carrier, listening, session } = await asked('receiver')
+      await vi.waitFor(() => expect(listening()?.state).toBe('bound'))
+      const closed = new Promise<void>((resolve) => session.on('close', () => resolve()))
+      const { config } = carrier
+      carrier.follow({
+        ...config,
+        outbind: { ...SMSC, host: '127.0.0.1', port: 0, bind: 'receiver' },
+      })
+      expect(listening()?.state).toBe('bound')
+      const outbind = { host: '127.0.0.1', port: 0, systemId: 'smsc', password: 'new' } as const
+      carrier.follow({ ...config, outbind: { ...outbind, bind: 'receiver' } })
+      await closed
+      await vi.waitFor(() => expect(listening()?.state).toBe('listening'))
+      carrier.follow({ ...config, outbind: undefined })
+      expect(listening()).toBeUndefined()
+    })
+
+    it('listens as soon as the port is free', async () => {
+      const other = await SmppPeer.listen()
+      const { carrier } = await toPort(1, {
+        outbind: { host: '127.0.0.1', port: other.port, ...SMSC, bind: 'receiver' },
+      })
+      const listening = () => carrier.binds.find((each) => each.bind === 'outbind')
+      await vi.waitFor(() => expect(listening()?.lastError).toContain('EADDRINUSE'))
+      await other.close()
+      await vi.waitFor(() => expect(listening()).toMatchObject({ state: 'listening' }), {
+        timeout: 10_000,
+      })
+      expect(listening()?.lastError).toBeNull()
     })
 
     it('closes the connection of whoever gives another password', async () => {

@@ -57,7 +57,7 @@ function mistakesOf(read: () => unknown): string[] {
 describe('failure_rules', () => {
   it('are none unless written', () => {
     expect(load({}).failureRules).toEqual([])
-    expect(load({}).alerts).toEqual({ webhook: undefined, mail: undefined })
+    expect(load({}).alerts).toMatchObject({ webhook: undefined, mail: undefined, downMs: 60_000 })
   })
 
   it('keep what they match, codes and attempts as they are written', () => {
@@ -183,7 +183,7 @@ describe('alerts', () => {
   it('go to a webhook and by mail', () => {
     const mail = { host: 'mail.example', from: 'sms@example.org', to: ['ops@example.org'] }
     const alerts = { webhook_url: 'https://ops.example/x', webhook_secret: SECRET, mail }
-    expect(withRule({ action: 'alert' }, { alerts }).alerts).toEqual({
+    expect(withRule({ action: 'alert' }, { alerts }).alerts).toMatchObject({
       webhook: { url: 'https://ops.example/x', secret: SECRET },
       mail: { ...mail, port: 587, tls: 'starttls', login: undefined },
     })
@@ -195,17 +195,44 @@ describe('alerts', () => {
     ])
   })
 
+  it('say by which way each event is told: by both unless the file says otherwise', () => {
+    const alerts = {
+      webhook_url: 'https://ops.example',
+      webhook_secret: SECRET,
+      events: { guard: [], check: ['webhook'] },
+      down_seconds: 5,
+    }
+    const both = ['webhook', 'mail']
+    expect(load({ alerts }).alerts).toMatchObject({
+      events: { breaker: both, connection: both, canary: both, guard: [], check: ['webhook'] },
+      downMs: 5_000,
+    })
+    const mistakes = (events: object) => mistakesOf(() => load({ alerts: { ...alerts, events } }))
+    expect(mistakes({ breaker: ['webhook', 'mail'] })).toEqual([
+      'alerts.events.breaker[1]: nobody would be told: alerts has no mail',
+    ])
+    expect(mistakes({ breaker: ['pager'] })).toEqual([
+      'alerts.events.breaker[0]: "pager" is not allowed; allowed: a list of webhook, mail; empty for none',
+    ])
+    expect(mistakes({ braker: [] })).toEqual([
+      'alerts.events.braker: there is no such key; did you mean breaker?',
+    ])
+  })
+
   it('never show the secret that is wrong', () => {
     const alerts = { webhook_url: 'https://ops.example', webhook_secret: 'hunter2' }
     expect(mistakesOf(() => load({ alerts })).join()).not.toContain('hunter2')
   })
 })
 
-describe('docs/failure-rules.md', () => {
-  const guide = readFileSync(new URL('../../docs/failure-rules.md', import.meta.url), 'utf8')
-  const examples = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, each = '']) => each)
+describe('docs/failure-rules.md and docs/alerts.md', () => {
+  function examplesOf(page: string): string[] {
+    const guide = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8')
+    return [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, each = '']) => each)
+  }
 
-  it('shows examples that are accepted', () => {
+  it('show examples that are accepted', () => {
+    const examples = [...examplesOf('alerts.md'), ...examplesOf('failure-rules.md')]
     expect(examples).toHaveLength(4)
     const env = { ALERT_SECRET: SECRET, MAIL_PASSWORD: 'x' }
     const [alerts, ...rules] = examples.map((each) => parse(each) as Record<string, unknown>)

@@ -33,6 +33,21 @@ partners:
 
 const CARRIER = 'name: a, type: smpp, host: h, port: 1, system_id: s'
 
+const BOTH_WAYS = ['webhook', 'mail']
+
+const DEFAULT_ALERTS = {
+  webhook: undefined,
+  mail: undefined,
+  events: {
+    breaker: BOTH_WAYS,
+    connection: BOTH_WAYS,
+    canary: BOTH_WAYS,
+    guard: BOTH_WAYS,
+    check: BOTH_WAYS,
+  },
+  downMs: 60_000,
+}
+
 const DEFAULT_SMPP = {
   host: '0.0.0.0',
   port: 2775,
@@ -63,7 +78,9 @@ function mistakesOf(yaml: string, env: Record<string, string> = {}): readonly Mi
     load(yaml, env)
   } catch (error) {
     expect(error).toBeInstanceOf(ConfigError)
-    if (error instanceof ConfigError) return error.mistakes
+    if (error instanceof ConfigError) {
+      return error.mistakes.map(({ path, message }) => ({ path, message }))
+    }
   }
   throw new Error('the configuration was accepted')
 }
@@ -72,7 +89,7 @@ describe('a good configuration', () => {
   it('has every default when there is no file, and runs the sandbox', () => {
     expect(loadConfig({ env: {}, cwd })).toEqual({
       adminKeys: [],
-      alerts: { webhook: undefined, mail: undefined },
+      alerts: DEFAULT_ALERTS,
       failureRules: [],
       numbers: {
         networkFile: undefined,
@@ -146,6 +163,8 @@ describe('a good configuration', () => {
         defaultAlphabet: 'gsm7',
         defaultValiditySeconds: undefined,
         maxValiditySeconds: undefined,
+        tags: [],
+        expectsReply: false,
         enquireLinkSeconds: 30,
         inactivitySeconds: 0,
         dialect: DEFAULT_DIALECT,
@@ -192,6 +211,7 @@ describe('a good configuration', () => {
         trafficClasses: undefined,
         cannot: [],
         maxSegments: undefined,
+        check: { everyMs: 60_000, timeoutMs: 5_000, message: undefined },
         rates: [
           { prefix: '44', priceMicros: 35_000n, currency: 'EUR' },
           { prefix: '86', priceMicros: 21_000n, currency: 'USD' },
@@ -492,6 +512,36 @@ partners: [${partner}, ${partner}]`)
     ])
   })
 
+  it('include ports for outbinds that something else listens on, with both names', () => {
+    const carrier = (name: string, keys: string) =>
+      `{ name: ${name}, type: smpp, host: h, port: 1, system_id: s, password: p, ${keys} }`
+    const yaml = `
+      http: { port: 3100 }
+      smpp: { tls: { port: 3400, cert: none, key: none } }
+      carriers:
+        - ${carrier('a', 'outbind_port: 3200')}
+        - ${carrier('b', 'outbind_port: 3200, outbind_host: 127.0.0.1')}
+        - ${carrier('c', 'outbind_port: 3100')}
+        - ${carrier('d', 'outbind_port: 3300, outbind_host: 127.0.0.1')}
+        - ${carrier('e', 'outbind_port: 3300, outbind_host: 127.0.0.2')}
+        - ${carrier('f', 'outbind_port: 3400')}`
+    const and = 'they must differ'
+    expect(mistakesOf(yaml)).toEqual([
+      {
+        path: 'carriers[1].outbind_port',
+        message: `3200 of the carrier "b" is also the outbind_port of the carrier "a"; ${and}`,
+      },
+      {
+        path: 'carriers[2].outbind_port',
+        message: `3100 of the carrier "c" is also http.port; ${and}`,
+      },
+      {
+        path: 'carriers[5].outbind_port',
+        message: `3400 of the carrier "f" is also smpp.tls.port; ${and}`,
+      },
+    ])
+  })
+
   it('name the variable that is missing, once', () => {
     const yaml = `carriers: [{ ${CARRIER}, password: "\${NO_SUCH}", window: "\${9}" }]`
     expect(mistakesOf(yaml)).toEqual([
@@ -504,6 +554,20 @@ partners: [${partner}, ${partner}]`)
         message: `\${9} names no environment variable: letters, digits and "_" are allowed`,
       },
     ])
+  })
+
+  it('name the line of what is wrong, or of what lacks something', () => {
+    const yaml = `tenants:\n  - name: a\ncarriers:\n  - ${CARRIER.split(',')[0]}\n    type: smpp\n    port: 0\n`
+    try {
+      load(yaml)
+    } catch (error) {
+      const { mistakes, message } = error as ConfigError
+      const lines = mistakes.map(({ path, line }) => [path, line])
+      expect(lines).toContainEqual(['carriers[0].port', 6])
+      expect(lines).toContainEqual(['carriers[0].password', 4])
+      expect(message).toMatch(/^ {2}carriers\[0\].port: 0 is not allowed.* \(line 6\)$/m)
+    }
+    expect.assertions(3)
   })
 
   it('give line and column of every syntax error without quoting the line', () => {

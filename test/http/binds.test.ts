@@ -86,7 +86,7 @@ describe('who may see binds', () => {
   )
 
   test("the operator's key belongs to no tenant", async () => {
-    const { status, body } = await operator.get('/v1/messages')
+    const { status, body } = await operator.get('/v1/dead-letters')
     expect([status, body.code]).toEqual([403, 'forbidden'])
   })
 })
@@ -334,6 +334,10 @@ describe('the trace of a message', () => {
     const id = await delivered()
     const { status, body } = await other.get(`/v1/messages/${id}/trace`)
     expect([status, body.code]).toEqual([404, 'not_found'])
+    const own = await gateway.api.get(`/v1/messages/${id}/trace`)
+    const seen = await operator.get(`/v1/messages/${id}/trace`)
+    expect(seen.status).toBe(200)
+    expect(seen.body.pdus).toEqual(own.body.pdus)
   })
 })
 

@@ -5,7 +5,7 @@ import { openTestApp, problemIn, type TestApp } from './test-app.ts'
 
 const GOOD = { to: '+447700900123', from: 'Linehaul', text: 'hello' }
 
-const OPERATOR = /^\/v1\/(?:carriers|guards|networks|ported-numbers|rate-decks|route)\b/
+const OPERATOR = /^\/v1\/(?:carriers|config|guards|networks|ported-numbers|rate-decks|route)\b/
 
 interface Operation {
   readonly method: string
@@ -25,8 +25,8 @@ beforeAll(async () => {
   }
   operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods)
-      // A file is read by its lines: test/http/numbers.test.ts.
-      .filter(([, { requestBody }]) => requestBody && !('text/csv' in requestBody.content))
+      // A file is read by its lines: test/http/numbers.test.ts; a document as YAML: test/integration/config-api.test.ts.
+      .filter(([, { requestBody }]) => requestBody && !/csv|yaml/.test(typesOf(requestBody)))
       .map(([method]) => ({
         method: method.toUpperCase(),
         path: path
@@ -37,6 +37,10 @@ beforeAll(async () => {
 })
 
 afterAll(() => api.close())
+
+function typesOf({ content }: { readonly content: object }): string {
+  return Object.keys(content).join()
+}
 
 function send({ method, path }: Operation, type: string | undefined, body: string | null) {
   const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type }

@@ -117,7 +117,8 @@ describe('POST /v1/carriers/{name}/…', () => {
     await order('alpha', 'drain', { reason: 'maintenance' })
     const message = { to: '+447700900123', from: 'Linehaul', text: 'x' }
     const { id } = (await (await api.post(message)).json()) as { id: string }
-    const shown = (await (await api.request(`/v1/messages/${id}`)).json()) as {
+    const response = await api.request(`/v1/messages/${id}`, { headers: OPERATOR })
+    const shown = (await response.json()) as {
       carrier: string
       timeline: { type: string; detail: object }[]
     }

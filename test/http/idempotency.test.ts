@@ -56,6 +56,15 @@ describe('Idempotency-Key', () => {
     expect(row).toBeDefined()
   })
 
+  test('other tags are another call', async () => {
+    const first = await post({ ...GOOD, tags: ['one'] }, 'tagged')
+    expect(first.status).toBe(202)
+    const other = await post({ ...GOOD, tags: ['two'] }, 'tagged')
+    expect(await problemIn(other)).toMatchObject({ code: 'idempotency_key_reused' })
+    const again = await post({ ...GOOD, tags: ['one'] }, 'tagged')
+    expect(await again.text()).toBe(await first.text())
+  })
+
   test('another body with the key: 422, and the first answer stays', async () => {
     const first = await post({ ...GOOD, text: 'one' }, 'reused')
     const other = await post({ ...GOOD, text: 'two' }, 'reused')

@@ -85,6 +85,37 @@ describe('POST /v1/messages', () => {
     expect(await api.rowCount()).toBe(before + 2_000)
   })
 
+  test('tags are kept, each once, and shown; a list of recipients shares them', async () => {
+    const to = ['+447700900131', '+447700900132']
+    const tags = ['vip', 'campaign:summer', 'vip']
+    const response = await api.post({ ...GOOD, to, tags, expects_reply: true })
+    const { messages } = (await response.json()) as { messages: ShownMessage[] }
+    for (const { id } of messages) {
+      expect(await get(id)).toMatchObject({ tags: ['vip', 'campaign:summer'], expects_reply: true })
+    }
+    const plain = (await (await api.post(GOOD)).json()) as ShownMessage
+    expect(await get(plain.id)).toMatchObject({ tags: [], expects_reply: false })
+    const listed = await api.request('/v1/messages?tag=campaign:summer')
+    const found = ((await listed.json()) as { messages: ShownMessage[] }).messages
+    expect(found.map(({ id }) => id)).toEqual(messages.map(({ id }) => id).reverse())
+  })
+
+  test.each([
+    ['vip', '/tags'],
+    [['a b'], '/tags/0'],
+    [['ok', ''], '/tags/1'],
+    [['x'.repeat(65)], '/tags/0'],
+    [[1], '/tags/0'],
+    [Array.from({ length: 11 }, (_, n) => `t${n}`), '/tags'],
+  ])('tags %j: 422 and what would be right', async (tags, pointer) => {
+    const response = await api.post({ ...GOOD, tags })
+    expect(response.status).toBe(422)
+    expect(await problemIn(response)).toMatchObject({
+      code: 'validation_failed',
+      errors: [{ pointer, detail: expect.stringContaining('up to 10 tags, each 1 to 64 letters') }],
+    })
+  })
+
   test('dry_run quotes and changes nothing, for one and for a list', async () => {
     const before = await api.rowCount()
     const one = await api.post({ ...GOOD, text: 'ğış', dry_run: true })
@@ -92,6 +123,7 @@ describe('POST /v1/messages', () => {
     expect(await one.json()).toEqual({
       dry_run: true,
       network: null,
+      sender_warning: null,
       to: '+447700900123',
       from: 'Linehaul',
       segments: 1,
@@ -257,6 +289,7 @@ describe('GET /v1/messages', () => {
     ['limit=501', 'validation_failed', '/limit'],
     ['limit=many', 'validation_failed', '/limit'],
     ['status=lost', 'validation_failed', '/status'],
+    ['tag=a%20b', 'validation_failed', '/tag'],
     ['created_from=yesterday', 'validation_failed', '/created_from'],
     ['colour=red', 'validation_failed', '/colour'],
   ])('?%s: %s', async (query, code, pointer) => {

@@ -28,7 +28,7 @@ function patch(id: string, body: unknown, headers: Record<string, string> = {}):
 }
 
 test('text and time of a message that waits', async () => {
-  const id = await send()
+  const id = await send({ tags: ['vip'] })
   const response = await patch(id, { text: 'x'.repeat(161), send_at: IN_AN_HOUR })
   expect(response.status).toBe(200)
   expect(await response.json()).toMatchObject({
@@ -38,6 +38,7 @@ test('text and time of a message that waits', async () => {
     segments: 2,
     price: { amount: '0.0700', currency: 'EUR' },
     send_at: IN_AN_HOUR,
+    tags: ['vip'],
   })
   const now = await patch(id, { send_at: null })
   expect(await now.json()).toMatchObject({ status: 'queued', segments: 2, send_at: null })

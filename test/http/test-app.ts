@@ -1,6 +1,10 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
 import { openAccess } from '../../src/accounts/access.ts'
+import type { CreditTerms } from '../../src/billing/accounts.ts'
+import { Charges, type TenantCharging } from '../../src/billing/charges.ts'
+import { Ledger } from '../../src/billing/ledger.ts'
+import { PriceConversion } from '../../src/billing/price-conversion.ts'
 import { Binds } from '../../src/binds.ts'
 import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
@@ -20,6 +24,7 @@ import { DeadLetters } from '../../src/messages/dead-letters.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { endEntry } from '../../src/messages/endings.ts'
 import { Feedback } from '../../src/messages/feedback.ts'
+import { Funding } from '../../src/messages/funding.ts'
 import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
@@ -47,7 +52,7 @@ import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
 import { limitsBy, policyOf } from '../limits/policies.ts'
 import { testPolicies } from '../messages/harness.ts'
-import { openTestPglite } from '../support/database.ts'
+import { openTestPglite, truncate } from '../support/database.ts'
 
 /** Limits to test the gateway at. */
 export interface TestAppOptions {
@@ -56,6 +61,10 @@ export interface TestAppOptions {
   readonly lossMaking?: LossMaking
   /** The `limits` of a file. */
   readonly limits?: object
+  /** How every tenant pays; absent: nothing is billed. */
+  readonly billing?: TenantCharging & CreditTerms
+  /** Is emptied first and stays open; without it the app has one of its own. */
+  readonly store?: Store
 }
 
 /** The HTTP API over a database, with two carriers that are down: what is accepted waits. */
@@ -88,7 +97,8 @@ const CARRIERS = [
 ]
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
-  const store = await openTestPglite()
+  const store = options.store ?? (await openTestPglite())
+  if (options.store) await truncate(store)
   const tenants = [
     { name: 'demo', apiKeys: ['demo-key'] },
     { name: 'other', apiKeys: ['other-key'] },
@@ -160,6 +170,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const node = 'test'
   await store.query(sql`insert into nodes (id, started_at) values (${node}, now())`)
   const live = new LiveMessages()
+  const ledger = new Ledger(() => options.billing)
   const tracker = new Tracker({
     live,
     recipientsFor: () => [],
@@ -177,6 +188,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const tables = new TableWriter({
     store,
     live,
+    ledger,
     node,
     logger,
     committedSeq: () => spool.committedSeq,
@@ -210,9 +222,15 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const networks = await NetworkDirectory.open({ store, clock, logger })
   const destinations = new Destinations()
   const limits = limitsBy(policyOf(options.limits ?? {}))
+  const charges = new Charges({
+    accounts: ledger.accounts,
+    termsFor: () => options.billing,
+    conversion: () => new PriceConversion(),
+  })
   const intake = new Intake({
     limits,
     routes,
+    charges,
     spool,
     dispatcher,
     policyFor: work.policyFor,
@@ -229,16 +247,19 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const refused: string[] = []
   const binds = new Binds({
     recorder: new Recorder({ pdusPerBind: 0, keepEnded: 0 }),
-    carriers: carriers.map(({ carrier }) => carrier),
-    carrierConfigs: [],
+    carriers: new Map(),
   })
   const app = createApp({
+    accounts: ledger.accounts,
+    funding: new Funding(work),
+    store,
+    flush: () => tables.flush(),
     intake,
     archive: new Archive(store, live, tables),
     inbound: new InboundArchive(store),
     keys,
     cancellation: new Cancellation({ ...work, withdrawal, carriers: new Map() }),
-    replacement: new Replacement({ ...work, withdrawal, intake, dispatcher }),
+    replacement: new Replacement({ ...work, charges, withdrawal, intake, dispatcher }),
     deadLetters: new DeadLetters({ ...work, intake }),
     resolution: new Resolution({ ...work, dispatcher }),
     endpoints,
@@ -249,13 +270,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     rehearseRouting: () => Promise.reject(new Error('not part of this test')),
     guards,
     limits,
-    tenantName: (id) => id,
+    tenantName: (id) => tenants.find(({ name }) => access.tenantNamed(name)?.id === id)?.name ?? id,
     clock,
     feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),
     networks,
     destinations,
     trace: (message, showTexts) => binds.trace(message, showTexts),
-    mayShowTexts: false,
+    mayShowTexts: () => false,
+    configuration: undefined,
     access,
     logger,
     version: '0.0.0',
@@ -320,7 +342,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await tables.close()
       await webhooks.close()
       await health.close()
-      await store.close()
+      if (!options.store) await store.close()
     },
   }
 }

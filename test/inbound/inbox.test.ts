@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { InboundArchive } from '../../src/inbound/inbound-archive.ts'
 import type { InboundMessage } from '../../src/inbound/inbound-message.ts'
 import { InboundRoutes } from '../../src/inbound/inbound-routes.ts'
@@ -12,7 +12,7 @@ import { createCipher } from '../../src/store/cipher.ts'
 import { checkEncryptionKeys } from '../../src/store/key-check.ts'
 import type { Store } from '../../src/store/open.ts'
 import { keepingLogger } from '../messages/keeping-logger.ts'
-import { testDatabases } from '../support/database.ts'
+import { testDatabases, truncate } from '../support/database.ts'
 import { inboundPart, longPart } from './parts.ts'
 
 const TENANT = '01890000-0000-7000-8000-000000000001'
@@ -27,8 +27,12 @@ describe.each(testDatabases())('Inbox on $name', ({ open }) => {
   }
   const inboxes: Inbox[] = []
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     store = await open()
+  })
+
+  beforeEach(async () => {
+    await truncate(store)
     now = new Date('2026-05-06T07:08:09Z')
     received.messages = []
     received.tellings = []
@@ -36,8 +40,9 @@ describe.each(testDatabases())('Inbox on $name', ({ open }) => {
 
   afterEach(async () => {
     for (const inbox of inboxes.splice(0)) await inbox.close()
-    await store.close()
   })
+
+  afterAll(() => store.close())
 
   function opened(more: Partial<InboxOptions> = {}): Inbox {
     const inbox = new Inbox({
@@ -53,7 +58,7 @@ describe.each(testDatabases())('Inbox on $name', ({ open }) => {
         received.messages.push(...messages)
         received.tellings.push(...tellings)
       },
-      reassemblySeconds: 300,
+      reassemblySeconds: () => 300,
       logger: keepingLogger(),
       clock: () => now,
       ...more,

@@ -61,3 +61,32 @@ test('reaches the partner that has asked for it, and nobody else', async () => {
   expect(await gateway.api.settled(String(id))).toMatchObject({ status: 'delivered' })
   expect(alerts).toHaveLength(1)
 })
+
+test('what the carrier says of the flag comes too late for the response, in any mode', async () => {
+  const TRANSACTION_MODE = 2
+  peer.onSubmit = ({ number }) => ({ id: `flag-${number}`, parameters: { dpf_result: 1 } })
+  const fields = { set_dpf: 1, esm_class: TRANSACTION_MODE }
+  const response = await client.submit('447700900005', fields)
+  expect(response.command_status).toBe(0)
+  expect(response).not.toHaveProperty('dpf_result')
+  const data = await client.ask('data_sm', {
+    source_addr: 'ACME',
+    dest_addr_ton: 1,
+    dest_addr_npi: 1,
+    destination_addr: '447700900006',
+    message_payload: Buffer.from('hello'),
+    ...fields,
+  })
+  expect(data.command_status).toBe(0)
+  expect(data).not.toHaveProperty('dpf_result')
+  for (const { message_id: id } of [response, data]) {
+    await gateway.api.until(String(id), ({ timeline }) =>
+      timeline.some(({ type }) => type === 'response'),
+    )
+  }
+  const asked = peer.submits.filter(({ to }) => /90000[56]$/.test(to))
+  expect(asked.map(({ pdu }) => [pdu.set_dpf, pdu.esm_class])).toEqual([
+    [1, TRANSACTION_MODE],
+    [1, TRANSACTION_MODE],
+  ])
+})

@@ -199,6 +199,14 @@ test('refused, switch_provider: the named carrier, though another one is cheaper
   const message = await gateway.api.settled(id)
   expect(message).toMatchObject({ status: 'delivered', carrier: 'closed-far', attempts: 2 })
   expect(rulesOf(message)).toEqual(['routed: to the far one'])
+  const routed = message.timeline.findLast(({ type }) => type === 'routed')
+  expect(routed?.detail.refused).toEqual([
+    { carrier: 'closed', reason: 'already tried for this message' },
+    {
+      carrier: 'closed-near',
+      reason: 'the failure rule that sends it elsewhere does not name it',
+    },
+  ])
   expect(peerOf('closed-near').submits).toEqual([])
 })
 

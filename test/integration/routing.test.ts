@@ -44,6 +44,9 @@ const ROUTES = [
   { name: 'mobile', prefixes: ['4477009001'], carriers: ['gamma'] },
 ] as const
 
+/** One of each strategy's. */
+const SENDERS = ROUTES.flatMap((route) => ('senders' in route ? route.senders : []))
+
 interface Shown {
   readonly carrier: string
   readonly cost: string
@@ -220,7 +223,7 @@ describe('POST /v1/route/test', () => {
       expect(status, JSON.stringify(body)).toBe(200)
       const stored = await gateway.api.message(await send({ ...message }))
       expect(stored.carrier).toBe(body.candidates[0].carrier)
-      const { detail } = routedOf(stored)
+      const { detail } = routedOf(await operator.message(stored.id))
       expect(detail).toMatchObject({ route: body.route, strategy: body.strategy })
       // What is known of a carrier may have changed by a receipt in between, not who it is and what it costs.
       const known = ({ carrier, cost, segments }: Shown) => ({ carrier, cost, segments })
@@ -228,12 +231,49 @@ describe('POST /v1/route/test', () => {
     }
   })
 
-  test('the stored decision says the same after a restart', async () => {
-    const id = await send({ from: 'WGT' })
-    const before = routedOf(await gateway.api.message(id))
+  test('what is stored of it is made again after a restart, with the same result', async () => {
+    const since = new Date().toISOString()
+    const other = new ApiClient(gateway.url, 'other-key-1')
+    const sent = [
+      ...(await Promise.all(FIVE.map((message) => send(message)))),
+      ...(await Promise.all(SENDERS.map((from) => send({ from })))),
+    ]
+    for (const id of sent) await gateway.api.settled(id)
+    const { port } = peerOf('gamma')
+    await peerOf('gamma').close()
+    // Decided while one is down, who is there again when it is made once more.
+    await vi.waitFor(async () => {
+      const id = await send({ from: 'SEQ' })
+      sent.push(id)
+      expect((await gateway.api.message(id)).carrier).toBe('alpha')
+    })
+    peers.set('gamma', await SmppPeer.listen(port))
+    const others = await send({}, other)
+    const before = await Promise.all(sent.map((id) => gateway.api.settled(id)))
+    await other.settled(others)
     await gateway.close()
     await open()
-    expect(routedOf(await gateway.api.message(id))).toEqual(before)
+    const after = await Promise.all(sent.map((id) => gateway.api.message(id)))
+    expect(after).toEqual(before)
+    expect((await new ApiClient(gateway.url, 'other-key-1').message(others)).carrier).toBe('beta')
+
+    const ask = { routing: { routes: ROUTES }, since }
+    const { status, body } = await operator.call('POST', '/v1/route/rehearsal', ask)
+    expect(status, JSON.stringify(body)).toBe(200)
+    const decisions = after.flatMap(({ timeline }) =>
+      timeline.filter(({ type }) => type === 'routed'),
+    )
+    expect(body).toMatchObject({
+      messages: sent.length + 1,
+      decisions: decisions.length + 1,
+      same: decisions.length + 1,
+      moved: [],
+      unroutable: 0,
+      skipped: 0,
+    })
+    expect(body.after).toEqual(body.before)
+    // Nothing was sent or decided by it.
+    expect(await Promise.all(sent.map((id) => gateway.api.message(id)))).toEqual(after)
   })
 
   test('takes nobody a turn, and gives the same for the same draw', async () => {

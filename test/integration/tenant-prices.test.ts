@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { ApiClient } from '../support/api-client.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { openGateway, type TestGateway, temporaryFolder, yamlFor } from '../support/gateway.ts'
 import { PartnerClient } from '../support/partner-client.ts'
@@ -69,9 +70,16 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
     await client.close()
     const { price, timeline } = await gateway.api.settled(String(id))
     expect(price).toEqual({ amount: '0.0600', currency: 'USD' })
-    expect(timeline.find(({ type }) => type === 'routed')?.detail).toEqual({
-      candidates: [{ carrier: 'alpha' }],
-      refused: [],
+    const routedOf = (lines: typeof timeline) => lines.find(({ type }) => type === 'routed')?.detail
+    expect(routedOf(timeline)).toEqual({
+      route: null,
+      reasons: ['the only carrier that may have it'],
+    })
+    const seen = await new ApiClient(gateway.url, 'admin-key-1').message(String(id))
+    expect(seen).toMatchObject({ tenant: 'demo', cost: { amount: '0.0350', currency: 'EUR' } })
+    expect(routedOf(seen.timeline)).toMatchObject({
+      candidates: [{ carrier: 'alpha', cost: '0.0350' }],
+      money: { margin: null, margin_unknown: expect.stringContaining('from EUR to USD') },
     })
   })
 

@@ -61,6 +61,24 @@ describe.each(testDatabases())('what is stored on $name', ({ open }) => {
       expect(stored?.message.network).toBe('23415')
     })
 
+    it('keeps tags and the wish for a reply, and finds messages by one tag', async () => {
+      const tenantId = uuidv7()
+      const tagged = testMessage({ tenantId, tags: ['vip', 'a:b.c'], expectsReply: true })
+      const other = testMessage({ tenantId, tags: ['vip-2'] })
+      const plain = testMessage({ tenantId })
+      for (const message of [tagged, other, plain]) await journal.write(accepted(message))
+      const idsBy = async (tag: string) =>
+        (await archive.list(tenantId, { tag, limit: 10 })).map(({ id }) => id)
+      expect(await idsBy('vip')).toEqual([tagged.id])
+      expect(await idsBy('a:b.c')).toEqual([tagged.id])
+      expect(await idsBy('vi')).toEqual([])
+      const stored = await loadMessages(store, [tagged.id, plain.id])
+      expect(stored.map(({ message }) => [message.tags, message.expectsReply])).toEqual([
+        [['vip', 'a:b.c'], true],
+        [[], false],
+      ])
+    })
+
     it('lists newest first, and only the messages of the tenant', async () => {
       expect(await numbers({})).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1, 0])
       expect(await archive.list(OTHER_TENANT, { limit: 100 })).toHaveLength(1)

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { SegmentOutcome } from '../../src/carriers/carrier.ts'
 import type { Message } from '../../src/messages/message.ts'
 import {
   claimBacklog,
@@ -11,7 +12,7 @@ import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { accepted, Journal, messageRow, TENANT, testMessage } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness, type HarnessOptions, request } from './harness.ts'
+import { Harness, type HarnessOptions, priced, request } from './harness.ts'
 
 const OTHER_TENANT = '01890000-0000-7000-8000-000000000002'
 
@@ -96,6 +97,49 @@ describe.each(testDatabases())('a backlog on $name', ({ open }) => {
     expect(alpha.sent.map(({ text }) => text)).toEqual(texts)
     expect(await countOf('sent')).toBe(40)
     expect(harness.dispatcher.queueLengths()).toMatchObject([{ waiting: 0, inFlight: 0 }])
+  })
+
+  it('goes to another carrier when its own is removed, what waits in the database too', async () => {
+    const [alpha, beta] = [closedCarrier(), new FakeCarrier('beta')]
+    const harness = await gateway([alpha, beta], { laneCapacity: 4 })
+    const texts = await accept(harness, 60)
+    await harness.journal.settled()
+    const takeOver = await harness.routes.prepare({ carriers: [priced(beta, 10_000n)] })
+    takeOver()
+    await harness.dispatcher.remove('alpha', 1_000)
+    await harness.until(() => beta.sent.length >= texts.length)
+    await harness.idle()
+    expect(alpha.sent).toEqual([])
+    expect(beta.sent.map(({ text }) => text).sort()).toEqual([...texts].sort())
+    expect(harness.dispatcher.queueLengths()).toMatchObject([{ carrier: 'beta' }])
+  })
+
+  it('waits for the answers of a carrier that is removed, but not for ever', async () => {
+    const alpha = new FakeCarrier('alpha')
+    let answer = (_outcome: SegmentOutcome) => {}
+    alpha.answer = () =>
+      new Promise((resolve) => {
+        answer = resolve
+      })
+    const harness = await gateway([alpha, new FakeCarrier('beta')])
+    await accept(harness, 1)
+    await harness.until(() => alpha.sent.length === 1)
+    let isGone = false
+    const gone = harness.dispatcher.remove('alpha', 60_000).then(() => {
+      isGone = true
+    })
+    await harness.journal.settled()
+    expect(isGone).toBe(false)
+    answer(alpha.accept())
+    await gone
+    await harness.idle()
+    expect(await countOf('sent')).toBe(1)
+
+    harness.dispatcher.add(alpha)
+    await accept(harness, 1)
+    await harness.until(() => alpha.sent.length === 2)
+    await harness.dispatcher.remove('alpha', 1)
+    answer(alpha.accept())
   })
 
   it('keeps the order for what comes while it is sent', async () => {

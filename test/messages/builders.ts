@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
+import { Ledger } from '../../src/billing/ledger.ts'
 import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
 import type {
   AcceptedEntry,
@@ -13,6 +14,7 @@ import type {
 } from '../../src/messages/journal.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
 import type { Message } from '../../src/messages/message.ts'
+import type { CarrierCost } from '../../src/messages/message-cost.ts'
 import { ReceiptMatcher } from '../../src/messages/receipt-matcher.ts'
 import { owesReceipt } from '../../src/messages/recipients.ts'
 import { Spool } from '../../src/messages/spool.ts'
@@ -51,6 +53,8 @@ export function testMessage(more: Partial<Message> = {}): Message {
     segments: 1,
     maxSegments: null,
     trafficClass: 'transactional',
+    tags: [],
+    expectsReply: false,
     clientReference: null,
     callbackUrl: null,
     country: 'GB',
@@ -77,10 +81,14 @@ export function testMessage(more: Partial<Message> = {}): Message {
     deadLetter: null,
     replayedAs: null,
     heldBy: null,
+    charging: null,
     network: null,
     ...more,
   }
 }
+
+/** What a carrier charges, where a test does not care. */
+export const COST: CarrierCost = { micros: 35_000n, currency: 'EUR', deckVersion: 0 }
 
 /** A message of a partner that wants every final receipt. */
 export function partnerMessage(more: Partial<Message> = {}): Message {
@@ -183,6 +191,7 @@ export interface JournalOptions {
   readonly node?: string
   readonly maxKept?: number
   readonly gatherMs?: number
+  readonly ledger?: Ledger
   /** Who is told of an event; partners of what they are owed, by default. */
   readonly recipientsFor?: RecipientsFor
 }
@@ -205,6 +214,7 @@ export class Journal {
   readonly tracker: Tracker
   readonly spool: Spool
   readonly tables: TableWriter
+  readonly ledger: Ledger
   readonly matcher: ReceiptMatcher
   /** All that entries have brought about. */
   /** Told what receipts say of carriers. */
@@ -219,11 +229,18 @@ export class Journal {
 
   /** @param node - the process; another one for a start after a crash */
   constructor(store: Store, options: JournalOptions = {}) {
-    const { node = 'test', gatherMs, recipientsFor = partnersOnly, ...more } = options
+    const {
+      node = 'test',
+      gatherMs,
+      recipientsFor = partnersOnly,
+      ledger = new Ledger(),
+      ...more
+    } = options
     const { logger } = this
     this.store = store
     this.node = node
     this.live = new LiveMessages(more)
+    this.ledger = ledger
     const { live } = this
     this.tracker = new Tracker({
       live,
@@ -233,6 +250,7 @@ export class Journal {
     this.tables = new TableWriter({
       store,
       live,
+      ledger: this.ledger,
       node,
       logger,
       committedSeq: () => this.spool.committedSeq,

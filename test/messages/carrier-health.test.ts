@@ -114,9 +114,9 @@ describe.each(testDatabases())('the health of carriers on $name', ({ open }) => 
     fail(health)
     later(30 * SECOND)
     health.tick()
-    health.noteProbe('alpha')
+    health.gateOf('alpha')?.expect(now.getTime())
     expect(codes(health)).toEqual([1, 2])
-    health.noteProbe('alpha')
+    health.gateOf('alpha')?.expect(now.getTime())
     expect(codes(health)).toEqual([1, 0])
     // They are what the lane gives out.
     expect(health.gateOf('alpha')?.isOpen).toBe(true)
@@ -124,6 +124,44 @@ describe.each(testDatabases())('the health of carriers on $name', ({ open }) => 
     expect(health.takes('alpha', now.getTime())).toBe(0)
     later(31 * SECOND)
     expect(health.takes('alpha', now.getTime())).toBe(2)
+  })
+
+  it('counts a check without an answer, and takes an answer for no more than it is', async () => {
+    const { health, alpha } = await run()
+    const failed = { kind: 'link', at: now, error: 'no answer', latencyMs: null } as const
+    const passed = { ...failed, error: null, latencyMs: 12, isAsked: true }
+    expect(health.standing('alpha')).toMatchObject({ linkCheck: null, messageCheck: null })
+    alpha.isUp = false
+    for (let n = 0; n < 3; n++) health.noteCheck('alpha', { ...failed, isAsked: false })
+    alpha.isUp = true
+    expect(health.standing('alpha')).toMatchObject({
+      breaker: 'closed',
+      linkCheck: { latencyMs: null },
+    })
+    health.noteCheck('alpha', { ...failed, isAsked: true })
+    fail(health, 1)
+    // It makes up for no failure.
+    health.noteCheck('alpha', passed)
+    health.noteCheck('alpha', { ...failed, isAsked: true })
+    expect(health.standing('alpha')).toMatchObject({
+      breaker: 'open',
+      reason: expect.stringContaining('3 failures without a success; a check failed: no answer'),
+      linkCheck: { error: 'no answer', isAsked: true },
+    })
+    health.noteCheck('alpha', passed)
+    expect(health.standing('alpha')).toMatchObject({
+      breaker: 'open',
+      linkCheck: { latencyMs: 12 },
+    })
+    // A message that was delivered says more.
+    health.noteCheck('alpha', { ...failed, kind: 'message', isAsked: true })
+    expect(health.standing('alpha').breaker).toBe('open')
+    health.noteCheck('alpha', { ...passed, kind: 'message' })
+    expect(health.standing('alpha')).toMatchObject({
+      breaker: 'half_open',
+      reason: expect.stringContaining('its check message was delivered'),
+    })
+    expect(await changes(health)).toEqual(['breaker closed open', 'breaker open half_open'])
   })
 
   it('does not count what says nothing of the carrier', async () => {
@@ -144,9 +182,12 @@ describe.each(testDatabases())('the health of carriers on $name', ({ open }) => 
 
   it('counts lost connections, those that break together once', async () => {
     const { health, alpha } = await run()
+    let up = 0
     const bind = (count: number, lastError: string | null = null) => {
       const state = 'bound'
       alpha.isUp = count > 0
+      alpha.lostConnections += Math.max(0, up - count)
+      up = count
       const one = { bind: 'b', host: 'h', state, lastError }
       const closed = { ...one, state: 'waiting' }
       alpha.binds = Array.from({ length: 4 }, (_, n) => (n < count ? one : closed))

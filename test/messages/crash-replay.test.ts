@@ -12,10 +12,29 @@ import { testPolicies } from './harness.ts'
 
 const NEVER_MS = 3_600_000
 
+const HAPPENINGS = [
+  'submit',
+  'submit',
+  'answer',
+  'answer',
+  'silence',
+  'refusal',
+  'resend',
+  'resend',
+  'return',
+  'end',
+  'receipt',
+  'receipt',
+  'receipt',
+  'late',
+  'early',
+  'told',
+] as const
+
 /** One thing that happens to one of two messages. */
 interface Happening {
   readonly whose: 0 | 1
-  readonly what: 'submit' | 'answer' | 'silence' | 'refusal' | 'end' | 'receipt' | 'early' | 'told'
+  readonly what: (typeof HAPPENINGS)[number]
   readonly state: string
   readonly segment: 1 | 2
   /** Failure rules are asked before a receipt ends a message as lost. */
@@ -24,20 +43,7 @@ interface Happening {
 
 const happening: fc.Arbitrary<Happening> = fc.record({
   whose: fc.constantFrom(0, 1),
-  what: fc.constantFrom(
-    'submit',
-    'submit',
-    'answer',
-    'answer',
-    'silence',
-    'refusal',
-    'end',
-    'receipt',
-    'receipt',
-    'receipt',
-    'early',
-    'told',
-  ),
+  what: fc.constantFrom(...HAPPENINGS),
   state: fc.constantFrom('DELIVERED', 'DELIVERED', 'UNDELIVERABLE', 'ENROUTE'),
   segment: fc.constantFrom(1, 2),
   asks: fc.boolean(),
@@ -98,6 +104,18 @@ function entryOf(
       return moved(message, 'sending', { ...common, answers: answers('uncertain') })
     case 'refusal':
       return moved(message, 'queued', { ...common, answers: answers('refused'), failures: attempt })
+    case 'resend':
+      return moved(message, 'queued', {
+        ...common,
+        errorCode: 'receipt_missing',
+        cost: { micros: BigInt(attempt) * 7n, currency: 'USD', deckVersion: attempt },
+      })
+    case 'return': {
+      const cost = { micros: 5n, currency: 'EUR', deckVersion: 9 }
+      return moved(message, 'sent', { ...common, answers: answers('refused'), cost })
+    }
+    case 'late':
+      return receipt(`${message.id}-${attempt - 1}-0`, state, { id, receivedAt: at, ...asking })
     case 'end':
       return moved(message, 'unconfirmed', { ...common, deadLetter: 'receipt_missing' })
     case 'receipt':

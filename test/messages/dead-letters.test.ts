@@ -133,16 +133,28 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
     expect(await messageCount()).toBe(1)
   })
 
+  test('the replay goes by the same tags, and expects a reply where the letter did', async () => {
+    const letter = await dead({ tags: ['vip'], expectsReply: true })
+    expect(await letters.replay(TENANT, letter.id)).toMatchObject({
+      tags: ['vip'],
+      expectsReply: true,
+    })
+  })
+
   test('the replay is priced anew', async () => {
     const letter = await dead()
     const [cheap] = harness.routes.decide({
       tenantId: TENANT,
       from: letter.from,
       network: null,
-      number: harness.intake.quote(TENANT, request()).number,
+      number: harness.intake.quotes.quote(TENANT, request()).number,
       content: letter,
       trafficClass: 'transactional',
+      tags: [],
+      expectsReply: false,
       registeredDelivery: 0,
+      segmentPrice: null,
+      refusesLosses: false,
     }).candidates
     expect(letter.priceMicros).toBe(cheap?.priceMicros)
     await harness.journal.settled()

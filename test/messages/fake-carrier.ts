@@ -30,6 +30,7 @@ export class FakeCarrier implements Carrier {
   readonly type = 'fake'
   readonly layoutKey: string
   binds: readonly BindStatus[] = []
+  lostConnections = 0
   givesReceipts = true
   readonly sent: SentSegment[] = []
   isUp = true

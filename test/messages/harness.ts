@@ -6,9 +6,11 @@ import type { ClassPolicy } from '../../src/core/policy.ts'
 import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { FailureJudge, type RuleAlert } from '../../src/messages/failure-judge.ts'
-import { Intake, type IntakeOptions, type MessageRequest } from '../../src/messages/intake.ts'
+import { Intake, type IntakeOptions } from '../../src/messages/intake.ts'
 import { Losses } from '../../src/messages/losses.ts'
+import type { MessageRequest } from '../../src/messages/message-request.ts'
 import { MissingReceipts } from '../../src/messages/missing-receipts.ts'
+import { recover } from '../../src/messages/recovery.ts'
 import { type RoutedCarrier, Routes } from '../../src/messages/routes.ts'
 import type { PolicyFor } from '../../src/messages/settle.ts'
 import type { Spool } from '../../src/messages/spool.ts'
@@ -167,6 +169,23 @@ export class Harness {
   }
 }
 
+/** Takes over what the last run has left, as a start does. */
+export async function startOver(
+  store: Store,
+  clock: Clock,
+  policy: Partial<ClassPolicy> = {},
+): Promise<Journal> {
+  const next = new Journal(store, { node: 'next' })
+  const { spool, live, tracker, tables, node, logger } = next
+  await recover({
+    ...{ store, spool, live, tracker, tables, node, logger, clock },
+    policyFor: testPolicies(policy),
+    onEffects: (effects) => next.onEffects(effects),
+  })
+  await next.settled()
+  return next
+}
+
 /** A request of a front door. */
 export function request(more: Partial<MessageRequest> = {}): MessageRequest {
   return {
@@ -180,6 +199,8 @@ export function request(more: Partial<MessageRequest> = {}): MessageRequest {
     registeredDelivery: 0,
     encoding: 'auto',
     trafficClass: 'transactional',
+    tags: [],
+    expectsReply: false,
     maxSegments: null,
     clientReference: null,
     callbackUrl: null,

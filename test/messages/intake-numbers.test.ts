@@ -122,7 +122,7 @@ describe('a short code as recipient', () => {
 
   it('goes to the carriers that reach it, at the price of its country, and stays as it is', async () => {
     await open({ destinations })
-    expect(harness.intake.quote(TENANT, request({ to: '+447700900123' })).best.carrier).toBe(
+    expect(harness.intake.quotes.quote(TENANT, request({ to: '+447700900123' })).best.carrier).toBe(
       'alpha',
     )
     const message = await harness.intake.accept(TENANT, request({ to: ' 60123 ' }))
@@ -134,7 +134,7 @@ describe('a short code as recipient', () => {
 
   it('is refused where it is not named', async () => {
     await open({ destinations })
-    expect(() => harness.intake.quote(TENANT, request({ to: '60124' }))).toThrow(
+    expect(() => harness.intake.quotes.quote(TENANT, request({ to: '60124' }))).toThrow(
       expect.objectContaining({
         code: 'to_invalid',
         pointer: '/to',
@@ -165,7 +165,7 @@ describe('the sender', () => {
   it('is refused with the reason', async () => {
     await open({ senderRules: rules() })
     const to = '+12025550199'
-    expect(() => harness.intake.quote('another tenant', request({ to }))).toThrow(
+    expect(() => harness.intake.quotes.quote('another tenant', request({ to }))).toThrow(
       expect.objectContaining({
         code: 'sender_not_allowed',
         pointer: '/from',
@@ -174,7 +174,7 @@ describe('the sender', () => {
         ),
       }),
     )
-    expect(harness.intake.quote('another tenant', request({ to, from: '24242' })).from).toBe(
+    expect(harness.intake.quotes.quote('another tenant', request({ to, from: '24242' })).from).toBe(
       '24242',
     )
   })
@@ -190,5 +190,21 @@ describe('the sender', () => {
     expect(plain.from).toBe('ACME')
     await harness.journal.settled()
     expect((await eventRows(store, plain))[0]?.detail).not.toHaveProperty('from_replaced')
+  })
+
+  it('goes on with a warning where it may be replaced, in the answer and in the timeline', async () => {
+    await open({ senderRules: rules() })
+    const quote = harness.intake.quotes.quote(TENANT, request({ to: '+61491570156' }))
+    expect(quote.senderWarning).toContain('names have to be registered as senders')
+    const message = await harness.intake.accept(TENANT, request({ to: '+61491570156' }))
+    const number = await harness.intake.accept(
+      TENANT,
+      request({ to: '+61491570156', from: '+61491570006' }),
+    )
+    expect(message.from).toBe('ACME')
+    await harness.journal.settled()
+    const [accepted] = await eventRows(store, message)
+    expect(accepted?.detail).toMatchObject({ sender_warning: quote.senderWarning })
+    expect((await eventRows(store, number))[0]?.detail).not.toHaveProperty('sender_warning')
   })
 })

@@ -1,5 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { MessageRequest } from '../../src/messages/intake.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { atOnce } from '../../src/core/turns.ts'
+import type { MessageRequest } from '../../src/messages/message-request.ts'
+import { Quotes } from '../../src/messages/quotes.ts'
+import { readDeckCsv } from '../../src/routing/deck-csv.ts'
+import { RateTable } from '../../src/routing/rate-table.ts'
 import type { Store } from '../../src/store/open.ts'
 import { openTestPglite, truncate } from '../support/database.ts'
 import { eventRows, messageRow, TENANT } from './builders.ts'
@@ -26,7 +30,10 @@ afterAll(() => store.close())
 describe('quote', () => {
   it('gives number, sender, encoding, segments, carrier and price', () => {
     expect(
-      harness.intake.quote(TENANT, request({ to: '0044 7700-900123', text: 'x'.repeat(161) })),
+      harness.intake.quotes.quote(
+        TENANT,
+        request({ to: '0044 7700-900123', text: 'x'.repeat(161) }),
+      ),
     ).toMatchObject({
       number: { e164: '+447700900123', country: 'GB' },
       from: 'ACME',
@@ -43,14 +50,33 @@ describe('quote', () => {
     ['12345', '12345'],
     [' ACME ', 'ACME'],
   ])('shows the sender %s as %s', (from, shown) => {
-    expect(harness.intake.quote(TENANT, request({ from })).from).toBe(shown)
+    expect(harness.intake.quotes.quote(TENANT, request({ from })).from).toBe(shown)
+  })
+
+  it('lays the text out once at a carrier, and looks once for the rate of the tenant', async () => {
+    const layOut = vi.spyOn(alpha, 'layOut')
+    const { deck } = readDeckCsv('prefix,price,currency\n44,0.03,EUR')
+    const table = atOnce(RateTable.build(deck))
+    const rateFor = vi.spyOn(table, 'rateFor')
+    const termsFor = () => ({ tariff: { version: 1, deck: table }, lossMaking: 'allow' as const })
+    const { routes, clock } = harness
+    const quotes = new Quotes({ routes, termsFor, checkCallbackUrl: () => {}, clock })
+    expect(quotes.decide(TENANT, request(), clock())).toMatchObject({
+      encoding: 'gsm7',
+      price: { micros: 30_000n, deckVersion: 1 },
+      cost: { micros: 10_000n },
+    })
+    expect([layOut.mock.calls.length, rateFor.mock.calls.length]).toEqual([1, 1])
   })
 
   it('leaves it to the carrier whether it can carry a text', () => {
     const curly = request({ text: '“quoted”', encoding: 'gsm7', maxSegments: 1 })
-    expect(() => harness.intake.quote(TENANT, curly)).toThrow(/“/)
+    expect(() => harness.intake.quotes.quote(TENANT, curly)).toThrow(/“/)
     alpha.layOut = () => ({ encoding: 'gsm7', segments: 1 })
-    expect(harness.intake.quote(TENANT, curly)).toMatchObject({ encoding: 'gsm7', segments: 1 })
+    expect(harness.intake.quotes.quote(TENANT, curly)).toMatchObject({
+      encoding: 'gsm7',
+      segments: 1,
+    })
   })
 
   it.each<[string, string, Partial<MessageRequest>]>([
@@ -66,21 +92,21 @@ describe('quote', () => {
     ['text_too_long', '/text', { text: 'a'.repeat(161), maxSegments: 1 }],
     ['text_too_long', '/text', { text: 'a'.repeat(153 * 255 + 1) }],
   ])('refuses with %s at %s', (code, pointer, more) => {
-    expect(() => harness.intake.quote(TENANT, request(more))).toThrow(
+    expect(() => harness.intake.quotes.quote(TENANT, request(more))).toThrow(
       expect.objectContaining({ name: 'GatewayError', code, pointer, retryable: false }),
     )
   })
 
   it('never shows the text in an error', () => {
     const text = `secret code 4711 ${'a'.repeat(200)}`
-    expect(() => harness.intake.quote(TENANT, request({ text, maxSegments: 1 }))).toThrow(
+    expect(() => harness.intake.quotes.quote(TENANT, request({ text, maxSegments: 1 }))).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('4711') }),
     )
   })
 
   it('says why no carrier takes it', () => {
     alpha.layOut = () => ({ encoding: 'gsm7', segments: 0 })
-    expect(() => harness.intake.quote(TENANT, request())).toThrow(
+    expect(() => harness.intake.quotes.quote(TENANT, request())).toThrow(
       expect.objectContaining({
         code: 'no_route',
         pointer: '/to',
@@ -88,13 +114,13 @@ describe('quote', () => {
       }),
     )
     const empty = new Harness(harness.journal, [])
-    expect(() => empty.intake.quote(TENANT, request())).toThrow('No carrier is configured')
+    expect(() => empty.intake.quotes.quote(TENANT, request())).toThrow('No carrier is configured')
   })
 
   it('asks nothing of octets that pass through', () => {
     alpha.layOut = () => ({ encoding: 'binary', segments: 1 })
     const raw = { octets: Buffer.from([0, 1]), esmClass: 0x40, dataCoding: 4 }
-    expect(harness.intake.quote(TENANT, request({ text: '', raw }))).toMatchObject({
+    expect(harness.intake.quotes.quote(TENANT, request({ text: '', raw }))).toMatchObject({
       encoding: 'binary',
       segments: 1,
     })

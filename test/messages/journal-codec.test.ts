@@ -64,6 +64,8 @@ const message: fc.Arbitrary<Message> = fc
     segments: small,
     maxSegments: fc.option(small),
     trafficClass: fc.constantFrom(...TRAFFIC_CLASSES),
+    tags: fc.array(text, { maxLength: 3 }),
+    expectsReply: fc.boolean(),
     clientReference: textOrNull,
     callbackUrl: textOrNull,
     country: text,
@@ -129,7 +131,7 @@ const fate = fc.oneof(
 type EntryOf<Kind extends JournalEntry['kind']> = Extract<JournalEntry, { kind: Kind }>
 
 /** What an older version has journalled, too. */
-const MOVED_KEYS: Exclude<keyof MovedEntry, 'heldBy' | 'rawError'>[] = [
+const MOVED_KEYS: Exclude<keyof MovedEntry, 'heldBy' | 'rawError' | 'cost'>[] = [
   'kind',
   'message',
   'to',
@@ -199,6 +201,11 @@ const ENTRIES: {
         deadLetter: textOrNull,
         heldBy: text.filter((name) => name !== ''),
         rawError: text.filter((code) => code !== ''),
+        cost: fc.record({
+          micros: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }),
+          currency: text,
+          deckVersion: small,
+        }),
       },
       { requiredKeys: MOVED_KEYS },
     ),

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { atOnce } from '../../src/core/turns.ts'
 import { Intake } from '../../src/messages/intake.ts'
-import type { MessageMoney } from '../../src/messages/money-detail.ts'
 import { Replacement } from '../../src/messages/replacement.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
+import { decisionOf, isDecisionRecord } from '../../src/routing/decision-record.ts'
 import { readDeckCsv } from '../../src/routing/deck-csv.ts'
 import { RateTable } from '../../src/routing/rate-table.ts'
 import type { LossMaking, TenantTerms } from '../../src/routing/tenant-price.ts'
@@ -23,7 +23,10 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
   let store: Store
   let harness: Harness
   let intake: Intake
+  let routes: Routes
   let agreed: TenantTerms | undefined
+  /** Decides by another conversion from now on. */
+  let follow: (conversion: Readonly<Record<string, number>>) => Promise<void>
 
   beforeAll(async () => {
     store = await open()
@@ -36,11 +39,11 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     harness = await Harness.open(store, carriers)
     const { spool, dispatcher, clock } = harness
     const termsFor = (tenantId: string) => (tenantId === TENANT ? agreed : undefined)
-    const routes = new Routes(
-      { carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)) },
-      clock,
-      { termsFor },
-    )
+    const setup = {
+      carriers: carriers.map((carrier, index) => priced(carrier, BigInt(index + 1) * 10_000n)),
+    }
+    routes = new Routes(setup, clock, { termsFor })
+    follow = async (conversion) => (await routes.prepare({ ...setup, conversion }))()
     intake = new Intake({
       routes,
       spool,
@@ -57,7 +60,7 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
   afterEach(() => harness.close())
   afterAll(() => store.close())
 
-  async function stored(id: string): Promise<MessageMoney> {
+  async function stored(id: string) {
     await harness.journal.settled()
     const row = await messageRow(store, { id })
     return {
@@ -72,7 +75,7 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
 
   async function routedDetails(id: string) {
     const lines = await eventRows(store, { id })
-    return lines.filter(({ type }) => type === 'routed').map(({ detail }) => detail)
+    return lines.filter(({ type }) => type === 'routed').map(({ detail }) => detail as object)
   }
 
   it('is price and cost, with the decks that say so', async () => {
@@ -93,11 +96,31 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
           cost: { amount: '0.0200', currency: 'EUR' },
           price: { amount: '0.0600', currency: 'GBP' },
           margin: null,
-          loss_making: false,
+          margin_unknown: 'no conversion from EUR to GBP in routing.conversion',
+          loss_making: null,
           carrier_deck_version: 0,
           tenant_deck_version: 3,
         },
       }),
+    ])
+  })
+
+  it('has a margin over a cost in another currency, by the conversion of the moment', async () => {
+    agreed = terms(3, 'allow', '44,0.03,GBP')
+    await follow({ EUR: 1, GBP: 1.25 })
+    const { id } = await intake.accept(TENANT, request())
+    await harness.journal.settled()
+    // 0.0100 EUR are 0.0080 GBP.
+    const margin = { amount: '0.0220', currency: 'GBP', percent: 73.33 }
+    expect(await routedDetails(id)).toEqual([
+      expect.objectContaining({ money: expect.objectContaining({ margin, loss_making: false }) }),
+    ])
+    expect(JSON.stringify(await routedDetails(id))).not.toContain('margin_unknown')
+    await follow({ EUR: 1, GBP: 0.25 })
+    const { id: loss } = await intake.accept(TENANT, request())
+    await harness.journal.settled()
+    expect(await routedDetails(loss)).toMatchObject([
+      { money: { margin: { amount: '-0.0100', percent: -33.33 }, loss_making: true } },
     ])
   })
 
@@ -134,15 +157,27 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     const { id } = await intake.accept(TENANT, request())
     await harness.journal.settled()
     expect(await messageRow(store, { id })).toMatchObject({ carrier: 'alpha' })
-    expect(await routedDetails(id)).toMatchObject([
-      {
-        candidates: [expect.arrayContaining(['alpha'])],
-        refused: [['beta', 'loss']],
-      },
-    ])
+    const [detail] = await routedDetails(id)
+    expect(isDecisionRecord(detail) && decisionOf(detail)).toMatchObject({
+      candidates: [{ carrier: 'alpha' }],
+      refused: [{ carrier: 'beta', code: 'loss' }],
+    })
     await expect(intake.accept(TENANT, request({ to: '+33612345678' }))).rejects.toMatchObject({
       code: 'no_route',
     })
+  })
+
+  it.each([
+    ['0.02', 'beta'],
+    ['0.015', undefined],
+  ])('with a price of %s as agreed decides who else may have it: %s', async (price, carrier) => {
+    agreed = terms(1, 'refuse', `44,${price},EUR`)
+    const message = await intake.accept(TENANT, request())
+    expect(message.carrier).toBe('alpha')
+    // What is agreed for later messages changes nothing.
+    agreed = terms(2, 'refuse', '44,0.018,EUR')
+    const next = routes.choose(message, new Set(['alpha']), new Date())
+    expect(next?.carrier).toBe(carrier)
   })
 
   it('is fixed anew when the message is replaced', async () => {

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { DEFAULT_STRATEGY } from '../../src/core/route-rule.ts'
 import { EncodingError } from '../../src/encoding/errors.ts'
 import { Routes } from '../../src/messages/routes.ts'
-import { type Held, newlyHeld } from '../../src/messages/settle.ts'
+import { type Held, type NextCarrier, newlyHeld } from '../../src/messages/settle.ts'
+import { decisionOf, isDecisionRecord, recordOf } from '../../src/routing/decision-record.ts'
 import { parseNumber } from '../../src/routing/number.ts'
+import { CAPABILITIES } from '../../src/routing/route-request.ts'
 import { testMessage } from './builders.ts'
 import { FakeCarrier, REFUSED } from './fake-carrier.ts'
 import { priced } from './harness.ts'
@@ -34,7 +36,11 @@ function question(text = 'Hello') {
     network: null,
     content,
     trafficClass: 'transactional',
+    tags: [],
+    expectsReply: false,
     registeredDelivery: 0,
+    segmentPrice: null,
+    refusesLosses: false,
   } as const
 }
 
@@ -71,6 +77,20 @@ describe('decide', () => {
     expect(routes.quality.snapshot()).toEqual([])
   })
 
+  it('leaves out who brings no replies where one is expected', () => {
+    const carriers = [
+      { ...priced(new FakeCarrier('alpha'), 10_000n), lacks: CAPABILITIES.inbound },
+      priced(new FakeCarrier('beta'), 20_000n),
+    ]
+    const routes = new Routes({ carriers }, () => new Date())
+    expect(names(routes)).toEqual(['alpha', 'beta'])
+    const { candidates, refused } = routes.decide({ ...question(), expectsReply: true })
+    expect(candidates.map(({ carrier }) => carrier)).toEqual(['beta'])
+    expect(refused).toEqual([{ carrier: 'alpha', code: 'capability' }])
+    const next = routes.choose(testMessage({ expectsReply: true }), new Set(['beta']), new Date())
+    expect(next).toBeUndefined()
+  })
+
   it('leaves out who cannot write the text, as a reason', () => {
     const alpha = new FakeCarrier('alpha')
     alpha.layOut = () => {
@@ -82,11 +102,18 @@ describe('decide', () => {
   })
 })
 
+/** Who was refused by the decision for a carrier. */
+function refusedIn(next: NextCarrier | undefined) {
+  const detail = next?.event.detail
+  return isDecisionRecord(detail) ? decisionOf(detail).refused : undefined
+}
+
 describe('choose', () => {
   it('gives the best that is not excluded, with the line for the timeline', () => {
     const message = testMessage()
     const routes = routesOf(new FakeCarrier('alpha'), new FakeCarrier('beta'))
-    expect(routes.choose(message, new Set(['alpha']), NOW)).toMatchObject({
+    const next = routes.choose(message, new Set(['alpha']), NOW)
+    expect(next).toMatchObject({
       carrier: 'beta',
       event: {
         messageId: message.id,
@@ -94,9 +121,37 @@ describe('choose', () => {
         type: 'routed',
         status: 'queued',
         carrier: 'beta',
-        detail: { refused: [['alpha', 'tried']] },
       },
     })
+    expect(refusedIn(next)).toEqual([{ carrier: 'alpha', code: 'tried' }])
+  })
+
+  it('gives the best among some, in one turn, and says of the others that they are not meant', () => {
+    const setup = {
+      carriers: ['alpha', 'beta', 'gamma'].map((name) => priced(new FakeCarrier(name), 10_000n)),
+      rules: [
+        {
+          name: 'turns',
+          match: {},
+          strategy: { ...DEFAULT_STRATEGY, name: 'round_robin' as const },
+        },
+      ],
+    }
+    const routes = new Routes(setup, () => NOW)
+    const message = testMessage()
+    const next = routes.choose(message, new Set(['alpha']), NOW, ['gamma'])
+    expect(next).toMatchObject({ carrier: 'gamma' })
+    expect(refusedIn(next)).toEqual([
+      { carrier: 'alpha', code: 'tried' },
+      { carrier: 'beta', code: 'not_in_rule' },
+    ])
+    expect(routes.decide(question()).turn).toBe(1)
+    // Made again, it is the same decision.
+    const record = next?.event.detail
+    if (!isDecisionRecord(record)) throw new Error('it has no decision')
+    const again = routes.replay(decisionOf(record), message, NOW)
+    expect(record).toMatchObject(again ? recordOf(again) : {})
+    expect(again).toBeDefined()
   })
 
   it('gives nobody when all are excluded, or the number is none', () => {
@@ -130,10 +185,12 @@ describe('reroute', () => {
     expect(routesOf(alpha, beta).reroute(held(['beta']), NOW)).toBeUndefined()
     beta.isUp = false
     expect(routesOf(alpha, beta).reroute(held(), NOW)).toBeUndefined()
+    expect(routesOf(beta).reroute(held(), NOW)).toBeUndefined()
+    expect(routesOf(beta).reroute(held(), NOW, true)).toMatchObject({ carrier: 'beta' })
   })
 })
 
-describe('replace', () => {
+describe('prepare', () => {
   it('decides by the new carriers, rates and routes, and keeps what was learned', async () => {
     const [alpha, beta] = [new FakeCarrier('alpha'), new FakeCarrier('beta')]
     const routes = routesOf(alpha, beta)
@@ -145,7 +202,10 @@ describe('replace', () => {
       carriers: ['alpha'],
       strategy: DEFAULT_STRATEGY,
     }
-    await routes.replace({ carriers: [priced(alpha, 1n), priced(beta, 2n)], rules: [rule] })
+    const setup = { carriers: [priced(alpha, 1n), priced(beta, 2n)], rules: [rule] }
+    const takeOver = await routes.prepare(setup)
+    expect(routes.decide(question())).toMatchObject({ route: null })
+    takeOver()
     const decision = routes.decide(question())
     expect(decision).toMatchObject({ route: 'only alpha', candidateCount: 1 })
     expect(decision.candidates[0]?.success).toBeLessThan(0.5)

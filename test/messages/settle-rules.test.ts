@@ -4,7 +4,7 @@ import type { FailureAction, FailureMatch, FailureRule } from '../../src/core/fa
 import { FailureJudge, type RuleAlert } from '../../src/messages/failure-judge.ts'
 import { type ChooseNext, type Held, newlyHeld, nextStep } from '../../src/messages/settle.ts'
 import { FailureRules } from '../../src/routing/failure-rules.ts'
-import { testMessage } from './builders.ts'
+import { COST, testMessage } from './builders.ts'
 import { testPolicies } from './harness.ts'
 
 const AT = new Date('2026-01-02T03:04:05Z')
@@ -35,10 +35,12 @@ function held(segments = 1): Held {
   return newlyHeld(testMessage({ segments, status: 'sending', attempt: 1, createdAt: AT }))
 }
 
-const choose: ChooseNext = (message, excluded, at) => {
-  const carrier = ['alpha', 'beta', 'gamma'].find((name) => !excluded.has(name))
+const choose: ChooseNext = (message, tried, at, among = []) => {
+  const isWanted = (name: string) => among.length === 0 || among.includes(name)
+  const left = ['alpha', 'beta', 'gamma'].filter((name) => !tried.has(name))
+  const carrier = left.find(isWanted)
   const event = { messageId: message.id, at, type: 'routed', status: 'queued', carrier } as const
-  return carrier === undefined ? undefined : { carrier, event }
+  return carrier === undefined ? undefined : { carrier, cost: COST, event }
 }
 
 /** Lets rules decide about outcomes; notes what they do beside. */

@@ -10,7 +10,7 @@ import {
   type Step,
   type StepRules,
 } from '../../src/messages/settle.ts'
-import { testMessage } from './builders.ts'
+import { COST, testMessage } from './builders.ts'
 import { testPolicies } from './harness.ts'
 
 const AT = new Date('2026-01-02T03:04:05Z')
@@ -85,6 +85,7 @@ function among(...carriers: readonly string[]): ChooseNext {
     if (carrier === undefined) return undefined
     return {
       carrier,
+      cost: COST,
       event: { messageId: message.id, at, type: 'routed', status: 'queued', carrier },
     }
   }

@@ -30,7 +30,11 @@ function uncertain(message: Partial<Message>, attempt: Partial<Attempt> = {}): U
       commandStatus: null,
       answeredAt: null,
       receiptAt: null,
+      costMicros: 0n,
+      costCurrency: 'EUR',
+      carrierDeckVersion: 0,
       isStored: true,
+      isOwed: false,
       ...attempt,
     },
   }

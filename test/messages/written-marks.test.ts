@@ -89,3 +89,23 @@ it('leaves nothing behind when it is closed in order', () => {
   marks.close()
   expect(readdirSync(folder)).toEqual([])
 })
+
+it('keeps what it has when it gets room for more', () => {
+  const marks = begin('node-1', 10)
+  marks.complete()
+  const submits = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, n) => ({ messageId: FIRST, attempt: from + n }))
+  marks.mark(submits(0, 15))
+  marks.grow(5)
+  marks.grow(25)
+  // Of those before, the oldest are written over once as many have come as there is room for.
+  marks.mark(submits(15, 30))
+  const kept = (from: number, to: number) => {
+    const earlier = readMarks(folder, 'node-1')
+    return submits(from, to).every(({ messageId, attempt }) => earlier?.has(messageId, attempt))
+  }
+  expect(kept(5, 30)).toBe(true)
+  marks.mark(submits(30, 40))
+  expect(kept(15, 40)).toBe(true)
+  marks.close()
+})

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { NumbersConfig } from '../../src/config/numbers.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { type Numbers, openNumbers } from '../../src/numbers.ts'
@@ -30,6 +30,21 @@ const ANY_RULE = {
   sender: undefined,
   reason: undefined,
 } as const
+
+const LOOKUP = {
+  url: 'http://127.0.0.1:8080/{number}',
+  token: undefined,
+  field: 'mccmnc',
+  timeoutMs: 1_000,
+  deadlineMs: 100,
+  concurrency: 1,
+  ttlSeconds: 1,
+  negativeTtlSeconds: 1,
+  cacheEntries: 10,
+  maxFailures: 1,
+  pauseSeconds: 1,
+  allowPrivateAddresses: false,
+}
 
 let store: Store
 let folder: string
@@ -168,23 +183,57 @@ describe('the rules of the configuration', () => {
 
 describe('the look-up of the configuration', () => {
   it('may not be at a private address unless that is said', async () => {
-    const lookup = {
-      url: 'http://127.0.0.1:8080/{number}',
-      token: undefined,
-      field: 'mccmnc',
-      timeoutMs: 1_000,
-      deadlineMs: 100,
-      concurrency: 1,
-      ttlSeconds: 1,
-      negativeTtlSeconds: 1,
-      cacheEntries: 10,
-      maxFailures: 1,
-      pauseSeconds: 1,
-      allowPrivateAddresses: false,
-    }
-    await expect(open({ lookup })).rejects.toMatchObject({ code: 'webhook_address_refused' })
+    await expect(open({ lookup: LOOKUP })).rejects.toMatchObject({
+      code: 'webhook_address_refused',
+    })
     expect(
-      (await open({ lookup: { ...lookup, allowPrivateAddresses: true } })).networks.looksUp,
+      (await open({ lookup: { ...LOOKUP, allowPrivateAddresses: true } })).networks.looksUp,
     ).toBe(true)
+  })
+})
+
+describe('another configuration', () => {
+  it('holds when it is taken over: short codes, rules, look-up and files', async () => {
+    const numbers = await open({})
+    const networkFile = join(folder, 'later.csv')
+    await writeFile(networkFile, 'prefix,mccmnc,name\n4478,23430,EE\n')
+    const takeOver = numbers.prepare(
+      {
+        ...PLAIN,
+        networkFile,
+        shortCodes: [{ code: '60123', country: 'GB', carriers: ['beta'] }],
+        senderRules: [{ ...ANY_RULE, tenants: ['shop'], reason: 'not you' }],
+        lookup: { ...LOOKUP, allowPrivateAddresses: true },
+      },
+      ['alpha', 'beta'],
+    )
+    const { destinations, senderRules, networks } = numbers
+    const question = {
+      country: 'GB',
+      tenantId: 'id-of-shop',
+      trafficClass: 'otp',
+      sender: { kind: 'alphanumeric', value: 'X', text: 'X' },
+    } as unknown as Parameters<typeof senderRules.judge>[0]
+    expect(destinations.read('60123').ok).toBe(false)
+    expect(senderRules.judge(question)).toEqual({ action: 'allow' })
+    expect(networks.looksUp).toBe(false)
+    takeOver()
+    const read = destinations.read('60123')
+    expect(read.ok && destinations.excluded(read.number, undefined)).toEqual(new Set(['alpha']))
+    expect(senderRules.judge(question)).toEqual({ action: 'refuse', reason: 'not you' })
+    expect(networks.looksUp).toBe(true)
+    await vi.waitFor(() =>
+      expect(networks.find('+447800900123')).toMatchObject({ mccmnc: '23430' }),
+    )
+  })
+
+  it('that cannot be changes nothing', async () => {
+    const numbers = await open({
+      shortCodes: [{ code: '60123', country: 'GB', carriers: undefined }],
+    })
+    const wrong = { ...PLAIN, shortCodes: [{ code: '1', country: 'XX', carriers: undefined }] }
+    expect(() => numbers.prepare(wrong, [])).toThrow(/no country "XX"/)
+    expect(() => numbers.prepare({ ...PLAIN, lookup: LOOKUP }, [])).toThrow(/not a public address/)
+    expect(numbers.destinations.read('60123').ok).toBe(true)
   })
 })

@@ -17,6 +17,8 @@ describe('requestOf', () => {
       registeredDelivery: 1,
       encoding: 'auto',
       trafficClass: 'transactional',
+      tags: [],
+      expectsReply: false,
       maxSegments: null,
       clientReference: null,
       callbackUrl: null,

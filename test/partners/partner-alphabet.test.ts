@@ -9,7 +9,11 @@ const NOW = new Date('2026-12-01T00:00:00Z')
 const UDH = Buffer.from([5, 0, 3, 0x2a, 2, 1])
 
 function read(alphabet: PartnerAlphabet, octets: Buffer, fields: object = {}) {
-  return requestOf({ ...SUBMIT, short_message: octets, ...fields }, 'p', NOW, alphabet)
+  return requestOf({ ...SUBMIT, short_message: octets, ...fields }, 'p', NOW, {
+    defaultAlphabet: alphabet,
+    tags: [],
+    expectsReply: false,
+  })
 }
 
 describe('data_coding 0', () => {

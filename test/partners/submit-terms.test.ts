@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { MessageRequest } from '../../src/messages/intake.ts'
+import type { MessageRequest } from '../../src/messages/message-request.ts'
 import { requestOf } from '../../src/partners/mapping.ts'
 import { SubmitTerms, type SubmitTermsOptions } from '../../src/partners/submit-terms.ts'
 import { SUBMIT } from './sample-submit.ts'

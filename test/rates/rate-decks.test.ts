@@ -165,15 +165,16 @@ describe.each(testDatabases())('rate decks on $name', ({ open }) => {
 
   it('follow another configuration where nothing is imported', async () => {
     await taken(csv('44,0.04,EUR,'))
-    const heard: string[] = []
-    decks.onChange((kind, owner) => heard.push(`${kind} ${owner}`))
-    await decks.configure([
+    const next = await decks.prepare([
       { kind: 'carrier', name: 'alpha', rates: [rate('44', 1n)] },
       { kind: 'carrier', name: 'gamma', rates: [rate('44', 2n)] },
     ])
-    expect(heard.sort()).toEqual(['carrier beta', 'carrier gamma', 'tenant alpha'])
+    expect(next.current('carrier', 'gamma')?.version).toBe(0)
+    expect(decks.current('carrier', 'gamma')).toBeUndefined()
+    next.takeOver()
     expect(priceOf(decks)).toBe(40_000n)
     expect(decks.current('carrier', 'gamma')?.version).toBe(0)
+    expect(decks.current('carrier', 'beta')).toBeUndefined()
     await expect(async () => decks.import('carrier', 'beta', csv('44,1,EUR,'))).rejects.toThrow(
       'there is no carrier "beta"; known: alpha, gamma',
     )

@@ -85,6 +85,21 @@ describe('an open breaker', () => {
   })
 })
 
+describe('a breaker that others know to be well again', () => {
+  it('lets probes through before its cool-down is over, and only while it is open', () => {
+    const breaker = new Breaker({ ...DEFAULT_BREAKER, consecutiveFailures: 1 })
+    expect(breaker.halfOpen(0, 'delivered')).toBeUndefined()
+    breaker.fail(0, false, 'no answer')
+    expect(breaker.halfOpen(1_000, 'delivered')).toEqual({
+      from: 'open',
+      to: 'half_open',
+      cause: 'delivered',
+    })
+    expect(breaker.freeProbes).toBe(DEFAULT_BREAKER.probes)
+    expect(breaker.halfOpen(2_000, 'delivered')).toBeUndefined()
+  })
+})
+
 describe('a half-open breaker', () => {
   it('lets a few probes through at once, and closes after enough good ones', () => {
     const { breaker, nowMs } = halfOpen({ probes: 2, goodProbes: 3 })
@@ -164,4 +179,38 @@ it('goes on where it was stored, and closes when it is told to', () => {
   expect(next.halfOpenAtMs).toBe(nowMs + 60 * SECOND)
   expect(next.reset(nowMs, 'by hand')).toEqual({ from: 'open', to: 'closed', cause: 'by hand' })
   expect(next.reset(nowMs, 'by hand')).toBeUndefined()
+})
+
+describe('other options', () => {
+  it('count from then on; what was counted in the same window stays', () => {
+    const breaker = breakerOf()
+    fail(breaker, 2)
+    breaker.follow({ ...DEFAULT_BREAKER, consecutiveFailures: 4, minMessages: 3, failureShare: 1 })
+    expect(fail(breaker, 1)).toMatchObject({
+      to: 'open',
+      cause: expect.stringMatching(/^3 of 3 messages/),
+    })
+  })
+
+  it('with another window begin it anew, and close it in time', () => {
+    const breaker = breakerOf({ consecutiveFailures: 100, minMessages: 4, failureShare: 1 })
+    fail(breaker, 3)
+    const windowMs = 3_600 * SECOND
+    const options = { ...DEFAULT_BREAKER, consecutiveFailures: 100, failureShare: 1, windowMs }
+    breaker.follow({ ...options, minMessages: 4 })
+    expect(fail(breaker, 3)).toBeUndefined()
+    // A later slice of the longer window has a smaller number: nothing of it may be lost, or stay for ever.
+    expect(fail(breaker, 3, START + 2 * windowMs)).toBeUndefined()
+    expect(fail(breaker, 1, START + 2 * windowMs)).toMatchObject({ to: 'open' })
+  })
+
+  it('leave an open one its wait', () => {
+    const breaker = breakerOf()
+    fail(breaker, 3)
+    breaker.follow({ ...DEFAULT_BREAKER, coolDownMs: SECOND, maxCoolDownMs: SECOND })
+    expect(breaker.halfOpenAtMs).toBe(START + 30 * SECOND)
+    breaker.tick(START + 30 * SECOND)
+    expect(breaker.fail(START + 30 * SECOND, true, 'it refused')).toMatchObject({ to: 'open' })
+    expect(breaker.halfOpenAtMs).toBe(START + 31 * SECOND)
+  })
 })

@@ -119,9 +119,9 @@ describe('a carrier', () => {
     const { guard } = conversion()
     play(guard, { carrier: 'honest', delivered: 100, used: 75 })
     play(guard, { carrier: 'faker', delivered: 100, used: 1 })
-    expect(guard.isSuspect('faker', 't', GOOD, LATER)).toBe(true)
-    expect(guard.isSuspect('honest', 't', GOOD, LATER)).toBe(false)
-    expect(guard.isSuspect('faker', 't', BAD, LATER)).toBe(false)
+    expect(guard.suspects('t', GOOD, LATER)).toEqual(['faker'])
+    expect(guard.suspects('t', BAD, LATER)).toEqual([])
+    expect(guard.suspects('other', GOOD, LATER)).toEqual([])
     expect(guard.carriers(LATER)).toMatchObject([
       { carrier: 'faker', suspect: [{ tenantId: 't', prefix: '447700' }] },
       { carrier: 'honest', suspect: [] },
@@ -130,12 +130,20 @@ describe('a carrier', () => {
     expect(judge(guard, GOOD)).toBeUndefined()
   })
 
+  it('is not suspect any more when what it did is long ago', () => {
+    const { guard } = conversion({ halfLifeSeconds: 3_600 })
+    play(guard, { carrier: 'honest', delivered: 100, used: 75 })
+    play(guard, { carrier: 'faker', delivered: 100, used: 0 })
+    expect(guard.suspects('t', GOOD, LATER)).toEqual(['faker'])
+    expect(guard.suspects('t', GOOD, LATER + 3 * 3_600_000)).toEqual([])
+  })
+
   it('is not suspect where nobody does better', () => {
     const { guard } = conversion()
     play(guard, { delivered: 10, used: 10 })
     play(guard, { to: BAD, carrier: 'one', delivered: 100, used: 1 })
     play(guard, { to: BAD, carrier: 'two', delivered: 100, used: 2 })
-    expect(guard.isSuspect('one', 't', BAD, LATER)).toBe(false)
+    expect(guard.suspects('t', BAD, LATER)).toEqual([])
   })
 })
 

@@ -44,9 +44,15 @@ describe('Destinations', () => {
   })
 
   it('keeps a short code from carriers that do not reach it', () => {
-    expect(destinations.excluded(read('60123'), undefined)).toEqual(new Set(['beta', 'gamma']))
-    const tried = new Set(['alpha'])
-    expect(destinations.excluded(read('60123'), tried)).toEqual(new Set(['beta', 'gamma', 'alpha']))
+    const UNREACHED = new Map([
+      ['beta', 'short_code'],
+      ['gamma', 'short_code'],
+    ])
+    expect(destinations.excluded(read('60123'), undefined)).toEqual(UNREACHED)
+    const tried = new Map([['alpha', 'tried']] as const)
+    expect(destinations.excluded(read('60123'), tried)).toEqual(
+      new Map([['alpha', 'tried'], ...UNREACHED]),
+    )
     expect(destinations.excluded(read('84433'), tried)).toBe(tried)
     expect(destinations.excluded(read('+447700900123'), undefined)).toBeUndefined()
   })

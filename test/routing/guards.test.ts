@@ -15,25 +15,25 @@ const TO: PhoneNumber = {
 }
 const CODE = { trafficClass: 'otp', text: 'Your code is 4711' } as const
 
-function guards(
-  policy: {
-    velocity?: Partial<GuardPolicy['velocity']>
-    conversion?: Partial<GuardPolicy['conversion']>
-    loops?: Partial<GuardPolicy['loops']>
-    except?: Partial<GuardExceptions>
-  },
-  told: OpenBreaker[] = [],
-) {
+interface PartialPolicy {
+  velocity?: Partial<GuardPolicy['velocity']>
+  conversion?: Partial<GuardPolicy['conversion']>
+  loops?: Partial<GuardPolicy['loops']>
+  except?: Partial<GuardExceptions>
+}
+
+function policyOf(policy: PartialPolicy): GuardPolicy {
   const except = { tenantIds: new Set<string>(), prefixes: [], classes: new Set<never>() }
-  return new Guards(
-    {
-      velocity: { ...DEFAULT_GUARDS.velocity, ...policy.velocity },
-      conversion: { ...DEFAULT_GUARDS.conversion, ...policy.conversion },
-      loops: { ...DEFAULT_GUARDS.loops, ...policy.loops },
-      except: { ...except, ...policy.except },
-    },
-    (breaker) => told.push(breaker),
-  )
+  return {
+    velocity: { ...DEFAULT_GUARDS.velocity, ...policy.velocity },
+    conversion: { ...DEFAULT_GUARDS.conversion, ...policy.conversion },
+    loops: { ...DEFAULT_GUARDS.loops, ...policy.loops },
+    except: { ...except, ...policy.except },
+  }
+}
+
+function guards(policy: PartialPolicy, told: OpenBreaker[] = []): Guards {
+  return new Guards(policyOf(policy), (breaker) => told.push(breaker))
 }
 
 const ONE_AT_MOST = { action: 'refuse', prefixLimit: 1 } as const
@@ -121,5 +121,28 @@ describe('guards', () => {
     const off = guards({ conversion: { action: 'flag' } })
     off.restore(state)
     expect(off.open(NOW)).toEqual([])
+  })
+})
+
+describe('another policy', () => {
+  it('switches guards on and off, and keeps breakers of those that stay', () => {
+    const on = guards({})
+    on.follow(policyOf({ velocity: ONE_AT_MOST }), NOW)
+    for (let index = 0; index < 2; index++) on.check('t', CODE, 'ACME', TO, NOW)
+    expect(on.open(NOW)).toMatchObject([{ action: 'refuse', messages: 1 }])
+    on.follow(policyOf({ velocity: { ...ONE_AT_MOST, action: 'flag' } }), NOW)
+    expect(on.check('t', CODE, 'ACME', TO, NOW)).toMatchObject({ action: 'flag', messages: 2 })
+    on.follow(policyOf({}), NOW)
+    expect([on.isOff, on.open(NOW)]).toEqual([true, []])
+  })
+
+  it('leaves guards alone that it does not change', () => {
+    const on = guards({ velocity: { action: 'refuse', prefixLimit: 2 } })
+    for (let index = 0; index < 2; index++) on.check('t', CODE, 'ACME', TO, NOW)
+    const except = { tenantIds: new Set(['other']) }
+    on.follow(policyOf({ velocity: { action: 'refuse', prefixLimit: 2 }, except }), NOW)
+    expect(on.check('other', CODE, 'ACME', TO, NOW)).toBeUndefined()
+    // The two before still count in the window.
+    expect(on.check('t', CODE, 'ACME', TO, NOW)).toMatchObject({ guard: 'velocity' })
   })
 })

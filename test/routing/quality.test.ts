@@ -417,3 +417,31 @@ describe('what is stored', () => {
     ])
   })
 })
+
+describe('other terms', () => {
+  it('change nothing of what was counted, and let it fade by the other half-life', () => {
+    const quality = new Quality({ halfLifeMs: 30 * MINUTE })
+    for (let n = 0; n < 40; n++) quality.record(outcome({ outcome: 'failed' }))
+    const nowMs = START + 30 * MINUTE
+    const before = quality.estimate('a', GB, nowMs)
+    expect(before.messages).toBeCloseTo(20)
+    expect(readingOf(quality, GB, nowMs).success[0]).toBeCloseTo(before.success, 3)
+    quality.follow({ halfLifeMs: 10 * MINUTE })
+    expect(quality.estimate('a', GB, nowMs)).toEqual({
+      ...before,
+      messages: expect.closeTo(20),
+      success: expect.closeTo(before.success),
+      lower: expect.closeTo(before.lower),
+      upper: expect.closeTo(before.upper),
+    })
+    expect(quality.estimate('a', GB, nowMs + 10 * MINUTE).messages).toBeCloseTo(10)
+  })
+
+  it('show at once', () => {
+    const quality = new Quality()
+    quality.carrierIndex('a')
+    expect(readingOf(quality, GB).success[0]).toBeCloseTo(0.9)
+    quality.follow({ priorSuccess: 0.5 })
+    expect(readingOf(quality, GB).success[0]).toBeCloseTo(0.5)
+  })
+})

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RouteMatch, RouteRule } from '../../src/core/route-rule.ts'
+import { atOnce } from '../../src/core/turns.ts'
 import { compileMatch, fits } from '../../src/routing/route-match.ts'
 import { RouteTable } from '../../src/routing/route-table.ts'
 import { requestOf, routeWith } from './subject.ts'
@@ -17,8 +18,10 @@ const rule = (name: string, match: RouteMatch, more: Partial<RouteRule> = {}): R
   match,
 })
 
+const tableOf = (rules: readonly RouteRule[]) => atOnce(RouteTable.build(rules, CARRIERS))
+
 const found = (rules: readonly RouteRule[], request = requestOf()) =>
-  new RouteTable(rules, CARRIERS).find(request).name
+  tableOf(rules).find(request).name
 
 describe('RouteTable', () => {
   it('gives the first that fits, whatever it is filed under', () => {
@@ -40,6 +43,14 @@ describe('RouteTable', () => {
     expect(found(rules.slice(0, -1), requestOf(other))).toBeNull()
   })
 
+  it('asks of a message one of the tags of a route, whichever', () => {
+    const rules = [rule('marked', { tags: ['vip', 'bulk'] }), rule('rest', {})]
+    expect(found(rules, requestOf({ tags: ['other', 'bulk'] }))).toBe('marked')
+    expect(found(rules, requestOf({ tags: ['vip'] }))).toBe('marked')
+    expect(found(rules, requestOf({ tags: ['VIP', 'other'] }))).toBe('rest')
+    expect(found(rules, requestOf({ tags: [] }))).toBe('rest')
+  })
+
   it('finds the same as trying all of them in order', () => {
     const tenant = fc.constantFrom('acme', 'other')
     const match = fc.record(
@@ -49,6 +60,7 @@ describe('RouteTable', () => {
         prefixes: fc.array(fc.constantFrom('4', '44', '4477', '1', '49'), { maxLength: 3 }),
         networks: fc.array(fc.constantFrom('234', '23415', '262'), { maxLength: 2 }),
         trafficClasses: fc.array(fc.constantFrom('otp', 'marketing'), { maxLength: 1 }),
+        tags: fc.array(fc.constantFrom('vip', 'bulk'), { maxLength: 2 }),
         senders: fc.array(fc.constantFrom('AC*', 'ACME', 'BANK'), { maxLength: 2 }),
       },
       { requiredKeys: [] },
@@ -59,6 +71,7 @@ describe('RouteTable', () => {
       network: fc.constantFrom(null, '23415', '23410', '26201'),
       trafficClass: fc.constantFrom('otp', 'transactional', 'marketing'),
       from: fc.constantFrom('ACME', 'ACRE', 'BANK', 'X'),
+      tags: fc.subarray(['vip', 'bulk', 'other']),
     } as const)
     fc.assert(
       fc.property(fc.array(match, { maxLength: 12 }), request, (matches, more) => {
@@ -72,7 +85,7 @@ describe('RouteTable', () => {
 
   it('knows who may take its messages: by name, by tag, not who is denied', () => {
     const placesOf = (more: Partial<RouteRule>) => [
-      ...new RouteTable([rule('r', {}, more)], CARRIERS).find(requestOf()).places,
+      ...tableOf([rule('r', {}, more)]).find(requestOf()).places,
     ]
     expect(placesOf({})).toEqual([0, 1, 2])
     expect(placesOf({ carriers: ['c', 'a'] })).toEqual([1, -1, 0])

@@ -4,7 +4,7 @@ import type { RouteCandidate } from '../../src/routing/decision.ts'
 import { decisionOf, recordOf } from '../../src/routing/decision-record.ts'
 import { explainCandidate, explainDecision } from '../../src/routing/explain.ts'
 import { replay } from '../../src/routing/replay.ts'
-import { CAPABILITIES, type RouteRequest } from '../../src/routing/router.ts'
+import { CAPABILITIES, type RouteRequest } from '../../src/routing/route-request.ts'
 import { requestOf, routerOf, routeWith, type TestCarrier, type TestRouter } from './subject.ts'
 
 const ANYWHERE = { '': [10_000n, 'EUR'] } as const
@@ -65,7 +65,11 @@ describe('without a route', () => {
       { name: 'gsm', rates: { '': [35_000n, 'EUR'] } },
       { name: 'latin1', rates: { '': [50_000n, 'EUR'] } },
     ])
-    const layOut = (profile: number) => ({ segments: profile === 1 ? 2 : 3, needs: 0 })
+    const layOut = (profile: number) => ({
+      segments: profile === 1 ? 2 : 3,
+      encoding: 'gsm7',
+      needs: 0,
+    })
     const { candidates } = decide(tested, requestOf({ layOut }))
     expect(candidates.map((each) => [each.carrier, each.segments, each.priceMicros])).toEqual([
       ['latin1', 2, 100_000n],
@@ -138,11 +142,13 @@ describe('without a route', () => {
     ])
     const none = 3
     const request = requestOf({
-      excluded: new Set(['tried']),
+      excluded: new Map([['tried', 'tried']] as const),
       sellMicros: 15_000,
       refusesLosses: true,
       layOut: (profile) =>
-        profile === none ? undefined : { segments: 2, needs: CAPABILITIES.unicode },
+        profile === none
+          ? undefined
+          : { segments: 2, encoding: 'ucs2', needs: CAPABILITIES.unicode },
     })
     expect(decide(tested, request)).toMatchObject({
       candidates: [],
@@ -158,6 +164,20 @@ describe('without a route', () => {
       ],
     })
     expect(decide(routerOf([]))).toMatchObject({ candidates: [], refused: [] })
+  })
+
+  it('names all that a failure rule leaves out, beside those that were tried', () => {
+    const carriers = Array.from({ length: 9 }, (_, n) => ({ name: `c${n}`, rates: ANYWHERE }))
+    const others = carriers.slice(2).map(({ name }) => [name, 'not_in_rule'] as const)
+    const excluded = new Map([['c0', 'tried'] as const, ...others])
+    const decision = decide(routerOf(carriers), requestOf({ excluded }))
+    expect(names(decision.candidates)).toEqual(['c1'])
+    const [tried, ...left] = explainDecision(decision).refused
+    expect(tried).toEqual({ carrier: 'c0', reason: 'already tried for this message' })
+    expect(left).toHaveLength(7)
+    expect(new Set(left.map(({ reason }) => reason))).toEqual(
+      new Set(['the failure rule that sends it elsewhere does not name it']),
+    )
   })
 
   it('compares currencies by the conversion table', () => {
@@ -403,12 +423,58 @@ describe('canary', () => {
   })
 })
 
+describe('a carrier that seems to fake its receipts', () => {
+  const faker: TestCarrier = { name: 'faker', rates: { '': [1n, 'EUR'] }, isSuspect: true }
+  const dear: TestCarrier = { name: 'dear', rates: ANYWHERE, success: 0.4, upper: 0.5 }
+
+  it('comes after all others that can take it, and before those that cannot', () => {
+    const poor = routeWith({ minSuccess: 0.9 })
+    const tested = routerOf([faker, dear, { name: 'away', rates: ANYWHERE, standing: 'down' }], {
+      routes: [poor],
+    })
+    const decision = decide(tested)
+    expect(names(decision.candidates)).toEqual(['dear', 'faker', 'away'])
+    expect(decision.suspects).toEqual(['faker'])
+    expect(reasonsOf(decision.candidates[1])).toContain(
+      'nobody uses the codes that it says are delivered here, though those by others are used: ' +
+        'placed after the others',
+    )
+  })
+
+  it.each([
+    ['round_robin', {}],
+    ['random', {}],
+    ['lowest_cost', { sticky: 'recipient' }],
+    ['lowest_cost', { explorePercent: 50 }],
+  ] as const)('gets no turn, no lot and no exploration: %s %j', (name, more) => {
+    const tested = routerOf([faker, dear], { routes: [routeWith({ name, ...more })] })
+    expect(firsts(tested, 200)).toEqual({ dear: 200 })
+  })
+
+  it('is not tried again with such messages after failures, and takes them when nobody else does', () => {
+    const probed = { ...faker, standing: 'probe' } as const
+    expect(order(routerOf([probed, dear]))).toEqual(['dear', 'faker'])
+    expect(order(routerOf([faker]))).toEqual(['faker'])
+  })
+
+  it('is known to a decision that is made again, though it is not among the best', () => {
+    const others = Array.from({ length: 6 }, (_, n) => ({ name: `c${n}`, rates: ANYWHERE }))
+    const tested = routerOf([faker, ...others])
+    const decision = decide(tested)
+    expect(names(decision.candidates)).toEqual(['c0', 'c1', 'c2', 'c3', 'c4'])
+    const kept = decisionOf(JSON.parse(JSON.stringify(recordOf(decision))))
+    const again = replay(kept, requestOf(), tested.router, { success: 1, lower: 1, upper: 1 })
+    expect(names(again.candidates)).toEqual(names(decision.candidates))
+  })
+})
+
 describe('decisions', () => {
   const carrier = fc.record({
     price: fc.bigInt({ min: 1n, max: 1_000_000n }),
     success: fc.double({ min: 0, max: 1, noNaN: true }),
     standing: fc.constantFrom('up', 'down', 'closed', 'probe'),
     latencyMs: fc.option(fc.double({ min: 0, max: 90_000, noNaN: true }), { nil: Number.NaN }),
+    isSuspect: fc.boolean(),
   })
   const strategy = fc.record({
     name: fc.constantFrom(
@@ -442,6 +508,7 @@ describe('decisions', () => {
             success: each.success,
             standing: each.standing as 'up',
             latencyMs: each.latencyMs,
+            isSuspect: each.isSuspect,
           })),
           { routes: [routeWith(chosen)] },
         )

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { regionOf } from '../../src/routing/regions.ts'
 import { parseSender, type Sender } from '../../src/routing/sender.ts'
@@ -47,11 +48,29 @@ describe('SenderRules', () => {
 
   it('refuse unregistered names only where that is asked for, and own rules allow registered ones', () => {
     const lenient = new SenderRules({ useShipped: true })
-    expect(lenient.judge(question('ACME', 'SG'))).toEqual({ action: 'allow' })
+    expect(lenient.judge(question('ACME', 'SG'))).toMatchObject({
+      action: 'allow',
+      warning: expect.stringContaining('registered as senders'),
+    })
     const own: SenderRule = { countries: ['SG'], senders: ['acme'], action: 'allow' }
     const strict = new SenderRules({ useShipped: true, refuseUnregistered: true, rules: [own] })
     expect(strict.judge(question('ACME', 'SG'))).toEqual({ action: 'allow' })
     expect(strict.judge(question('OTHER', 'SG'))).toMatchObject({ action: 'refuse' })
+  })
+
+  it('warn where only some networks want it registered, or it is replaced, and never refuse that', () => {
+    const strict = new SenderRules({ useShipped: true, refuseUnregistered: true })
+    for (const [country, warning] of [
+      ['KE', 'Safaricom'],
+      ['HU', 'a number of theirs'],
+    ] as const) {
+      expect(strict.judge(question('ACME', country))).toMatchObject({
+        action: 'allow',
+        warning: expect.stringContaining(warning),
+      })
+      expect(strict.judge(question('+447700900123', country))).toEqual({ action: 'allow' })
+    }
+    expect(new SenderRules().judge(question('ACME', 'HU'))).toEqual({ action: 'allow' })
   })
 
   it('take the first that fits by country, tenant, class, kind and sender', () => {
@@ -92,12 +111,24 @@ describe('SenderRules', () => {
 })
 
 describe('the table that is shipped', () => {
-  it('names each country once, with a note', () => {
-    const countries = SENDER_COUNTRIES.map(({ country }) => country)
-    expect(new Set(countries).size).toBe(countries.length)
-    for (const { country, note } of SENDER_COUNTRIES) {
+  const all = [...SENDER_COUNTRIES.values()]
+
+  it('knows every country it names, and where it is from', () => {
+    expect(all.length).toBeGreaterThanOrEqual(40)
+    for (const { country, source } of all) {
       expect(regionOf(country), country).toBeDefined()
-      expect(note.length, country).toBeGreaterThan(20)
+      expect(new URL(source).protocol, country).toBe('https:')
     }
+  })
+
+  it('stands in the guide, with the source of each row', async () => {
+    const guide = await readFile(new URL('../../docs/numbers.md', import.meta.url), 'utf8')
+    const rows = guide.split('\n').filter((line) => /^\| [A-Z]{2} \|/.test(line))
+    expect(rows).toEqual(
+      all.map(
+        ({ country, names, note, source }) =>
+          `| ${country} | \`${names}\` | ${note} | [${new URL(source).hostname}](${source}) |`,
+      ),
+    )
   })
 })

@@ -1,9 +1,13 @@
 import type { TrafficClass } from '../../src/core/policy.ts'
 import { DEFAULT_STRATEGY, type RouteRule, type Strategy } from '../../src/core/route-rule.ts'
+import { atOnce } from '../../src/core/turns.ts'
+import { type LiveReading, STANDING } from '../../src/routing/live-reading.ts'
 import { type PhoneNumber, parseNumber } from '../../src/routing/number.ts'
 import type { DeckRate } from '../../src/routing/rate-deck.ts'
-import { RateIndexBuilder } from '../../src/routing/rate-index.ts'
-import { type LiveReading, type RouteRequest, Router, STANDING } from '../../src/routing/router.ts'
+import { RateIndex } from '../../src/routing/rate-index.ts'
+import type { RouteRequest } from '../../src/routing/route-request.ts'
+import { RouteTable } from '../../src/routing/route-table.ts'
+import { Router } from '../../src/routing/router.ts'
 
 /** A carrier of a test, with what it asks by prefix or, with `mcc:`, by network. */
 export interface TestCarrier {
@@ -15,6 +19,7 @@ export interface TestCarrier {
   readonly latencyMs?: number
   readonly messages?: number
   readonly standing?: keyof typeof STANDING
+  readonly isSuspect?: boolean
   readonly trafficClasses?: readonly TrafficClass[]
   readonly lacks?: number
   readonly maxSegments?: number
@@ -42,20 +47,19 @@ export function routerOf(
   } = {},
 ): TestRouter {
   const sorted = [...carriers].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const builder = new RateIndexBuilder(0)
-  for (const [index, { rates }] of sorted.entries()) {
-    for (const [by, [priceMicros, currency]] of Object.entries(rates)) {
-      builder.add(index, rateOf(by, priceMicros, currency))
-    }
-  }
   const { routes = [], conversion = {} } = options
-  const router = new Router({
-    carriers: sorted.map(({ name, tags = [], trafficClasses, lacks = 0, maxSegments }, profile) => {
+  const decks = sorted.map(({ rates }) =>
+    Object.entries(rates).map(([by, [priceMicros, currency]]) => rateOf(by, priceMicros, currency)),
+  )
+  const named = sorted.map(
+    ({ name, tags = [], trafficClasses, lacks = 0, maxSegments }, profile) => {
       return { name, tags, profile, trafficClasses, lacks, maxSegments }
-    }),
-    rates: builder.build(),
-    routes,
-    conversion,
+    },
+  )
+  const router = new Router({
+    carriers: named,
+    rates: atOnce(RateIndex.build(decks, 0, conversion)),
+    routes: atOnce(RouteTable.build(routes, named)),
   })
   // As readings are: four digits, and whole milliseconds.
   const figures = (read: (carrier: TestCarrier) => number) =>
@@ -67,6 +71,7 @@ export function routerOf(
     upper: figures(({ success = 1, upper = success }) => upper),
     latencyMs: figures(({ latencyMs = Number.NaN }) => Math.round(latencyMs)),
     messages: figures(({ messages = 100 }) => messages),
+    suspect: Uint8Array.from(sorted, ({ isSuspect = false }) => (isSuspect ? 1 : 0)),
   }
   return { router, reading }
 }
@@ -91,9 +96,10 @@ export function requestOf(
     region: number.region,
     network: null,
     trafficClass: 'transactional',
+    tags: [],
     text: 'Hello',
     atMs: Date.UTC(2026, 0, 5, 12),
-    layOut: () => ({ segments: 1, needs: 0 }),
+    layOut: () => ({ segments: 1, encoding: 'gsm7', needs: 0 }),
     siblingCarrier: undefined,
     excluded: undefined,
     sellMicros: null,

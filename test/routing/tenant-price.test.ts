@@ -7,6 +7,7 @@ import {
   marginOf,
   type TenantTariff,
   tenantPriceOf,
+  tenantRateOf,
 } from '../../src/routing/tenant-price.ts'
 
 const NOW = Date.UTC(2026, 10, 15)
@@ -25,7 +26,7 @@ const priceOf = (
   digits: string,
   network: string | null = null,
   atMs = NOW,
-) => tenantPriceOf(terms, digits, network, 2, atMs, cost)
+) => tenantPriceOf(tenantRateOf(terms, digits, network, atMs), 2, cost)
 
 describe('what a tenant pays', () => {
   const terms = tariff(

@@ -1,6 +1,8 @@
 import smpp from 'smpp'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type Sandbox, startSandbox } from '../../src/sandbox/carriers.ts'
+import { SANDBOX_CARRIERS, type Sandbox, startSandbox } from '../../src/sandbox/carriers.ts'
+import { readFaults } from '../../src/sandbox/fault-file.ts'
+import { Esme } from './esme.ts'
 
 let sandbox: Sandbox | undefined
 
@@ -24,6 +26,18 @@ function exchange(port: number, to: string): Promise<string> {
       })
     })
   })
+}
+
+/** What the carriers answer to a submit each, one after the other. */
+async function statuses({ carriers }: Sandbox): Promise<number[]> {
+  const found: number[] = []
+  for (const { port, systemId, password } of carriers) {
+    const esme = await Esme.connect(port)
+    await esme.request('bind_transmitter', { system_id: systemId, password })
+    found.push((await esme.submit('447700900123')).command_status)
+    await esme.close()
+  }
+  return found
 }
 
 describe('startSandbox', () => {
@@ -54,6 +68,13 @@ describe('startSandbox', () => {
     for (const { rates } of sandbox.carriers) {
       expect(new Set(rates.map(({ prefix }) => prefix)).size).toBe(rates.length)
     }
+  })
+
+  it('has the carriers count together where a script says so', async () => {
+    const script =
+      '{"*":[{"fault":"refuse","status":8,"times":1}],"sandbox-asia":[{"fault":"throttle"}]}'
+    sandbox = await startSandbox({ faults: readFaults(script, SANDBOX_CARRIERS) })
+    expect(await statuses(sandbox)).toEqual([8, 0x58, 0])
   })
 
   it('takes fixed ports, and leaves nothing open when one is taken', async () => {

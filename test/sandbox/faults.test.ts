@@ -81,6 +81,19 @@ describe('which submits', () => {
   })
 })
 
+describe('carriers', () => {
+  it('that have a script in common count together, after their own rules', () => {
+    const common = new FaultScript([{ fault: 'refuse', status: 8, times: 1 }], 1, 0)
+    const one = new FaultScript([{ fault: 'throttle', to: '86*' }], 1, 0, common)
+    const other = new FaultScript([], 1, 0, common)
+    const faultOf = (script: FaultScript, to: string) => script.decide(to, 0).answer?.fault
+    expect(faultOf(one, OTHER)).toBe('throttle')
+    expect(faultOf(other, NUMBER)).toBe('refuse')
+    expect(faultOf(one, NUMBER)).toBeUndefined()
+    expect([one.counts, other.counts]).toEqual([[1, 1], [1]])
+  })
+})
+
 describe('answers', () => {
   it('throttles what comes beyond a rate', () => {
     const script = new FaultScript([{ fault: 'throttle', perSecond: 2 }], 1, 0)

@@ -175,6 +175,25 @@ describe('a message', () => {
     expect(receipt?.text).toContain('stat:UNDELIV')
   })
 
+  it('waits for its answer, or for its receipt, until the carrier is released', async () => {
+    const { port, smsc } = await start()
+    const esme = await bound(port)
+    smsc.hold('deliveries')
+    expect((await esme.submit(NUMBER)).command_status).toBe(0)
+    smsc.hold('answers')
+    const second = esme.submit(NUMBER)
+    // Answered in its turn, and neither of the others before.
+    await esme.request('enquire_link')
+    expect(esme.arrivals.filter((command) => command !== 'enquire_link_resp')).toEqual([
+      'bind_transceiver_resp',
+      'submit_sm_resp',
+    ])
+    smsc.release()
+    expect((await second).command_status).toBe(0)
+    await esme.deliveries(2)
+    expect((await esme.submit(NUMBER)).command_status).toBe(0)
+  })
+
   it('is answered later when the carrier is slow', async () => {
     const { port } = await start({ submitDelayMs: 30 })
     const esme = await bound(port)

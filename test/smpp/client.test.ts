@@ -95,7 +95,7 @@ describe('SmppClient', () => {
     /** Hosts that can be connected to, by name; the others refuse the connection. */
     function hosted(up: Set<string>, options: Partial<SmppClientOptions> = {}) {
       const tried: string[] = []
-      const peers: ScriptedPeer[] = []
+      const own: ScriptedPeer[] = []
       const setup = setUp({
         host: 'one',
         fallbacks: [
@@ -108,19 +108,21 @@ describe('SmppClient', () => {
           tried.push(host)
           if (!up.has(host)) throw new Error(`${host} is down`)
           const [near, far] = connectedPair()
-          peers.push(new ScriptedPeer(far))
+          const peer = new ScriptedPeer(far)
+          own.push(peer)
+          peers.push(peer)
           return near
         },
       })
-      const latest = () => peers.at(-1) as ScriptedPeer
+      const latest = () => own.at(-1) as ScriptedPeer
       const answerBind = async (command_status = 0) => {
-        await vi.waitFor(() => expect(peers.length).toBeGreaterThan(0))
+        await vi.waitFor(() => expect(own.length).toBeGreaterThan(0))
         const peer = latest()
         const { sequence_number } = await peer.next('bind_transceiver')
         peer.send({ command: 'bind_transceiver_resp', sequence_number, command_status })
         return peer
       }
-      return { ...setup, tried, peers, answerBind }
+      return { ...setup, tried, peers: own, answerBind }
     }
 
     test('tries them in order, the next one at once, and waits only after the last', async () => {

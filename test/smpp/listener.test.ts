@@ -283,3 +283,23 @@ test('two servers share their caps', async () => {
   await vi.waitFor(() => expect(caps.figures).toMatchObject({ connections: 2, unbound: 1 }))
   expect([plain.server.stats.bound, secure.server.stats.bound]).toEqual([1, 0])
 })
+
+test('shows a renewed certificate to connections to come', async () => {
+  const { server } = await served({ tls: TLS })
+  const shown = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connectTls(
+        { host: HOST, port: server.port, rejectUnauthorized: false },
+        () => {
+          resolve(socket.getPeerCertificate().fingerprint256)
+        },
+      )
+      sockets.push(socket)
+      socket.on('error', reject)
+    })
+  const before = await shown()
+  server.renewTls({ cert: PARTNER_CERTIFICATE, key: PARTNER_KEY })
+  expect(await shown()).not.toBe(before)
+  expect(() => server.renewTls({ cert: TEST_CERTIFICATE, key: PARTNER_KEY })).toThrow()
+  expect(await shown()).not.toBe(before)
+})

@@ -32,6 +32,31 @@ describe('with an agreed rate', () => {
     expect(pacer.reserve(1, START)).toBe(500)
   })
 
+  it('goes by another rate from the moment it is agreed, its credit still to be paid', () => {
+    const pacer = new Pacer(10)
+    expect(pacer.reserve(5, START)).toBe(0)
+    pacer.agree(100)
+    expect(pacer.perSecond).toBe(100)
+    expect(pacer.reserve(1, START)).toBe(50)
+    pacer.agree(0)
+    expect(pacer.isOpen).toBe(true)
+    pacer.agree(10)
+    const waits = Array.from({ length: 3 }, () => pacer.reserve(1, START + 60_000))
+    expect(waits).toEqual([0, 100, 200])
+  })
+
+  it('keeps what it has learnt when a higher rate is agreed', () => {
+    const pacer = new Pacer(1_000)
+    for (let n = 0; n < 200; n++) pacer.answered('taken', START, START + n)
+    complain(pacer, START + 500, START + 510)
+    const learnt = pacer.perSecond
+    expect(learnt).toBeLessThan(1_000)
+    pacer.agree(2_000)
+    expect(pacer.perSecond).toBe(learnt)
+    pacer.agree(1)
+    expect(pacer.perSecond).toBe(1)
+  })
+
   it('does not speed up when the clock is set back', () => {
     const pacer = new Pacer(100)
     expect(pacer.reserve(10, 5_000)).toBe(0)

@@ -222,3 +222,16 @@ test('switched off, connections are listed and nothing is kept of them', async (
   expect(recording?.pdus()).toEqual([])
   expect(recording?.counters).toMatchObject({ pdusIn: 2 })
 })
+
+test('other limits hold for connections that open, and for those that have ended', async () => {
+  const { recorder, server } = await recordingServer({ pdusPerBind: 5, keepEnded: 2 })
+  const before = await bound(server.port)
+  recorder.follow({ pdusPerBind: 0, keepEnded: 1 })
+  await bound(server.port)
+  const [first, second] = recorder.recordings
+  expect([first?.size, second?.size]).toEqual([2, 0])
+  before.socket.destroy()
+  await vi.waitFor(() => expect(first?.endedAt).not.toBeNull())
+  recorder.follow({ pdusPerBind: 5, keepEnded: 0 })
+  expect(recorder.recordings).toEqual([second])
+})

@@ -589,6 +589,25 @@ describe('requests of the peer', () => {
     expect(session.isBound).toBe(true)
   })
 
+  test('checkLink goes past a full window and tells how long the answer took', async () => {
+    const { session, peer, pass } = await bound({ windowSize: 1, requestTimeoutMs: 9_000 })
+    const submitted = session.request(SUBMIT)
+    session.request(SUBMIT).catch(() => {})
+    await peer.next('submit_sm')
+    const checked = session.checkLink()
+    const { sequence_number } = await peer.next('enquire_link')
+    pass(40)
+    peer.send({ command: 'enquire_link_resp', sequence_number })
+    expect(await checked).toBe(40)
+    const unanswered = session.checkLink()
+    await peer.next('enquire_link')
+    pass(9_001)
+    await expect(unanswered).rejects.toMatchObject({ code: 'response_timeout' })
+    await expect(submitted).rejects.toMatchObject({ code: 'response_timeout' })
+    await session.close()
+    await expect(session.checkLink()).rejects.toMatchObject({ code: 'session_closed' })
+  })
+
   test('enquire_link is answered inside, even before the bind', async () => {
     const { peer } = setUp({ role: 'smsc' })
     peer.send({ command: 'enquire_link', sequence_number: 3 })

@@ -48,7 +48,7 @@ describe.each(testDatabases())('unnest on $name', ({ open }) => {
     const found = await store.query<Record<string, string | null>>(sql`
       select v.text, v.json::text as json, encode(v.octets, 'hex') as octets,
         v.small::text as small, v.big::text as big,
-        (extract(epoch from v.at) * 1000)::int8::text as at, to_json(v.list::text[])::text as list
+        (extract(epoch from v.at) * 1000)::int8::text as at, to_json(v.list)::text as list
       from ${unnest('v', COLUMNS, rows)}`)
     return found.map((row) => ({
       text: row.text,

@@ -13,6 +13,8 @@ export interface ShownMessage {
   readonly segments: number
   readonly price: { readonly amount: string; readonly currency: string }
   readonly client_reference: string | null
+  readonly tags: readonly string[]
+  readonly expects_reply: boolean
   readonly carrier: string | null
   readonly attempts: number
   readonly created_at: string
@@ -45,6 +47,7 @@ export interface Answered {
 }
 
 const HOW_LONG_MS = 20_000
+const PATIENCE = { timeout: HOW_LONG_MS, interval: 20 }
 
 /** Speaks to the HTTP API as an application would. */
 export class ApiClient {
@@ -56,12 +59,23 @@ export class ApiClient {
     this.#key = key
   }
 
-  /** Any request; a body that is no string is sent as JSON. */
-  async call(method: string, path: string, body?: unknown): Promise<Answered> {
+  /** Any request with a body of JSON, or none. */
+  call(method: string, path: string, body?: unknown): Promise<Answered> {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    return this.upload(method, path, text, { 'content-type': 'application/json' })
+  }
+
+  /** Any request with a body as it is. */
+  async upload(
+    method: string,
+    path: string,
+    body: string | undefined,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Answered> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.#key}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: { ...headers, authorization: `Bearer ${this.#key}` },
+      ...(body === undefined ? {} : { body }),
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.includes('json') ?? false
@@ -102,16 +116,17 @@ export class ApiClient {
     return body
   }
 
-  /** The message once the condition holds. */
-  async until(id: string, condition: (message: ShownMessage) => boolean): Promise<ShownMessage> {
-    return await vi.waitFor(
-      async () => {
-        const message = await this.message(id)
-        if (!condition(message)) throw new Error(`it stays: ${JSON.stringify(message)}`)
-        return message
-      },
-      { timeout: HOW_LONG_MS, interval: 20 },
-    )
+  /** The message once the condition holds; where many wait at once, they ask less often and for longer. */
+  async until(
+    id: string,
+    condition: (message: ShownMessage) => boolean,
+    patience: { readonly timeout: number; readonly interval: number } = PATIENCE,
+  ): Promise<ShownMessage> {
+    return await vi.waitFor(async () => {
+      const message = await this.message(id)
+      if (!condition(message)) throw new Error(`it stays: ${JSON.stringify(message)}`)
+      return message
+    }, patience)
   }
 
   /** The message once it has reached a final state. */

@@ -1,11 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { configDocuments } from '../../src/config/documents.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { startGateway } from '../../src/main.ts'
 import { ApiClient } from './api-client.ts'
+import { layDownPglite } from './database.ts'
 
 /** The configuration of the first step's contract, word for word, but for the carrier's port. */
 export function contractYaml(port: number): string {
@@ -43,7 +45,7 @@ export interface CarrierKeys {
   readonly prefix?: string
   readonly price?: string
   /** Any other keys of the file. */
-  readonly keys?: Readonly<Record<string, string | number | boolean>>
+  readonly keys?: Readonly<Record<string, unknown>>
 }
 
 /** The text of a configuration with the given carriers and the contract's tenant and partner. */
@@ -77,6 +79,8 @@ export interface TestGateway {
   readonly smppPort: number
   readonly smppTlsPort: number
   readonly recovered: { readonly queued: number; readonly uncertain: number }
+  /** Puts another text in the place of its file; resolves once the gateway has looked at it. */
+  configure(yaml: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -91,6 +95,7 @@ export async function openGateway(
     /** Sets what no file may say, such as a deadline of seconds. */
     readonly change?: (config: Config) => Config
     readonly logger?: Logger
+    readonly isConfigFromFile?: boolean
   },
 ): Promise<TestGateway> {
   const file = join(place.folder, 'linehaul.yaml')
@@ -101,9 +106,15 @@ export async function openGateway(
     DATABASE_URL: place.databaseUrl,
     ...place.env,
   })
-  const load = () => change(loadConfig({ env, cwd: place.folder }))
-  const { logger = silentLogger } = place
-  const gateway = await startGateway(load(), { logger, loadConfig: load })
+  if (place.databaseUrl === undefined) layDownPglite(dataFolder(place.folder))
+  const source = { env, cwd: place.folder }
+  const documents = configDocuments(source)
+  const { logger = silentLogger, isConfigFromFile = false } = place
+  const gateway = await startGateway(change(loadConfig(source)), {
+    logger,
+    documents: documents && { ...documents, parse: (text) => change(documents.parse(text)) },
+    isConfigFromFile,
+  })
   const url = `http://127.0.0.1:${gateway.httpPort}`
   return {
     api: new ApiClient(url, 'test-key-1'),
@@ -111,8 +122,16 @@ export async function openGateway(
     smppPort: gateway.smppPort,
     smppTlsPort: gateway.smppTlsPort,
     recovered: gateway.recovered,
+    configure: async (text) => {
+      await writeFile(file, text)
+      await gateway.reload()
+    },
     close: () => gateway.close(),
   }
+}
+
+function dataFolder(folder: string): string {
+  return join(folder, 'data')
 }
 
 /** The variables of a gateway that uses only this folder and free ports. */
@@ -122,7 +141,7 @@ export function environmentFor(
 ): Record<string, string> {
   const all = {
     PATH: process.env.PATH,
-    LINEHAUL_DATA_DIR: join(folder, 'data'),
+    LINEHAUL_DATA_DIR: dataFolder(folder),
     LINEHAUL_HTTP_PORT: '0',
     LINEHAUL_SMPP_PORT: '0',
     LINEHAUL_LOG_LEVEL: 'silent',

@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
 import { createClient } from '@redis/client'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
@@ -13,6 +14,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** File with a dump of a migrated PGlite: loading it is faster than migrating a new one. */
     pgliteTemplate: string
+    /** Folder of the same PGlite: a copy of it is opened at once. */
+    pgliteFolder: string
     /** A PostgreSQL where databases may be made and dropped; null: there is none. */
     postgresUrl: string | null
     /** A Redis whose keys may be written and deleted below a prefix; null: there is none. */
@@ -22,6 +25,7 @@ declare module 'vitest' {
 
 /**
  * Runs once before all tests: makes the PGlite template, and looks for a PostgreSQL and a Redis.
+ * Runs once before all tests: makes the PGlite templates, and looks for a PostgreSQL.
  *
  * `TEST_DATABASE_URL` and `TEST_REDIS_URL` name them; else the usual local addresses are tried. With
  * `LINEHAUL_TEST_POSTGRES=required` the tests fail without PostgreSQL, otherwise they say what they skip.
@@ -31,6 +35,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const template = join(folder, 'template.tar')
   await writeTemplate(template, 'none')
   project.provide('pgliteTemplate', template)
+  const dataDir = join(folder, 'pglite')
+  await (
+    await PGlite.create({ dataDir, loadDataDir: new Blob([await readFile(template)]) })
+  ).close()
+  project.provide('pgliteFolder', dataDir)
   project.provide('postgresUrl', await findPostgres())
   project.provide('redisUrl', await findRedis())
   return () => rm(folder, { recursive: true, force: true })

@@ -23,6 +23,8 @@ export type Answer =
       readonly receipt?: string | false
       /** The receipt goes out before the response. */
       readonly receiptFirst?: boolean
+      /** Optional parameters of the response. */
+      readonly parameters?: smpp.PduFields
     }
   | 'silence'
   /** The connection breaks instead. */
@@ -60,6 +62,8 @@ export class SmppPeer {
   readonly cancels: smpp.PDU[] = []
   /** The status of a cancel_sm. */
   onCancel: (pdu: smpp.PDU) => number = () => 0
+  /** False leaves every enquire_link unanswered. */
+  answersLinks = true
   /** Statuses that receipts were answered with, in their order. */
   readonly acknowledged: number[] = []
   /** The status of a bind, or no answer at all. */
@@ -191,8 +195,9 @@ export class SmppPeer {
     else if (pdu.command === 'cancel_sm') {
       this.cancels.push(pdu)
       session.send(pdu.response({ command_status: this.onCancel(pdu) }))
-    } else if (pdu.command === 'enquire_link') session.send(pdu.response())
-    else if (pdu.command === 'unbind') {
+    } else if (pdu.command === 'enquire_link') {
+      if (this.answersLinks) session.send(pdu.response())
+    } else if (pdu.command === 'unbind') {
       session.send(pdu.response())
       session.close()
     }
@@ -223,8 +228,8 @@ export class SmppPeer {
       session.send(pdu.response({ command_status: answer.status }))
       return
     }
-    const { id, receiptId = id, receipt = 'DELIVRD', receiptFirst = false } = answer
-    const respond = () => session.send(pdu.response({ message_id: id }))
+    const { id, receiptId = id, receipt = 'DELIVRD', receiptFirst = false, parameters } = answer
+    const respond = () => session.send(pdu.response({ message_id: id, ...parameters }))
     if (!receiptFirst) respond()
     if (receipt !== false) {
       this.addReceipt({ id: receiptId, from: submit.from, to: submit.to, stat: receipt })

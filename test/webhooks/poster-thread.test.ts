@@ -97,3 +97,14 @@ it('gives every request its end when it closes', async () => {
   expect(await waiting).toMatchObject({ status: null, error: 'the gateway closes' })
   expect(await post()).toMatchObject({ status: null, error: 'the gateway closes' })
 })
+
+it('connects to private addresses, or does not, from the moment that is said', async () => {
+  await poster.close()
+  poster = posterWith(false)
+  const byName = { target: { origin: `http://localhost:${sink.port}`, path: '/' } }
+  expect(await post(byName)).toMatchObject({ error: expect.stringContaining('no public address') })
+  poster.follow({ allowPrivateAddresses: true })
+  expect(await post(byName)).toMatchObject({ status: 204 })
+  poster.follow({ allowPrivateAddresses: false })
+  expect(await post(byName)).toMatchObject({ error: expect.stringContaining('no public address') })
+})

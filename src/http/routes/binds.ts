@@ -31,7 +31,7 @@ export interface BindParts {
   readonly binds: BindReader
   readonly access: Access
   /** Whether texts and numbers may be shown at all. */
-  readonly mayShowTexts: boolean
+  readonly mayShowTexts: () => boolean
   readonly logger: Logger
 }
 
@@ -98,7 +98,7 @@ export function bindRoutes({ binds, access, mayShowTexts, logger }: BindParts) {
   app.openapi(pdusRoute, (c) => {
     const { id } = c.req.valid('param')
     const { limit, texts } = c.req.valid('query')
-    const showTexts = readTexts(texts, mayShowTexts)
+    const showTexts = readTexts(texts, mayShowTexts())
     const bind = binds.find(id)
     const pdus = binds.pdus(id, limit, showTexts)
     if (!bind || !pdus) throw unknownBind(id)
@@ -108,7 +108,7 @@ export function bindRoutes({ binds, access, mayShowTexts, logger }: BindParts) {
 
   app.openapi(captureRoute, (c) => {
     const { id } = c.req.valid('param')
-    const showTexts = readTexts(c.req.valid('query').texts, mayShowTexts)
+    const showTexts = readTexts(c.req.valid('query').texts, mayShowTexts())
     const capture = binds.capture(id, showTexts)
     if (!capture) throw unknownBind(id)
     if (showTexts) logger.info({ bind: id, requestId: c.get('requestId') }, 'texts were shown')

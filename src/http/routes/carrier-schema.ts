@@ -2,6 +2,15 @@ import { z } from '@hono/zod-openapi'
 
 const instant = z.string().openapi({ format: 'date-time' })
 
+const check = z
+  .object({
+    at: instant,
+    ok: z.boolean(),
+    latency_ms: z.number().nullable().openapi({ description: 'To the answer, or the receipt.' }),
+    error: z.string().nullable().openapi({ description: 'null: it is well.' }),
+  })
+  .openapi('CarrierCheck')
+
 /** How a carrier stands, and why. */
 export const health = z
   .object({
@@ -17,6 +26,8 @@ export const health = z
     probes_at: instant.nullable().openapi({
       description: 'When an open circuit breaker lets the first messages through.',
     }),
+    check: check.nullable().openapi({ description: 'The last look at its connections.' }),
+    message_check: check.nullable().openapi({ description: 'The last message sent to check it.' }),
   })
   .openapi('CarrierHealth')
 

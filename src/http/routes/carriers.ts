@@ -2,7 +2,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { GatewayError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { CarrierHealth, HealthStanding } from '../../messages/carrier-health.ts'
-import type { CarrierMode } from '../../messages/carrier-standing.ts'
+import type { CarrierCheck, CarrierMode } from '../../messages/carrier-standing.ts'
 import type { Quality, QualityEstimate } from '../../routing/quality.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -150,6 +150,7 @@ export function carrierRoutes({ carriers, health, quality, logger }: CarrierPart
 
 function healthBody(standing: HealthStanding): z.input<typeof schema.health> {
   const { takes, reason, mode, modeReason, modeAt, breaker, breakerSince, probesAt } = standing
+  const { linkCheck, messageCheck } = standing
   return {
     takes,
     reason,
@@ -159,6 +160,17 @@ function healthBody(standing: HealthStanding): z.input<typeof schema.health> {
     breaker,
     breaker_since: breakerSince?.toISOString() ?? null,
     probes_at: probesAt?.toISOString() ?? null,
+    check: linkCheck && checkBody(linkCheck),
+    message_check: messageCheck && checkBody(messageCheck),
+  }
+}
+
+function checkBody({ at, error, latencyMs }: CarrierCheck) {
+  return {
+    at: at.toISOString(),
+    ok: error === null,
+    latency_ms: latencyMs === null ? null : Math.round(latencyMs * 10) / 10,
+    error,
   }
 }
 

@@ -119,7 +119,7 @@ export function deadLetterRoutes({ archive, deadLetters, access }: DeadLetterPar
     return c.json(
       {
         ...messageBody(found.message),
-        timeline: timelineBodies(found.message, found.timeline, isOperator(c, access)),
+        timeline: timelineBodies(found.timeline, isOperator(c, access)),
       },
       200,
     )

@@ -1,12 +1,13 @@
 import { GatewayError } from '../../core/errors.ts'
 import { formatMicros } from '../../core/money.ts'
-import type { Quote } from '../../messages/intake.ts'
+import type { Submit } from '../../messages/archive.ts'
 import type { Message } from '../../messages/message.ts'
+import type { Quote } from '../../messages/quotes.ts'
 import type { MessageRow } from '../../messages/rows.ts'
 import { isFinal, type MessageStatus } from '../../messages/states.ts'
 import type { TimelineLine } from '../../messages/timeline.ts'
 import { besideDecision, decisionOf, isDecisionRecord } from '../../routing/decision-record.ts'
-import { explainDecision } from '../../routing/explain.ts'
+import { explainDecision, reasonsForSender } from '../../routing/explain.ts'
 import { parseNumber } from '../../routing/number.ts'
 
 /** A message as the answer to its acceptance shows it. */
@@ -35,6 +36,7 @@ export function quotedBody(quote: Quote) {
     price: priceBody(quote.price.micros, quote.price.currency),
     carrier: quote.best.carrier,
     network: quote.network?.mccmnc ?? null,
+    sender_warning: quote.senderWarning,
   }
 }
 
@@ -54,6 +56,8 @@ export function messageBody(row: MessageRow) {
     segments: row.segments,
     price: priceBody(row.price_micros, row.price_currency),
     traffic_class: row.traffic_class as Message['trafficClass'],
+    tags: row.tags ?? [],
+    expects_reply: row.expects_reply,
     client_reference: row.client_reference,
     callback_url: row.callback_url,
     send_at: row.send_at?.toISOString() ?? null,
@@ -72,31 +76,40 @@ export function messageBody(row: MessageRow) {
   }
 }
 
+/** What whoever runs the gateway sees of a message beside: whose it is, and what its carrier charges. */
+export function operatorBody(row: MessageRow, tenantName: (id: string) => string) {
+  return {
+    ...messageBody(row),
+    tenant: tenantName(row.tenant_id),
+    cost: priceBody(row.cost_micros, row.cost_currency),
+    carrier_deck_version: row.carrier_deck_version,
+    tenant_deck_version: row.tenant_deck_version,
+  }
+}
+
+/** A submit of a segment, with what it costs if the carrier takes it. */
+export function submitBody(submit: Submit) {
+  return {
+    attempt: submit.attempt,
+    segment: submit.segment,
+    carrier: submit.carrier,
+    state: submit.state,
+    carrier_message_id: submit.carrierMessageId,
+    cost: priceBody(submit.costMicros, submit.costCurrency),
+    carrier_deck_version: submit.carrierDeckVersion,
+  }
+}
+
 /**
- * The timeline of a message. Where the tenant pays by a deck of its own, what the carriers charge is
- * between them and the operator: only the operator sees why a carrier was chosen.
+ * The timeline of a message. What carriers charge, and what is known of them, is between them and the
+ * operator: a tenant sees where its message goes, and the reason in words without figures.
  */
-export function timelineBodies(
-  row: MessageRow,
-  timeline: readonly TimelineLine[],
-  isOperator: boolean,
-) {
-  const hidesCosts = row.tenant_deck_version !== null && !isOperator
-  return timeline.map((event) => {
-    const body = timelineBody(event)
-    return hidesCosts && event.type === 'routed'
-      ? { ...body, detail: withoutCosts(body.detail) }
-      : body
-  })
+export function timelineBodies(timeline: readonly TimelineLine[], isOperator: boolean) {
+  return timeline.map((event) => timelineBody(event, isOperator))
 }
 
-function withoutCosts(detail: Record<string, unknown> | null) {
-  const names = (list: unknown) =>
-    Array.isArray(list) ? list.map(({ carrier }: { carrier: unknown }) => ({ carrier })) : []
-  return { candidates: names(detail?.candidates), refused: names(detail?.refused) }
-}
-
-function timelineBody(event: TimelineLine) {
+function timelineBody(event: TimelineLine, isOperator: boolean) {
+  const detail = event.detail as object | null
   return {
     at: event.at.toISOString(),
     type: event.type,
@@ -106,14 +119,23 @@ function timelineBody(event: TimelineLine) {
     segment: event.segment,
     code: event.code,
     raw_code: event.raw_code,
-    detail: detailBody(event.detail as object | null),
+    detail:
+      event.type === 'routed'
+        ? decisionBody(detail, isOperator)
+        : (detail as Record<string, unknown> | null),
   }
 }
 
 /** A decision is kept as figures and shown in words, with what stands beside it. */
-function detailBody(detail: object | null): Record<string, unknown> | null {
-  if (!isDecisionRecord(detail)) return detail as Record<string, unknown> | null
-  return { ...besideDecision(detail), ...explainDecision(decisionOf(detail)) }
+function decisionBody(detail: object | null, isOperator: boolean): Record<string, unknown> | null {
+  if (!isDecisionRecord(detail)) {
+    // As an older version has kept it: with what carriers charge.
+    return isOperator ? (detail as Record<string, unknown> | null) : null
+  }
+  const decision = decisionOf(detail)
+  const { money, ...beside } = besideDecision(detail)
+  if (!isOperator) return { ...beside, route: decision.route, reasons: reasonsForSender(decision) }
+  return { ...beside, ...(money ? { money } : {}), ...explainDecision(decision) }
 }
 
 function priceBody(micros: bigint, currency: string) {

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { MAX_TAGS, TAG, TAG_ALLOWED } from '../../core/message-tags.ts'
 import { TRAFFIC_CLASSES } from '../../core/policy.ts'
 import { MESSAGE_STATUSES } from '../../messages/states.ts'
 
@@ -46,6 +47,25 @@ const WANTED_TO = `give one number, or a list of 1 to ${MAX_RECIPIENTS} numbers`
 
 const recipient = z.string().max(60)
 
+const WANTED_TAGS = `give a list of up to ${MAX_TAGS} tags, each ${TAG_ALLOWED}`
+
+const tag = z.string({ error: WANTED_TAGS }).regex(TAG, WANTED_TAGS)
+
+/** Tags of a message that is to be sent. */
+export const tags = z
+  .array(tag, { error: WANTED_TAGS })
+  .max(MAX_TAGS, WANTED_TAGS)
+  .default([])
+  .openapi({
+    example: ['vip', 'campaign:summer'],
+    description: `Words that routes and lists go by: up to ${MAX_TAGS}, each ${TAG_ALLOWED}.`,
+  })
+
+/** Whether the recipient of a message that is to be sent can answer it. */
+export const expectsReply = z.boolean().default(false).openapi({
+  description: 'Send it through carriers only that bring the replies of handsets.',
+})
+
 export const createMessage = z
   .strictObject({
     to: z
@@ -72,6 +92,8 @@ export const createMessage = z
       .default('auto')
       .openapi({ description: 'auto: GSM-7 when every character has a place in it, else UCS-2.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES).default('transactional'),
+    tags,
+    expects_reply: expectsReply,
     send_at: z.iso.datetime({ offset: true }).optional().openapi({
       example: '2026-12-24T18:00:00+01:00',
       description: 'Not before this instant; up to 400 days ahead.',
@@ -133,6 +155,10 @@ export const quotedMessage = z
     price,
     carrier: z.string().openapi({ description: 'The carrier that would be asked first.' }),
     network,
+    sender_warning: z.string().nullable().openapi({
+      description:
+        'What may become of the sender in that country; null: nothing is known against it.',
+    }),
   })
   .openapi('QuotedMessage')
 
@@ -189,6 +215,8 @@ export const message = acceptedMessage
       .nullable()
       .openapi({ description: 'Since when `text` is empty because its time was over.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES),
+    tags: z.array(z.string()),
+    expects_reply: z.boolean(),
     callback_url: z.string().nullable(),
     send_at: z.iso.datetime().nullable(),
     expires_at: z.iso.datetime(),
@@ -199,13 +227,44 @@ export const message = acceptedMessage
   })
   .openapi('Message')
 
-export const messageWithTimeline = message
-  .extend({ timeline: z.array(timelineEvent) })
+const deckVersion = z.int().openapi({ description: 'Of the rate deck; 0: the configuration.' })
+
+/** What a key of the operator is shown beside. */
+const readMessage = message
+  .extend({
+    tenant: z.string().optional().openapi({
+      description: "The tenant's name. This and the next three for keys of the operator only.",
+    }),
+    cost: price.optional().openapi({ description: 'What the carrier charges that has it.' }),
+    carrier_deck_version: deckVersion.optional(),
+    tenant_deck_version: deckVersion.nullable().optional().openapi({
+      description: 'Null: the tenant has no rate for the number, and pays the cost.',
+    }),
+  })
+  .openapi('ReadMessage')
+
+const submit = z
+  .object({
+    attempt: z.int().openapi({ description: '1 for the first carrier tried.' }),
+    segment: z.int(),
+    carrier: z.string(),
+    state: z.string().openapi({ example: 'delivered' }),
+    carrier_message_id: z.string().nullable(),
+    cost: price.openapi({ description: 'Of this segment, if the carrier takes it.' }),
+    carrier_deck_version: deckVersion,
+  })
+  .openapi('Submit')
+
+export const messageWithTimeline = readMessage
+  .extend({
+    submits: z.array(submit).optional().openapi({ description: 'For keys of the operator only.' }),
+    timeline: z.array(timelineEvent),
+  })
   .openapi('MessageWithTimeline')
 
 export const messageList = z
   .object({
-    messages: z.array(message),
+    messages: z.array(readMessage),
     next_cursor: z.string().nullable().openapi({ description: 'null: this is the last page.' }),
   })
   .openapi('MessageList')
@@ -217,7 +276,9 @@ export const listQuery = z.strictObject({
   to: z.string().optional(),
   from: z.string().optional(),
   carrier: z.string().optional(),
+  tenant: z.string().optional().openapi({ description: 'Name of a tenant; for the operator.' }),
   client_reference: z.string().optional(),
+  tag: tag.optional().openapi({ description: 'Only messages with this tag.' }),
   held: z
     .literal('true')
     .optional()

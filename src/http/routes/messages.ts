@@ -3,7 +3,8 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
-import type { Archive } from '../../messages/archive.ts'
+import { distinctTags } from '../../core/message-tags.ts'
+import { type Archive, EVERY_TENANT, type TenantScope } from '../../messages/archive.ts'
 import type { Cancellation } from '../../messages/cancellation.ts'
 import {
   type Answer,
@@ -12,9 +13,9 @@ import {
   type KeyedCall,
   readIdempotencyKey,
 } from '../../messages/idempotency.ts'
-import type { Intake, MessageRequest, Verdict } from '../../messages/intake.ts'
+import type { Intake, Verdict } from '../../messages/intake.ts'
+import type { MessageRequest } from '../../messages/message-request.ts'
 import type { Replacement } from '../../messages/replacement.ts'
-import { isOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -27,7 +28,9 @@ import {
   isId,
   messageBody,
   normalNumber,
+  operatorBody,
   quotedBody,
+  submitBody,
   timelineBodies,
 } from './message-body.ts'
 import * as schema from './message-schema.ts'
@@ -40,6 +43,8 @@ export interface MessageParts {
   readonly cancellation: Cancellation
   readonly replacement: Replacement
   readonly access: Access
+  /** The name of a tenant by its id. */
+  readonly tenantName: (id: string) => string
   /** Told of every refusal, for the metrics. */
   readonly onRefused: (code: string) => void
 }
@@ -100,15 +105,26 @@ const listMessagesRoute = createRoute({
   method: 'get',
   path: '/v1/messages',
   summary: 'List messages, newest first',
+  description:
+    "With a tenant's key its own. With a key of the operator (`admin_keys`) those of every tenant, each with " +
+    'its `tenant` and what it costs.',
   security,
   request: { query: schema.listQuery },
-  responses: { 200: json('A page of messages.', schema.messageList), ...problems },
+  responses: {
+    200: json('A page of messages.', schema.messageList),
+    403: json("The key is a tenant's, and `tenant` names another one.", schema.problem),
+    ...problems,
+  },
 })
 
 const getMessageRoute = createRoute({
   method: 'get',
   path: '/v1/messages/{id}',
   summary: 'A message with its timeline',
+  description:
+    "With a tenant's key one of its own: the events `routed` say where it went and the reason in words. With a " +
+    'key of the operator (`admin_keys`) one of any tenant: with all carriers in question, costs and margins, and ' +
+    'what each submit costs.',
   security,
   request: { params: z.object({ id: z.string() }) },
   responses: {
@@ -167,6 +183,7 @@ export function messageRoutes({
   cancellation,
   replacement,
   access,
+  tenantName,
   onRefused,
 }: MessageParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
@@ -199,7 +216,7 @@ export function messageRoutes({
   function quote(tenantId: string, requests: readonly MessageRequest[], requestId: string) {
     return requests.map((request, index) => {
       try {
-        return quotedBody(intake.quote(tenantId, request))
+        return quotedBody(intake.quotes.quote(tenantId, request))
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error
         return refusedBody(request.to, index, error, requestId)
@@ -246,10 +263,10 @@ export function messageRoutes({
     const requests = [single, ...others.map((one) => requestFor(one, body, keyName))]
     const requestId = c.get('requestId')
     if (body.dry_run) {
-      await intake.resolveNetworks(requests)
+      await intake.quotes.resolveNetworks(requests)
       return Array.isArray(to)
         ? c.json({ messages: quote(tenantId, requests, requestId) }, 200)
-        : c.json(await counted(async () => quotedBody(intake.quote(tenantId, single))), 200)
+        : c.json(await counted(async () => quotedBody(intake.quotes.quote(tenantId, single))), 200)
     }
     const header = c.req.header('idempotency-key')
     if (header !== undefined) {
@@ -270,14 +287,34 @@ export function messageRoutes({
       : c.json(acceptedBody(await counted(() => intake.accept(tenantId, single))), 202)
   })
 
+  /** Of the messages that a key may read, those of the tenant that is asked for. */
+  function narrowed(scope: TenantScope, name: string | undefined): TenantScope {
+    if (name === undefined) return scope
+    const tenant = access.tenantNamed(name)
+    const pointer = '/tenant'
+    if (scope !== EVERY_TENANT && tenant?.id !== scope) {
+      throw new GatewayError(
+        'forbidden',
+        `this key is a tenant's and opens its own messages only, not those of ${JSON.stringify(name)}`,
+        { pointer },
+      )
+    }
+    if (tenant) return tenant.id
+    throw new GatewayError('tenant_unknown', `there is no tenant ${JSON.stringify(name)}`, {
+      pointer,
+    })
+  }
+
   app.openapi(listMessagesRoute, async (c) => {
     const query = c.req.valid('query')
-    const rows = await archive.list(c.get('tenant').id, {
+    const scope = c.get('scope')
+    const rows = await archive.list(narrowed(scope, query.tenant), {
       status: query.status,
       to: query.to === undefined ? undefined : normalNumber(query.to),
       from: query.from,
       carrier: query.carrier,
       clientReference: query.client_reference,
+      tag: query.tag,
       isHeld: query.held === 'true',
       createdFrom: instant(query.created_from),
       createdBefore: instant(query.created_before),
@@ -287,10 +324,11 @@ export function messageRoutes({
     })
     const page = rows.slice(0, query.limit)
     const last = rows.length > query.limit ? page.at(-1) : undefined
-    return c.json(
-      { messages: page.map(messageBody), next_cursor: last ? cursorFromId(last.id) : null },
-      200,
-    )
+    const messages =
+      scope === EVERY_TENANT
+        ? page.map((row) => operatorBody(row, tenantName))
+        : page.map(messageBody)
+    return c.json({ messages, next_cursor: last ? cursorFromId(last.id) : null }, 200)
   })
 
   app.openapi(cancelMessageRoute, async (c) => {
@@ -317,15 +355,19 @@ export function messageRoutes({
 
   app.openapi(getMessageRoute, async (c) => {
     const id = c.req.valid('param').id.toLowerCase()
-    const found = isId(id) ? await archive.find(c.get('tenant').id, id) : undefined
+    const scope = c.get('scope')
+    const found = isId(id) ? await archive.find(scope, id) : undefined
     if (!found) throw unknownMessage(id)
-    return c.json(
-      {
-        ...messageBody(found.message),
-        timeline: timelineBodies(found.message, found.timeline, isOperator(c, access)),
-      },
-      200,
-    )
+    const { message } = found
+    if (scope !== EVERY_TENANT) {
+      return c.json(
+        { ...messageBody(message), timeline: timelineBodies(found.timeline, false) },
+        200,
+      )
+    }
+    const submits = (await archive.submits(id)).map(submitBody)
+    const timeline = timelineBodies(found.timeline, true)
+    return c.json({ ...operatorBody(message, tenantName), submits, timeline }, 200)
   })
 
   return app
@@ -352,6 +394,8 @@ function requestFor(
     registeredDelivery: 0,
     encoding: body.encoding,
     trafficClass: body.traffic_class,
+    tags: distinctTags(body.tags),
+    expectsReply: body.expects_reply,
     maxSegments: body.max_segments ?? null,
     clientReference: body.client_reference ?? null,
     callbackUrl: body.callback_url ?? null,

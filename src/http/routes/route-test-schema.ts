@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { TRAFFIC_CLASSES } from '../../core/policy.ts'
+import { expectsReply, tags } from './message-schema.ts'
 
 const UINT32_MAX = 2 ** 32 - 1
 
@@ -11,6 +12,8 @@ export const routeTest = z
     from: z.string().openapi({ example: 'Linehaul' }),
     text: z.string().default('Test').openapi({ description: 'Decides encoding and segments.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES).default('transactional'),
+    tags,
+    expects_reply: expectsReply,
     encoding: z.enum(['auto', 'gsm7', 'ucs2']).default('auto'),
     draw: z.int().min(0).max(UINT32_MAX).optional().openapi({
       description:

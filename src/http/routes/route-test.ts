@@ -2,6 +2,7 @@ import { createRoute, OpenAPIHono } from '@hono/zod-openapi'
 import type { Access } from '../../accounts/access.ts'
 import type { Clock } from '../../core/clock.ts'
 import { GatewayError } from '../../core/errors.ts'
+import { distinctTags } from '../../core/message-tags.ts'
 import { formatMicros } from '../../core/money.ts'
 import type { Intake } from '../../messages/intake.ts'
 import type { RehearsalRange, RehearsalReport, RehearsalSums } from '../../messages/rehearsal.ts'
@@ -89,13 +90,15 @@ export function routeTestRoutes({ intake, access, rehearseRouting, clock }: Rout
       registeredDelivery: 0,
       encoding: body.encoding,
       trafficClass: body.traffic_class,
+      tags: distinctTags(body.tags),
+      expectsReply: body.expects_reply,
       maxSegments: null,
       clientReference: null,
       callbackUrl: null,
       sendAt: null,
       validitySeconds: null,
     } as const
-    const { number, from, decision } = intake.rehearse(tenant.id, request, body.draw)
+    const { number, from, decision } = intake.quotes.rehearse(tenant.id, request, body.draw)
     const { route, strategy, candidates, refused } = explainDecision(decision)
     return c.json(
       {

@@ -1,8 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
-import type { Archive, Submit } from '../../messages/archive.ts'
-import { isOperator } from '../auth.ts'
+import { type Archive, EVERY_TENANT, type Submit } from '../../messages/archive.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid } from '../validation.ts'
 import * as schema from './bind-schema.ts'
@@ -18,7 +16,7 @@ export interface TracedMessage {
   readonly to: string
   /** The partner account that submitted it; null: it came over REST. */
   readonly partner: string | null
-  readonly submits: readonly Submit[]
+  readonly submits: readonly Pick<Submit, 'carrier' | 'carrierMessageId'>[]
 }
 
 /** A recorded PDU about a message, and where it went. */
@@ -29,8 +27,7 @@ export interface TraceParts {
   readonly archive: Archive
   /** The PDUs about a message that are still recorded, oldest first. */
   readonly trace: (message: TracedMessage, showTexts: boolean) => TraceReport[]
-  readonly mayShowTexts: boolean
-  readonly access: Access
+  readonly mayShowTexts: () => boolean
 }
 
 const traceRoute = createRoute({
@@ -39,7 +36,8 @@ const traceRoute = createRoute({
   summary: 'The timeline of a message with its PDUs',
   description:
     'The PDUs that the recorder still has: submits and their responses, receipts and theirs. It keeps ' +
-    'the latest of each connection, in memory only.',
+    "the latest of each connection, in memory only. With a tenant's key of its own messages, with a key of the " +
+    'operator (`admin_keys`) of any.',
   security: [{ apiKey: [] }],
   request: { params: z.object({ id: z.string() }), query: schema.captureQuery },
   responses: {
@@ -62,17 +60,18 @@ const traceRoute = createRoute({
 })
 
 /** The route `/v1/messages/{id}/trace`. */
-export function traceRoutes({ archive, trace, mayShowTexts, access }: TraceParts) {
+export function traceRoutes({ archive, trace, mayShowTexts }: TraceParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   app.openapi(traceRoute, async (c) => {
     const id = c.req.valid('param').id.toLowerCase()
-    const showTexts = readTexts(c.req.valid('query').texts, mayShowTexts)
-    const found = isId(id) ? await archive.find(c.get('tenant').id, id) : undefined
+    const showTexts = readTexts(c.req.valid('query').texts, mayShowTexts())
+    const scope = c.get('scope')
+    const found = isId(id) ? await archive.find(scope, id) : undefined
     if (!found) throw new GatewayError('not_found', `there is no message with the id "${id}"`)
     const { to_number: to, partner } = found.message
     const pdus = trace({ id, to, partner, submits: await archive.submits(id) }, showTexts)
-    const timeline = timelineBodies(found.message, found.timeline, isOperator(c, access))
+    const timeline = timelineBodies(found.timeline, scope === EVERY_TENANT)
     return c.json({ id, timeline, pdus }, 200)
   })
 

@@ -3,6 +3,7 @@ import {
   bigint,
   boolean,
   index,
+  integer,
   pgTable,
   primaryKey,
   smallint,
@@ -35,6 +36,13 @@ export const attempts = pgTable(
     submitted_at: timestamp({ withTimezone: true }).notNull(),
     answered_at: timestamp({ withTimezone: true }),
     receipt_at: timestamp({ withTimezone: true }),
+    /**
+     * What the carrier charges for the segment if it takes it, by the deck with this version; the
+     * segments of a submit sum up to the cost of the message there.
+     */
+    cost_micros: bigint({ mode: 'bigint' }).notNull(),
+    cost_currency: text().notNull(),
+    carrier_deck_version: integer().notNull(),
     /**
      * For the index below: were it on `state`, which nearly every update changes, each of them would
      * have to write all indexes anew.

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import {
   bigint,
+  boolean,
   customType,
   index,
   integer,
@@ -51,6 +52,10 @@ export const messages = pgTable(
     segments: smallint().notNull(),
     max_segments: smallint(),
     traffic_class: text().notNull(),
+    /** Words of the sender that routes go by; null: none. */
+    tags: text().array(),
+    /** It may only go to carriers that bring replies. */
+    expects_reply: boolean().notNull().default(false),
     client_reference: text(),
     /** Where the sender wants to be told of this message, besides the tenant's endpoints. */
     callback_url: text(),
@@ -65,7 +70,7 @@ export const messages = pgTable(
     /** What the tenant pays. */
     price_micros: bigint({ mode: 'bigint' }).notNull(),
     price_currency: text().notNull(),
-    /** What the carrier charges. */
+    /** What the present carrier charges; what each submit costs stands in `attempts`. */
     cost_micros: bigint({ mode: 'bigint' }).notNull(),
     cost_currency: text().notNull(),
     /** The rate decks that say so, see `rate_decks`; 0: that of the configuration. */
@@ -96,12 +101,15 @@ export const messages = pgTable(
     held_by: text(),
     /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
     network: text(),
+    /** What its tenant pays for, see `core/charging.ts`; null: it is not billed. */
+    charging: text(),
   },
   (table) => [
     index('messages_by_tenant').on(table.tenant_id, table.id),
     index('messages_by_reference')
       .on(table.tenant_id, table.client_reference)
       .where(sql`client_reference is not null`),
+    index('messages_by_tag').using('gin', table.tags).where(sql`tags is not null`),
     // A lane's backlog is claimed along the first, waits and deadlines are found along the others;
     // a message that ends quickly is never in any of them.
     index('messages_backlog')

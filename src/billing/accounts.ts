@@ -1,0 +1,194 @@
+import { GatewayError } from '../core/errors.ts'
+import { formatMicros } from '../core/money.ts'
+import type { Booking } from './booking.ts'
+
+/** What is agreed with a tenant about its account. */
+export interface CreditTerms {
+  /** How far below zero it may go, in millionths; undefined: see {@link Accounts}. */
+  readonly creditLimitMicros: bigint | undefined
+  /** The currency of that limit, and of its account. */
+  readonly currency: string | undefined
+}
+
+/** The accounts of one tenant in one currency, in millionths of it. */
+export interface AccountSums {
+  readonly tenantId: string
+  readonly currency: string
+  readonly balance: bigint
+  readonly reserved: bigint
+  readonly revenue: bigint
+  readonly tax: bigint
+  readonly funding: bigint
+  /** It was given money, or had some taken, otherwise than by messages: it may spend what it has. */
+  readonly isFunded: boolean
+}
+
+/** How a tenant's account stands. */
+export interface AccountStanding extends AccountSums {
+  /** What was accepted and is not booked yet. */
+  readonly held: bigint
+  readonly creditLimitMicros: bigint | null
+  /** What may still be spent; null: there is no limit. */
+  readonly available: bigint | null
+}
+
+interface Account {
+  readonly tenantId: string
+  readonly currency: string
+  balance: bigint
+  reserved: bigint
+  revenue: bigint
+  tax: bigint
+  funding: bigint
+  isFunded: boolean
+  /** Of messages that are accepted and whose lines are not written yet. */
+  held: bigint
+}
+
+interface Hold {
+  readonly account: Account
+  readonly micros: bigint
+}
+
+/**
+ * What every tenant has and may spend, as of now: what the ledger says, less what was accepted since.
+ *
+ * A tenant with a credit limit may go so far below zero; one that was ever given money may spend that;
+ * one with neither is unlimited. One process works on a database at a time, so what is judged here in one
+ * turn of the event loop holds: nobody spends the same money twice.
+ */
+export class Accounts {
+  readonly #termsFor: (tenantId: string) => CreditTerms | undefined
+  /** By tenant, then by currency. */
+  readonly #accounts = new Map<string, Map<string, Account>>()
+  /** By message. */
+  readonly #holds = new Map<string, Hold>()
+
+  constructor(termsFor: (tenantId: string) => CreditTerms | undefined = () => undefined) {
+    this.#termsFor = termsFor
+  }
+
+  /** Takes over what the tables say; call it before anything is held. */
+  load(sums: readonly AccountSums[]): void {
+    for (const sum of sums) {
+      const account = this.#account(sum.tenantId, sum.currency)
+      account.balance = sum.balance
+      account.reserved = sum.reserved
+      account.revenue = sum.revenue
+      account.tax = sum.tax
+      account.funding = sum.funding
+      account.isFunded = sum.isFunded
+    }
+  }
+
+  /**
+   * Whether a tenant could pay an amount now; undefined where it could.
+   *
+   * The tenant's account may be in another currency than the amount: then it cannot.
+   */
+  refusal(tenantId: string, micros: bigint, currency: string): GatewayError | undefined {
+    const account = this.#account(tenantId, currency)
+    const available = this.#available(account)
+    if (available === null || micros <= available) return undefined
+    return new GatewayError(
+      'balance_insufficient',
+      `the message costs ${formatMicros(micros)} ${currency}, and the account has ` +
+        `${formatMicros(available < 0n ? 0n : available)} ${currency} left: top it up`,
+    )
+  }
+
+  /**
+   * Sets an amount aside until it is given back; one that is below zero makes room.
+   *
+   * @param key - whom it is for; what is set aside for it already stays
+   * @throws {GatewayError} `balance_insufficient`
+   */
+  hold(key: string, tenantId: string, micros: bigint, currency: string): void {
+    const refusal = micros > 0n ? this.refusal(tenantId, micros, currency) : undefined
+    if (refusal) throw refusal
+    const account = this.#account(tenantId, currency)
+    const before = this.#holds.get(key)
+    const kept = before?.account === account ? before.micros : 0n
+    if (before && before.account !== account) this.giveBack(key)
+    account.held += micros
+    this.#holds.set(key, { account, micros: kept + micros })
+  }
+
+  /** What was set aside is not needed, or stands in the ledger from now on. */
+  giveBack(key: string): void {
+    const hold = this.#holds.get(key)
+    if (!hold) return
+    hold.account.held -= hold.micros
+    this.#holds.delete(key)
+  }
+
+  /** Takes a line of the ledger over. */
+  book(booking: Booking): void {
+    const account = this.#account(booking.tenantId, booking.currency)
+    account.balance += booking.balance
+    account.reserved += booking.reserved
+    account.revenue += booking.revenue
+    account.tax += booking.tax
+    account.funding += booking.funding
+    if (booking.messageId === null) account.isFunded = true
+  }
+
+  /** How the accounts of a tenant stand, one for each currency. */
+  standings(tenantId: string): AccountStanding[] {
+    const { currency, creditLimitMicros } = this.#termsFor(tenantId) ?? {}
+    if (currency !== undefined) this.#account(tenantId, currency)
+    return [...(this.#accounts.get(tenantId)?.values() ?? [])].map((account) => ({
+      tenantId: account.tenantId,
+      currency: account.currency,
+      balance: account.balance,
+      reserved: account.reserved,
+      revenue: account.revenue,
+      tax: account.tax,
+      funding: account.funding,
+      isFunded: account.isFunded,
+      held: account.held,
+      creditLimitMicros: account.currency === currency ? (creditLimitMicros ?? null) : null,
+      available: this.#available(account),
+    }))
+  }
+
+  /** What may be spent; null: there is no limit. */
+  #available({ tenantId, currency, balance, held }: Account): bigint | null {
+    const terms = this.#termsFor(tenantId)
+    if (terms?.creditLimitMicros === undefined && !this.#isFunded(tenantId)) return null
+    const credit = terms?.currency === currency ? terms.creditLimitMicros : undefined
+    return balance + (credit ?? 0n) - held
+  }
+
+  /** A tenant that has money in one currency has none in the others. */
+  #isFunded(tenantId: string): boolean {
+    for (const { isFunded } of this.#accounts.get(tenantId)?.values() ?? []) {
+      if (isFunded) return true
+    }
+    return false
+  }
+
+  #account(tenantId: string, currency: string): Account {
+    let ofTenant = this.#accounts.get(tenantId)
+    if (!ofTenant) {
+      ofTenant = new Map()
+      this.#accounts.set(tenantId, ofTenant)
+    }
+    let account = ofTenant.get(currency)
+    if (!account) {
+      account = {
+        tenantId,
+        currency,
+        balance: 0n,
+        reserved: 0n,
+        revenue: 0n,
+        tax: 0n,
+        funding: 0n,
+        isFunded: false,
+        held: 0n,
+      }
+      ofTenant.set(currency, account)
+    }
+    return account
+  }
+}

@@ -1,0 +1,40 @@
+import type { Store } from '../store/open.ts'
+import { Accounts, type CreditTerms } from './accounts.ts'
+import type { Booking } from './booking.ts'
+import { CHAIN_START, type ChainHead, type LedgerBatch, sealBatch } from './ledger-chain.ts'
+import { loadAccounts, loadChainHead } from './ledger-tables.ts'
+
+/**
+ * Where the ledger stands: its latest batch, and the accounts as its lines and the acceptances since
+ * have left them. Who writes the tables seals each batch here and says when it is written.
+ */
+export class Ledger {
+  readonly accounts: Accounts
+  #head: ChainHead = CHAIN_START
+
+  /** @param termsFor - what is agreed with a tenant about its account */
+  constructor(termsFor?: (tenantId: string) => CreditTerms | undefined) {
+    this.accounts = new Accounts(termsFor)
+  }
+
+  /** Takes over what the tables say; call it before anything is booked. */
+  async load(store: Store): Promise<void> {
+    this.accounts.load(await loadAccounts(store))
+    await this.findEnd(store)
+  }
+
+  /** Looks for the latest batch: it may be another than was known when the answer to a commit was lost. */
+  async findEnd(store: Store): Promise<void> {
+    this.#head = await loadChainHead(store)
+  }
+
+  /** The next batch; it counts once {@link follow} says that it is written. */
+  seal(bookings: readonly Booking[]): LedgerBatch {
+    return sealBatch(this.#head, bookings)
+  }
+
+  /** A batch is written; one without lines is none. */
+  follow(batch: LedgerBatch): void {
+    if (batch.bookings.length > 0) this.#head = batch
+  }
+}

@@ -1,0 +1,225 @@
+import { z } from 'zod'
+import { CHARGE_MOMENTS, CHARGE_UNITS, type ChargingTerms } from '../core/charging.ts'
+import { CURRENCIES } from '../core/currencies.ts'
+import { parseMicros } from '../core/money.ts'
+import { choice, flag, list, mapping, optionalText, requiredText, setting } from './field.ts'
+
+/** Whether and how messages are paid for. */
+export interface BillingConfig {
+  /** False: nothing is booked, and nobody's balance is looked at. */
+  readonly enabled: boolean
+  readonly conversions: readonly ConversionConfig[]
+  /** Money that tenants begin with. */
+  readonly balances: readonly OpeningBalance[]
+}
+
+/** What one unit of a currency is worth in another, from an instant on. */
+export interface ConversionConfig {
+  readonly from: string
+  readonly to: string
+  /** Millionths of {@link to}. */
+  readonly micros: bigint
+  readonly since: Date
+}
+
+/** Booked once for each tenant and currency. */
+export interface OpeningBalance {
+  /** Name of a tenant; it exists. */
+  readonly tenant: string
+  readonly micros: bigint
+  readonly currency: string
+}
+
+/** What is agreed with one tenant about its account. */
+export interface TenantBilling {
+  readonly charging: ChargingTerms
+  /** Undefined: that of each price. */
+  readonly currency: string | undefined
+  /** Undefined: it has none; without any money it is unlimited. */
+  readonly creditLimitMicros: bigint | undefined
+  /** What is left when it is told so; undefined: it is not. */
+  readonly lowBalanceMicros: bigint | undefined
+}
+
+const AMOUNT = /^\d{1,12}(\.\d{1,6})?$/
+const AMOUNT_ALLOWED = 'a decimal number with at most 6 decimals, for example "250.00"'
+const CURRENCY_ALLOWED = 'three capital letters of ISO 4217, for example EUR'
+const PERCENT = /^\d{1,2}(\.\d{1,4})?$/
+const PERCENT_ALLOWED = 'a decimal number below 100 with at most 4 decimals, for example "19"'
+const SINCE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?$/
+const SINCE_ALLOWED = 'a date or an instant in UTC, for example 2026-12-01 or 2026-12-01T06:00:00Z'
+
+const ABOUT = {
+  per: 'What the price of a rate is for: each segment, or the message however long it is.',
+  on: '`submit`: a segment is paid for once the carrier has taken it; `end`: by what has become of it.',
+  failed: 'With `end`: segments that receipts say are lost are paid for all the same.',
+  unconfirmed: 'With `end`: segments without a final receipt until the deadline are paid for.',
+  tax: 'Tax that is added to the price.',
+} as const
+
+function currency(about: string) {
+  const schema = z
+    .string({ error: CURRENCY_ALLOWED })
+    .refine((code) => CURRENCIES.has(code), { error: CURRENCY_ALLOWED })
+  return setting(schema, {
+    about,
+    allowed: CURRENCY_ALLOWED,
+    defaultText: 'required',
+    isText: true,
+  })
+}
+
+function optionalCurrency(about: string) {
+  const schema = z
+    .string({ error: CURRENCY_ALLOWED })
+    .refine((code) => CURRENCIES.has(code), { error: CURRENCY_ALLOWED })
+    .optional()
+  return setting(schema, { about, allowed: CURRENCY_ALLOWED, defaultText: 'none', isText: true })
+}
+
+function optionalFlag(about: string) {
+  return setting(z.boolean({ error: 'true or false' }).optional(), {
+    about,
+    allowed: 'true or false',
+    defaultText: 'as `billing` says',
+  })
+}
+
+function optionalChoice<const Words extends readonly [string, ...string[]]>(
+  words: Words,
+  about: string,
+) {
+  const allowed = `one of ${words.join(', ')}`
+  return setting(z.enum(words, { error: allowed }).optional(), {
+    about,
+    allowed,
+    defaultText: 'as `billing` says',
+    isText: true,
+  })
+}
+
+const conversion = mapping({
+  from: currency('Currency of a price.'),
+  to: currency('Currency of an account.'),
+  rate: requiredText(AMOUNT, AMOUNT_ALLOWED, {
+    about: 'What one unit of `from` is worth in `to`.',
+  }),
+  since: requiredText(SINCE, SINCE_ALLOWED, {
+    about: 'From when on; of several, the one that began last counts.',
+  }),
+})
+
+/** The `billing` section of the file. */
+export const billingSchema = setting(
+  mapping({
+    enabled: flag(true, {
+      about: 'Book what messages cost, and refuse those that a tenant cannot pay for.',
+    }),
+    charge_per: choice(CHARGE_UNITS, 'segment', { about: ABOUT.per }),
+    charge_on: choice(CHARGE_MOMENTS, 'end', { about: ABOUT.on }),
+    charge_failed: flag(false, { about: ABOUT.failed }),
+    charge_unconfirmed: flag(true, { about: ABOUT.unconfirmed }),
+    tax_percent: setting(
+      z.string({ error: PERCENT_ALLOWED }).regex(PERCENT, { error: PERCENT_ALLOWED }).default('0'),
+      {
+        about: ABOUT.tax,
+        allowed: PERCENT_ALLOWED,
+        defaultText: '"0"',
+        unit: 'percent',
+        isText: true,
+      },
+    ),
+    conversion: setting(list(conversion, 'a list of { from, to, rate, since }').default([]), {
+      about: 'How prices are brought into the currency of a tenant.',
+      allowed: 'a list of { from, to, rate, since }',
+      defaultText: '[]',
+    }),
+  }).prefault({}),
+  {
+    about: 'What messages are paid for; see docs/billing.md.',
+    allowed: 'a mapping',
+    defaultText: '{}',
+  },
+)
+
+/** The `billing` of a tenant, which beats the section of the file key by key. */
+export const tenantBillingSchema = setting(
+  mapping({
+    currency: optionalCurrency("Currency of the tenant's account; prices are brought into it."),
+    credit_limit: optionalText(AMOUNT, AMOUNT_ALLOWED, {
+      about: 'How far below zero the account may go; it needs `currency`.',
+      unit: 'currency',
+    }),
+    low_balance: optionalText(AMOUNT, AMOUNT_ALLOWED, {
+      about: 'What is left to spend when the tenant and the operator are told.',
+      unit: 'currency',
+    }),
+    charge_per: optionalChoice(CHARGE_UNITS, ABOUT.per),
+    charge_on: optionalChoice(CHARGE_MOMENTS, ABOUT.on),
+    charge_failed: optionalFlag(ABOUT.failed),
+    charge_unconfirmed: optionalFlag(ABOUT.unconfirmed),
+    tax_percent: optionalText(PERCENT, PERCENT_ALLOWED, { about: ABOUT.tax, unit: 'percent' }),
+  }).prefault({}),
+  {
+    about: 'How the tenant pays; beats `billing` for it.',
+    allowed: 'a mapping',
+    defaultText: '{}',
+  },
+)
+
+const balance = mapping({
+  tenant: requiredText(/^.{1,63}$/, 'the name of a tenant of this file', { about: 'Who gets it.' }),
+  amount: requiredText(AMOUNT, AMOUNT_ALLOWED, { about: 'What it begins with.' }),
+  currency: currency('Currency of the amount.'),
+})
+
+/** The `balances` of the file. */
+export const balancesSchema = setting(
+  list(balance, 'a list of { tenant, amount, currency }').default([]),
+  {
+    about:
+      'Money that tenants begin with: booked once for each tenant and currency, however often the file is read.',
+    allowed: 'a list of { tenant, amount, currency }',
+    defaultText: '[]',
+  },
+)
+
+type FileBilling = ReturnType<(typeof billingSchema)['parse']>
+type FileTenantBilling = ReturnType<(typeof tenantBillingSchema)['parse']>
+type FileBalances = ReturnType<(typeof balancesSchema)['parse']>
+
+/** The billing of a file without mistakes. */
+export function toBilling(file: FileBilling, balances: FileBalances): BillingConfig {
+  return {
+    enabled: file.enabled,
+    conversions: file.conversion.map(({ from, to, rate, since }) => ({
+      from,
+      to,
+      micros: parseMicros(rate),
+      since: new Date(since),
+    })),
+    balances: balances.map(({ tenant, amount, currency: code }) => ({
+      tenant,
+      micros: parseMicros(amount),
+      currency: code,
+    })),
+  }
+}
+
+/** The billing of the file, with what one tenant says put over it. */
+export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): TenantBilling {
+  const { credit_limit: limit, low_balance: low } = tenant
+  return {
+    charging: {
+      unit: tenant.charge_per ?? file.charge_per,
+      on: tenant.charge_on ?? file.charge_on,
+      chargesFailed: tenant.charge_failed ?? file.charge_failed,
+      chargesUnconfirmed: tenant.charge_unconfirmed ?? file.charge_unconfirmed,
+      // One percent is 10,000 millionths.
+      taxPpm: Number(parseMicros(tenant.tax_percent ?? file.tax_percent) / 100n),
+    },
+    currency: tenant.currency,
+    creditLimitMicros: limit === undefined ? undefined : parseMicros(limit),
+    lowBalanceMicros: low === undefined ? undefined : parseMicros(low),
+  }
+}

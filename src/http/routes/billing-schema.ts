@@ -1,0 +1,114 @@
+import { z } from '@hono/zod-openapi'
+import { CURRENCIES } from '../../core/currencies.ts'
+
+const instant = z.iso.datetime({ offset: true })
+const amount = z.string().openapi({ example: '12.5000' })
+const ofTenant = z.string().optional().openapi({
+  description: 'Name of a tenant; for keys of the operator, which belong to none.',
+})
+
+export const balanceQuery = z.strictObject({ tenant: ofTenant })
+
+export const accountList = z
+  .object({
+    tenant: z.string(),
+    accounts: z.array(
+      z.object({
+        currency: z.string().openapi({ example: 'EUR' }),
+        balance: amount.openapi({ description: 'What is there, less what is reserved.' }),
+        reserved: amount.openapi({ description: 'Set aside for messages that are on their way.' }),
+        spent: amount.openapi({ description: 'Charged so far, taxes with it.' }),
+        credit_limit: amount.nullable().openapi({ description: 'How far below zero it may go.' }),
+        available: amount
+          .nullable()
+          .openapi({ description: 'What may still be spent; null: there is no limit.' }),
+      }),
+    ),
+  })
+  .openapi('AccountList')
+
+const KINDS = [
+  'reserve',
+  'reprice',
+  'settle',
+  'release',
+  'opening',
+  'top_up',
+  'adjustment',
+] as const
+
+export const lineQuery = z.strictObject({
+  tenant: ofTenant,
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().optional().openapi({ description: '`next_cursor` of the page before.' }),
+  message_id: z.uuid().optional(),
+  kind: z.enum([...KINDS, 'cost']).optional(),
+  from: instant.optional(),
+  before: instant.optional(),
+})
+
+const line = z
+  .object({
+    id: z.string().openapi({ example: '1842.17', description: 'Batch and line.' }),
+    at: instant,
+    kind: z.enum([...KINDS, 'cost']),
+    currency: z.string(),
+    entries: z
+      .array(
+        z.object({
+          account: z.enum(['balance', 'reserved', 'revenue', 'tax', 'funding']),
+          amount,
+        }),
+      )
+      .openapi({ description: 'What moves between the accounts; together always zero.' }),
+    message_id: z.uuid().nullable(),
+    reference: z.string().nullable(),
+    note: z.string().nullable(),
+    cost: z
+      .object({ carrier: z.string(), amount, currency: z.string() })
+      .nullable()
+      .optional()
+      .openapi({ description: 'What a carrier is owed; for keys of the operator.' }),
+  })
+  .openapi('LedgerLine')
+
+export const lineList = z
+  .object({
+    lines: z.array(line),
+    next_cursor: z.string().nullable().openapi({ description: 'null: this is the last page.' }),
+  })
+  .openapi('LedgerLineList')
+
+const CURRENCY = 'a currency of ISO 4217, for example EUR'
+
+export const newPayment = z
+  .strictObject({
+    tenant: z.string(),
+    kind: z.enum(['top_up', 'adjustment']),
+    amount: z
+      .string()
+      .regex(/^-?\d{1,12}(\.\d{1,6})?$/, 'a decimal number with at most 6 decimals')
+      .openapi({ example: '250.00', description: 'Below zero only for an adjustment.' }),
+    currency: z
+      .string()
+      .refine((code) => CURRENCIES.has(code), { error: CURRENCY })
+      .openapi({ example: 'EUR' }),
+    reference: z.string().min(1).max(200).openapi({
+      description: 'Tells payments apart: one is booked once, however often it is sent.',
+    }),
+    note: z.string().max(500).optional(),
+  })
+  .openapi('NewPayment')
+
+export const payment = z
+  .object({
+    tenant: z.string(),
+    kind: z.enum(['top_up', 'adjustment']),
+    amount,
+    currency: z.string(),
+    reference: z.string(),
+    note: z.string().nullable(),
+    booked_at: instant,
+    is_new: z.boolean().openapi({ description: 'false: it was booked before.' }),
+  })
+  .openapi('Payment')

@@ -1,0 +1,218 @@
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Access, Tenant } from '../../accounts/access.ts'
+import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
+import { type LedgerRow, type LinePlace, listLines } from '../../billing/ledger-archive.ts'
+import { GatewayError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import { formatMicros, parseSignedMicros } from '../../core/money.ts'
+import { EVERY_TENANT } from '../../messages/archive.ts'
+import type { Funding } from '../../messages/funding.ts'
+import type { Store } from '../../store/open.ts'
+import { keyOf } from '../auth.ts'
+import type { AppEnv } from '../env.ts'
+import { onInvalid, openapiWithBody } from '../validation.ts'
+import {
+  accountList,
+  balanceQuery,
+  lineList,
+  lineQuery,
+  newPayment,
+  payment,
+} from './billing-schema.ts'
+import { json } from './json-response.ts'
+import { instant } from './message-body.ts'
+import { problem } from './message-schema.ts'
+
+/** What the routes work with. */
+export interface BillingParts {
+  readonly accounts: Accounts
+  readonly funding: Funding
+  readonly store: Store
+  /** Resolves when the ledger has everything that was done by now. */
+  readonly flush: () => Promise<void>
+  readonly access: Access
+  readonly logger: Logger
+}
+
+const problems = {
+  401: json('No valid API key.', problem),
+  403: json("The key is a tenant's.", problem),
+  404: json('There is no such tenant.', problem),
+  422: json('A field is wrong; `errors` says which.', problem),
+  503: json('The database is away: come back after `Retry-After`.', problem),
+}
+const security = [{ apiKey: [] }]
+
+const balanceRoute = createRoute({
+  method: 'get',
+  path: '/v1/billing/balance',
+  summary: 'What a tenant has and may spend, in each currency',
+  security,
+  request: { query: balanceQuery },
+  responses: { 200: json('The accounts.', accountList), ...problems },
+})
+
+const ledgerRoute = createRoute({
+  method: 'get',
+  path: '/v1/billing/ledger',
+  summary: 'Every movement of money of a tenant, newest first',
+  security,
+  request: { query: lineQuery },
+  responses: { 200: json('A page of lines.', lineList), ...problems },
+})
+
+const paymentRoute = createRoute({
+  method: 'post',
+  path: '/v1/billing/payments',
+  summary: 'Book money that a tenant has paid, or a correction',
+  description: 'For keys of the operator (`admin_keys`).',
+  security,
+  request: {
+    body: { required: true, content: { 'application/json': { schema: newPayment } } },
+  },
+  responses: {
+    200: json('It was booked before.', payment),
+    201: json('It is booked.', payment),
+    400: json('The body is not JSON.', problem),
+    409: json('The reference belongs to another payment.', problem),
+    ...problems,
+  },
+})
+
+/** Routes under `/v1/billing`. */
+export function billingRoutes(parts: BillingParts) {
+  const { accounts, funding, store, flush, access, logger } = parts
+  const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
+
+  app.openapi(balanceRoute, (c) => {
+    const owner = ownerOf(c, access, c.req.valid('query').tenant)
+    const standings = accounts.standings(owner.id)
+    return c.json({ tenant: owner.name, accounts: standings.map(accountBody) }, 200)
+  })
+
+  app.openapi(ledgerRoute, async (c) => {
+    const { tenant, limit, cursor, from, before, message_id, kind } = c.req.valid('query')
+    const owner = ownerOf(c, access, tenant)
+    const showsCosts = c.get('scope') === EVERY_TENANT
+    await flush()
+    // One more than asked for tells whether there is another page.
+    const rows = await listLines(store, owner.id, {
+      messageId: message_id,
+      kind,
+      withCosts: showsCosts,
+      from: instant(from),
+      before: instant(before),
+      beforeLine: cursor === undefined ? undefined : placeOf(cursor),
+      limit: limit + 1,
+    })
+    const shown = rows.slice(0, limit)
+    const last = rows.length > limit ? shown.at(-1) : undefined
+    return c.json(
+      {
+        lines: shown.map((row) => lineBody(row, showsCosts)),
+        next_cursor: last ? cursorOf(last) : null,
+      },
+      200,
+    )
+  })
+
+  openapiWithBody(app, paymentRoute, async (c) => {
+    const { tenant, kind, amount, currency, reference, note = null } = c.req.valid('json')
+    const owner = tenantNamed(access, tenant)
+    const micros = parseSignedMicros(amount)
+    if (micros === 0n || (kind === 'top_up' && micros < 0n)) {
+      throw new GatewayError(
+        'payment_invalid',
+        `"${amount}" is nothing that can be booked as ${kind}: a top-up is more than zero, an adjustment is not zero`,
+        { pointer: '/amount' },
+      )
+    }
+    const paid = await funding.book({ tenantId: owner.id, kind, micros, currency, reference, note })
+    if (paid.isNew) {
+      logger.info({ tenant, kind, amount, currency, reference }, 'an operator has booked money')
+    }
+    return c.json(
+      {
+        tenant,
+        kind,
+        amount: formatMicros(micros),
+        currency,
+        reference,
+        note,
+        booked_at: paid.at.toISOString(),
+        is_new: paid.isNew,
+      },
+      paid.isNew ? 201 : 200,
+    )
+  })
+
+  return app
+}
+
+/** A tenant's key speaks for itself; one of the operator's for the tenant that is named. */
+function ownerOf(c: Context<AppEnv>, access: Access, name: string | undefined): Tenant {
+  // That of a demo belongs to a tenant, too.
+  const own = access.tenantOfKey(keyOf(c))
+  if (own && (name === undefined || name === own.name)) return own
+  if (c.get('scope') !== EVERY_TENANT) {
+    throw new GatewayError('forbidden', `this key is not of the tenant "${name}"`)
+  }
+  if (name !== undefined) return tenantNamed(access, name)
+  throw new GatewayError('tenant_missing', 'say which tenant: ?tenant=NAME', { pointer: '/tenant' })
+}
+
+function tenantNamed(access: Access, name: string): Tenant {
+  const tenant = access.tenantNamed(name)
+  if (tenant) return tenant
+  throw new GatewayError('not_found', `there is no tenant "${name}"`, { pointer: '/tenant' })
+}
+
+function accountBody(account: AccountStanding) {
+  const { currency, balance, held, reserved, revenue, tax, creditLimitMicros, available } = account
+  return {
+    currency,
+    balance: formatMicros(balance - held),
+    reserved: formatMicros(reserved + held),
+    spent: formatMicros(revenue + tax),
+    credit_limit: creditLimitMicros === null ? null : formatMicros(creditLimitMicros),
+    available: available === null ? null : formatMicros(available),
+  }
+}
+
+const ACCOUNTS = ['balance', 'reserved', 'revenue', 'tax', 'funding'] as const
+
+function lineBody(row: LedgerRow, showsCosts: boolean): z.infer<typeof lineList>['lines'][number] {
+  const { carrier, cost_micros: cost, cost_currency: costCurrency } = row
+  return {
+    id: `${row.batch}.${row.line}`,
+    at: row.at.toISOString(),
+    kind: row.kind as z.infer<typeof lineList>['lines'][number]['kind'],
+    currency: row.currency,
+    entries: ACCOUNTS.filter((account) => row[account] !== 0n).map((account) => ({
+      account,
+      amount: formatMicros(row[account]),
+    })),
+    message_id: row.message_id,
+    reference: row.reference,
+    note: row.note,
+    ...(showsCosts && {
+      cost:
+        carrier === null || cost === null
+          ? null
+          : { carrier, amount: formatMicros(cost), currency: costCurrency ?? '' },
+    }),
+  }
+}
+
+function cursorOf({ batch, line }: LinePlace): string {
+  return Buffer.from(`${batch}.${line}`).toString('base64url')
+}
+
+function placeOf(cursor: string): LinePlace {
+  const match = /^(\d{1,15})\.(\d{1,9})$/.exec(Buffer.from(cursor, 'base64url').toString())
+  if (match) return { batch: Number(match[1]), line: Number(match[2]) }
+  throw new GatewayError('cursor_invalid', `"${cursor}" is not a next_cursor of this API`, {
+    pointer: '/cursor',
+  })
+}

@@ -1,0 +1,40 @@
+import { checkLedger, type LedgerFault } from './billing/ledger-check.ts'
+import { checkMessages } from './messages/ledger-message-check.ts'
+import { openForReading, type StoreOptions } from './store/open.ts'
+
+/** How the command speaks to its caller. */
+export interface LedgerCommand {
+  readonly say: (line: string) => void
+  readonly complain: (line: string) => void
+}
+
+/**
+ * Proves from the database alone that money is conserved: the lines are those that were written, the accounts are
+ * their sums, and every message is charged as its state says. True when all of it holds.
+ */
+export async function proveLedger(
+  { say, complain }: LedgerCommand,
+  options: StoreOptions,
+): Promise<boolean> {
+  const store = await openForReading(options)
+  try {
+    // One moment of it, whatever is written meanwhile.
+    const { ledger, messages } = await store.db.transaction(
+      async (tx) => ({
+        ledger: await checkLedger(store, tx),
+        messages: await checkMessages(store, tx),
+      }),
+      { isolationLevel: 'repeatable read', accessMode: 'read only' },
+    )
+    const faults: LedgerFault[] = [...ledger.faults, ...(messages.fault ? [messages.fault] : [])]
+    for (const { where, what } of faults) complain(`${where}: ${what}`)
+    if (faults.length > 0) return false
+    say(
+      `the ledger is in order: ${ledger.lines} lines in ${ledger.batches} batches, ` +
+        `${messages.messages} messages`,
+    )
+    return true
+  } finally {
+    await store.close()
+  }
+}

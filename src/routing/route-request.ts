@@ -1,0 +1,32 @@
+import type { Exclusion } from './decision.ts'
+import type { RouteSubject } from './route-match.ts'
+
+/** What a message may ask of a carrier, as bits. */
+export const CAPABILITIES = { unicode: 1, binary: 2, flash: 4, receipts: 8, inbound: 16 } as const
+
+/** What a text takes with a profile. */
+export interface ProfileLayout {
+  readonly segments: number
+  readonly encoding: string
+  /** Bits of {@link CAPABILITIES}. */
+  readonly needs: number
+}
+
+/** The message to be routed. */
+export interface RouteRequest extends RouteSubject {
+  /** What it takes with a profile, the same however often it is asked; undefined: it cannot be sent there. */
+  readonly layOut: (profile: number) => ProfileLayout | undefined
+  /** The carrier that has the other segments of a long message that came one by one. */
+  readonly siblingCarrier: string | undefined
+  /** Carriers that are out of the question, such as those that have been tried. */
+  readonly excluded: ReadonlyMap<string, Exclusion> | undefined
+  /** What the tenant pays for a segment, in millionths of {@link sellCurrency}; null: what it costs. */
+  readonly sellMicros: number | null
+  readonly sellCurrency: string
+  /** Carriers that cost more than that are refused. */
+  readonly refusesLosses: boolean
+  /** 32 random bits. */
+  readonly draw: number
+  /** How many messages the route has had. */
+  readonly turn: (route: string | null) => number
+}
