@@ -198,6 +198,15 @@ CREATE TABLE "ledger_carriers" (
 	CONSTRAINT "ledger_carriers_carrier_currency_pk" PRIMARY KEY("carrier","currency")
 );
 --> statement-breakpoint
+CREATE TABLE "limit_counters" (
+	"name" text NOT NULL,
+	"tenant_id" text NOT NULL,
+	"subject" text NOT NULL,
+	"counts" text NOT NULL,
+	"ends_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "limit_counters_name_tenant_id_subject_pk" PRIMARY KEY("name","tenant_id","subject")
+);
+--> statement-breakpoint
 CREATE TABLE "messages" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,
@@ -369,6 +378,7 @@ CREATE INDEX "inbound_parts_done" ON "inbound_parts" USING btree ("done_at") WHE
 CREATE INDEX "ledger_by_tenant" ON "ledger" USING btree ("tenant_id","batch","line");--> statement-breakpoint
 CREATE INDEX "ledger_by_message" ON "ledger" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "ledger_by_reference" ON "ledger" USING btree ("tenant_id","reference") WHERE reference is not null;--> statement-breakpoint
+CREATE INDEX "limit_counters_by_end" ON "limit_counters" USING btree ("ends_at");--> statement-breakpoint
 CREATE INDEX "messages_by_tenant" ON "messages" USING btree ("tenant_id","id");--> statement-breakpoint
 CREATE INDEX "messages_by_reference" ON "messages" USING btree ("tenant_id","client_reference") WHERE client_reference is not null;--> statement-breakpoint
 CREATE INDEX "messages_by_tag" ON "messages" USING gin ("tags") WHERE tags is not null;--> statement-breakpoint

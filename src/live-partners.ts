@@ -46,7 +46,7 @@ export class LivePartners implements LivePart {
     const accounts = partnerAccounts(next.partners, access, policyFor).map((account) => {
       const { systemId, tenant } = account
       const known = present.get(systemId)
-      // What is counted of its pace goes on where nothing has changed.
+      // Sessions of an account where nothing has changed are left alone.
       const isSame =
         known?.tenant.id === tenant.id &&
         isDeepStrictEqual(this.#partners.get(systemId), account.access)

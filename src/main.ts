@@ -71,6 +71,7 @@ import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { openNumbers } from './numbers.ts'
+import { openLimits } from './open-limits.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
 import { PartnerServer } from './partners/partner-server.ts'
@@ -374,6 +375,17 @@ async function assemble(
     ({ guard, action }) => metrics.guarded(guard, action),
     (breaker) => healthAlerts.noteGuard(breaker),
   )
+  const limiting = await openLimits({
+    config,
+    partners: assembly.partnerConfigs,
+    tenants,
+    store,
+    logger,
+    clock,
+    onRefused: (scope, kind) => metrics.limited(scope, kind),
+  })
+  opened.push(() => limiting.close())
+  const { limits } = limiting
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const judge = new FailureJudge({
@@ -399,6 +411,7 @@ async function assemble(
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
+    limits,
     guards,
     networks: numbers.networks,
     destinations: numbers.destinations,
@@ -438,6 +451,7 @@ async function assemble(
       archive,
       cancellation,
       replacement,
+      limits,
       congestion: () => dispatcher.fillPercent,
       clock,
       logger,
@@ -525,6 +539,7 @@ async function assemble(
     journalPending: () => spool.pending,
     carrierHealth: () => health.standings(),
     openGuards: () => guards.open(clock()),
+    areLimitsFallenBack: () => limits.isFallenBack,
     codesUsed: () => guards.carriers(clock()),
     configuration: () => configuration,
     partnerBinds: () =>
@@ -562,6 +577,7 @@ async function assemble(
       tenants,
       policyFor,
     }),
+    limiting,
     // After the carriers: they are those of the map by then.
     {
       sections: ['carriers'],
@@ -621,6 +637,7 @@ async function assemble(
         range,
       ),
     guards,
+    limits,
     tenantName,
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
@@ -706,6 +723,7 @@ async function assemble(
     marks?.close()
     await qualityStore.close()
     await keepGuards()
+    await limiting.close()
     await numbers.close()
     await assembly.sandbox?.close()
     await store.close()

@@ -10,15 +10,25 @@ export interface Tenant {
   readonly name: string
 }
 
+/** Whose an API key is, and what the key is called where it must not be shown. */
+export interface KeyHolder {
+  readonly tenant: Tenant
+  /** The first 12 hexadecimal digits of its SHA-256. */
+  readonly keyName: string
+}
+
 /** A tenant as the configuration gives it. */
 export interface TenantSetting {
   readonly name: string
   readonly apiKeys: readonly string[]
 }
 
+/** Enough to tell the keys of one gateway apart. */
+const KEY_NAME_DIGITS = 12
+
 /** The tenants and the keys by which they are known, kept in memory. */
 export class Access {
-  #byKeyHash: ReadonlyMap<string, Tenant>
+  #byKeyHash: ReadonlyMap<string, KeyHolder>
   #byName: ReadonlyMap<string, Tenant>
   /** Tenants that are gone stay: their messages do. */
   readonly #names = new Map<string, string>()
@@ -32,7 +42,11 @@ export class Access {
     this.#operators = new Set(operatorKeyHashes)
     this.#byName = new Map(rows.map(({ tenant }) => [tenant.name, tenant]))
     this.#byKeyHash = new Map(
-      rows.flatMap(({ tenant, keyHash }) => (keyHash === null ? [] : [[keyHash, tenant] as const])),
+      rows.flatMap(({ tenant, keyHash }) =>
+        keyHash === null
+          ? []
+          : [[keyHash, { tenant, keyName: keyHash.slice(0, KEY_NAME_DIGITS) }] as const],
+      ),
     )
     for (const { tenant } of rows) this.#names.set(tenant.id, tenant.name)
   }
@@ -45,9 +59,14 @@ export class Access {
     for (const [id, name] of other.#names) this.#names.set(id, name)
   }
 
+  /** Whose an API key is; undefined for a key nobody has. */
+  holderOfKey(key: string): KeyHolder | undefined {
+    return this.#byKeyHash.get(hashKey(key))
+  }
+
   /** The tenant an API key belongs to; undefined for a key nobody has. */
   tenantOfKey(key: string): Tenant | undefined {
-    return this.#byKeyHash.get(hashKey(key))
+    return this.holderOfKey(key)?.tenant
   }
 
   /** Whether a key is of whoever runs the gateway, and may see what is of every tenant. */

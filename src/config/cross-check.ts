@@ -36,6 +36,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     ...routingMistakes(root, tenants, carriers),
     ...inboundMistakes(root),
     ...guardExceptions(root, tenants),
+    ...limitMistakes(root, tenants, partners),
     ...ruleMistakes(root, carriers, tenants),
     ...sharedPorts({
       http: mappingAt(root, ['http']),
@@ -229,6 +230,27 @@ function guardExceptions(root: Record<string, unknown>, tenants: readonly Item[]
     path: path.replace(/\.tenant$/, ''),
     message,
   }))
+}
+
+/** Limits of whom the file does not have, or that stand twice. */
+function limitMistakes(
+  root: Record<string, unknown>,
+  tenants: readonly Item[],
+  partners: readonly Item[],
+): Mistake[] {
+  const section = mappingAt(root, ['limits'])
+  const lists = [
+    { list: 'keys', key: 'key' },
+    { list: 'tenants', key: 'tenant', known: places(tenants, 'name') },
+    { list: 'partners', key: 'partner', known: places(partners, 'system_id') },
+    { list: 'senders', key: 'sender' },
+    { list: 'countries', key: 'country' },
+  ]
+  return lists.flatMap(({ list, key, known }) => {
+    const named = places(items(section, list, ['limits']), key)
+    const names = known?.map(({ value }) => value)
+    return [...duplicates(named, key), ...(names ? unknown(named, key, names) : [])]
+  })
 }
 
 function inboundRoutes(root: Record<string, unknown>): Item[] {

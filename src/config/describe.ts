@@ -45,13 +45,21 @@ export function keysAt(path: readonly PropertyKey[]): string[] | undefined {
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : undefined
 }
 
-function walk(schema: z.ZodType, path: string, found: SettingDescription[]): void {
+/** @param elsewhere - keys that are described in another place */
+function walk(
+  schema: z.ZodType,
+  path: string,
+  found: SettingDescription[],
+  elsewhere: readonly string[] = [],
+): void {
   const info = infoOf(schema)
   if (info !== undefined) found.push({ ...info, path })
+  const told = info?.keysAs === undefined ? elsewhere : (keysAt(info.keysAs.split('.')) ?? [])
   const inner = unwrapped(schema)
-  if (inner instanceof z.ZodArray) walk(inner.element as z.ZodType, `${path}[]`, found)
+  if (inner instanceof z.ZodArray) walk(inner.element as z.ZodType, `${path}[]`, found, told)
   if (inner instanceof z.ZodObject) {
     for (const [key, member] of Object.entries(inner.shape)) {
+      if (told.includes(key)) continue
       walk(member as z.ZodType, path === '' ? key : `${path}.${key}`, found)
     }
   }

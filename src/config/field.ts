@@ -14,6 +14,8 @@ export interface FieldInfo {
   readonly variable?: string
   /** The value never appears in a message. */
   readonly isSecret?: boolean
+  /** Path of another mapping, where the keys that both have are described. */
+  readonly keysAs?: string
   /** The value is a text even where YAML reads a number, for example `password: 0123`. */
   readonly isText?: boolean
 }

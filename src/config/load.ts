@@ -11,6 +11,7 @@ import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
 import { toEncryption, toRetention } from './keeping.ts'
+import { toLimits } from './limits.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { toNumbers } from './numbers.ts'
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
@@ -225,6 +226,7 @@ function toConfig(
     smpp,
     dataDir: resolve(cwd, content.data_dir),
     databaseUrl: content.database_url,
+    redis: content.redis_url ? { url: content.redis_url, prefix: content.redis_prefix } : undefined,
     logLevel: content.log_level,
     tenants: content.tenants.map((tenant) => ({
       name: tenant.name,
@@ -254,6 +256,7 @@ function toConfig(
     },
     guards: toGuards(content.guards),
     billing: toBilling(content.billing, content.balances),
+    limits: toLimits(content.limits),
     numbers: toNumbers(content.numbers, folder),
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),

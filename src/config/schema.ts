@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { FailureRule } from '../core/failure-rule.ts'
+import type { LimitPolicy } from '../core/limits.ts'
 import { isPasswordHash } from '../core/password.ts'
 import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type AlertsConfig, alertsSchema } from './alerts.ts'
@@ -36,6 +37,7 @@ import {
   retentionSchema,
   tenantRetentionSchema,
 } from './keeping.ts'
+import { limitsSchema } from './limits.ts'
 import { type NumbersConfig, numbersSchema } from './numbers.ts'
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { policiesSchema } from './policies.ts'
@@ -58,6 +60,8 @@ export interface Config {
   readonly dataDir: string
   /** PostgreSQL address; undefined: the embedded database in {@link dataDir}. */
   readonly databaseUrl: string | undefined
+  /** Where limits are counted; undefined: in memory. */
+  readonly redis: RedisConfig | undefined
   readonly logLevel: LogLevel
   readonly tenants: readonly TenantConfig[]
   readonly carriers: readonly CarrierConfig[]
@@ -74,6 +78,7 @@ export interface Config {
   readonly inbound: InboundConfig
   readonly guards: GuardsConfig
   readonly billing: BillingConfig
+  readonly limits: LimitPolicy
   readonly numbers: NumbersConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
   readonly retention: RetentionConfig
@@ -85,6 +90,14 @@ export interface Config {
   readonly sandbox: boolean
   /** Absolute path of the file that was read, if any. */
   readonly file: string | undefined
+}
+
+/** A Redis that several gateways may share. */
+export interface RedisConfig {
+  /** May hold a password. */
+  readonly url: string
+  /** Begin of every key; gateways with the same share what they count. */
+  readonly prefix: string
 }
 
 /** Where a server listens. Port 0 takes any free port. */
@@ -606,6 +619,23 @@ export const fileSchema = mapping({
       isSecret: true,
     },
   ),
+  redis_url: optionalText(
+    /^rediss?:\/\/\S+$/,
+    'an address such as redis://user:password@host:6379/0; rediss:// for TLS',
+    {
+      about: 'Redis server that counts what limits allow; without it the gateway does.',
+      variable: 'REDIS_URL',
+      isSecret: true,
+    },
+  ),
+  redis_prefix: text(
+    /^[A-Za-z0-9_.-]{1,63}$/,
+    '1 to 63 letters, digits, "-", "_" or "."',
+    'linehaul',
+    {
+      about: 'Begin of every key in Redis; gateways with the same share their limits.',
+    },
+  ),
   log_level: choice(LOG_LEVELS, 'info', {
     about: 'How much is logged.',
     variable: 'LINEHAUL_LOG_LEVEL',
@@ -644,6 +674,7 @@ export const fileSchema = mapping({
   billing: billingSchema,
   balances: balancesSchema,
   rates: tenantRatesSchema,
+  limits: limitsSchema,
   numbers: numbersSchema,
   retention: retentionSchema,
   encryption: encryptionSchema,

@@ -1,13 +1,16 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { Access } from '../accounts/access.ts'
+import type { Access, KeyHolder } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { requireOperator, scopeOf, tenantOf } from './auth.ts'
+import { EVERY_TENANT } from '../messages/archive.ts'
+import { holderOf, isOperator, requireOperator } from './auth.ts'
 import type { AppEnv } from './env.ts'
+import { setHeader } from './header.ts'
 import { errorHandler } from './problem.ts'
+import { limitRequest } from './rate-limit.ts'
 import { MemoRouter } from './router.ts'
 import { type BillingParts, billingRoutes } from './routes/billing.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
@@ -17,6 +20,7 @@ import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts
 import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
 import { type GuardParts, guardRoutes } from './routes/guards.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
+import { type LimitParts, limitRoutes } from './routes/limits.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type NumberParts, numberRoutes } from './routes/numbers.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
@@ -35,6 +39,7 @@ export interface AppParts
     FeedbackParts,
     GuardParts,
     InboundParts,
+    LimitParts,
     NumberParts,
     PartnerParts,
     RateDeckParts,
@@ -86,10 +91,7 @@ function nameRequest(c: Context<AppEnv>): void {
   const given = c.req.header('x-request-id')
   const requestId = given && REQUEST_ID.test(given) ? given : newId()
   c.set('requestId', requestId)
-  // With a header of its own in `c`, the answer needs a `Headers` object: a tenth of a call's time.
-  const outgoing = c.env?.outgoing
-  if (outgoing) outgoing.setHeader('x-request-id', requestId)
-  else c.header('x-request-id', requestId)
+  setHeader(c, 'x-request-id', requestId)
 }
 
 function isFile(c: Context): boolean {
@@ -149,6 +151,31 @@ function requireJson(c: Context<AppEnv>): void {
   }
 }
 
+/**
+ * Lets a request in if its key may do what it asks for, and tells routes whose it is.
+ *
+ * @returns whose key it came by; undefined: the operator's, whose requests are not limited
+ * @throws {GatewayError} `unauthorized`, `forbidden`
+ */
+function admit(c: Context<AppEnv>, access: Access): KeyHolder | undefined {
+  if (OPERATOR_PATHS.test(c.req.path)) {
+    requireOperator(c, access)
+    return undefined
+  }
+  const isShared = c.req.method === 'GET' && SHARED_PATHS.test(c.req.path)
+  if (isShared && isOperator(c, access)) {
+    c.set('scope', EVERY_TENANT)
+    return undefined
+  }
+  const holder = holderOf(c, access)
+  if (isShared) c.set('scope', holder.tenant.id)
+  else {
+    c.set('tenant', holder.tenant)
+    c.set('keyName', holder.keyName)
+  }
+  return holder
+}
+
 /** The HTTP API; `app.request()` speaks to it without a port. */
 export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ router: new MemoRouter() })
@@ -163,12 +190,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    if (OPERATOR_PATHS.test(c.req.path)) requireOperator(c, parts.access)
-    else if (c.req.method === 'GET' && SHARED_PATHS.test(c.req.path)) {
-      c.set('scope', scopeOf(c, parts.access))
-    } else c.set('tenant', tenantOf(c, parts.access))
+    const holder = admit(c, parts.access)
     if (!DECK_PATHS.test(c.req.path)) requireJson(c)
-    return next()
+    return holder ? limitRequest(c, parts.limits, holder, next) : next()
   })
 
   app.route('/', systemRoutes(parts))
@@ -185,6 +209,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', resolveRoutes(parts))
   app.route('/', feedbackRoutes(parts))
   app.route('/', partnerRoutes(parts))
+  app.route('/', limitRoutes(parts))
   app.route('/', routeTestRoutes(parts))
   app.route('/', numberRoutes(parts))
   app.route('/', webhookRoutes(parts))
@@ -198,7 +223,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     info: {
       title: 'Linehaul',
       version: parts.version,
-      description: 'SMS gateway: send messages, follow them to their end.',
+      description:
+        'SMS gateway: send messages, follow them to their end. Where requests are limited, every answer to ' +
+        "a tenant's key has `RateLimit` and `RateLimit-Policy`, and any may be `429 rate_limited` with `Retry-After`.",
     },
   })
   return app

@@ -1,21 +1,20 @@
 import type { Context } from 'hono'
-import type { Access, Tenant } from '../accounts/access.ts'
+import type { Access, KeyHolder } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
-import { EVERY_TENANT, type TenantScope } from '../messages/archive.ts'
 import type { AppEnv } from './env.ts'
 
 const BEARER = /^Bearer +(\S+)$/i
 
 /**
- * The tenant whose API key a request carries.
+ * The tenant whose API key a request carries, and the name of the key.
  *
  * @throws {GatewayError} `unauthorized` without a known key, `forbidden` with one of the operator's that
  *   belongs to no tenant
  */
-export function tenantOf(c: Context<AppEnv>, access: Access): Tenant {
+export function holderOf(c: Context<AppEnv>, access: Access): KeyHolder {
   const key = keyOf(c)
-  const tenant = access.tenantOfKey(key)
-  if (tenant) return tenant
+  const holder = access.holderOfKey(key)
+  if (holder) return holder
   if (access.isOperatorKey(key)) {
     throw new GatewayError(
       'forbidden',
@@ -38,16 +37,6 @@ export function requireOperator(c: Context<AppEnv>, access: Access): void {
     'forbidden',
     "this key is a tenant's: what is of every tenant needs one of the operator's (admin_keys)",
   )
-}
-
-/**
- * Whose messages a request may read: those of the tenant whose key it carries, those of every tenant
- * with one of the operator's.
- *
- * @throws {GatewayError} `unauthorized` without a known key
- */
-export function scopeOf(c: Context<AppEnv>, access: Access): TenantScope {
-  return isOperator(c, access) ? EVERY_TENANT : tenantOf(c, access).id
 }
 
 /** Whether the key of a request is one of whoever runs the gateway; that of a demo is a tenant's, too. */

@@ -2,8 +2,10 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { LimitError } from '../limits/limit-error.ts'
 import { AlreadyReplayedError } from '../messages/dead-letters.ts'
 import type { AppEnv } from './env.ts'
+import { type LimitBody, limitBody, tellViolated } from './rate-limit.ts'
 
 /** One fault in the input, with a JSON Pointer (RFC 6901) to where it is. */
 export interface Fault {
@@ -23,6 +25,8 @@ export interface Problem {
   readonly errors?: Fault[]
   /** With `already_replayed`: the message that repeats the letter. */
   readonly replayed_as?: string
+  /** With `rate_limited` and `quota_exceeded`. */
+  readonly limit?: LimitBody
 }
 
 interface Kind {
@@ -52,6 +56,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   price_not_convertible: { status: 422, title: 'The message cannot be accepted' },
   payment_invalid: { status: 422, title: 'The request has invalid fields' },
   payment_differs: { status: 409, title: 'The reference belongs to another payment' },
+  message_over_limit: INPUT,
+  rate_limited: { status: 429, title: 'Too many requests or segments at once' },
+  quota_exceeded: { status: 429, title: 'A limit is reached' },
   pumping_suspected: { status: 429, title: 'The traffic looks like pumping' },
   loop_suspected: { status: 429, title: 'The traffic looks like a loop' },
   feedback_given: { status: 409, title: 'There is other feedback on this message' },
@@ -113,6 +120,7 @@ export function problemOf(
     request_id: requestId,
     ...(pointer === undefined ? {} : { errors: [{ detail: error.message, pointer }] }),
     ...(error instanceof AlreadyReplayedError ? { replayed_as: error.replayedAs } : {}),
+    ...(error instanceof LimitError ? { limit: limitBody(error) } : {}),
   }
 }
 
@@ -140,6 +148,7 @@ export function respondProblem(
 export function errorHandler(logger: Logger): (error: Error, c: Context<AppEnv>) => Response {
   return (error, c) => {
     const requestId = c.get('requestId')
+    if (error instanceof LimitError) tellViolated(c, error)
     if (error instanceof GatewayError && error.code in KINDS) {
       return respondProblem(c, problemOf(error, requestId), error.retryAfterSeconds)
     }

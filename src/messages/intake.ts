@@ -1,6 +1,8 @@
 import { GatewayError } from '../core/errors.ts'
 import { Turns } from '../core/turns.ts'
 import { elapsed } from '../core/waits.ts'
+import type { NowOrLater } from '../limits/limit-store.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { OpenBreaker } from '../routing/guard-breakers.ts'
 import { type Guards, guardCode } from '../routing/guards.ts'
 import { acceptedEntry } from './acceptance.ts'
@@ -26,8 +28,17 @@ export interface IntakeOptions extends QuotesOptions {
   readonly isBehind: () => boolean
   /** True while they are so far behind that calls with many messages had better wait. */
   readonly isCrowded: () => boolean
+  /** What may be taken by whom; undefined: everybody takes what he likes. */
+  readonly limits?: Limits
   /** Looks for pumping and loops; undefined: nobody does. */
   readonly guards?: Guards | undefined
+}
+
+/** One request of many; what refuses it may still be awaited. */
+interface Judged {
+  readonly request: MessageRequest
+  readonly entry: AcceptedEntry | null
+  readonly refusal: NowOrLater<GatewayError | null>
 }
 
 /** Messages of one call that are judged in one turn of the event loop: about a millisecond. */
@@ -58,9 +69,9 @@ export class Intake {
    * Takes a message over: resolves once it is durable and on its way.
    *
    * @param replayOf - the dead letter that it repeats: the list loses it in the same commit
-   * @throws {GatewayError} what {@link Quotes.quote} throws; `busy`, `queue_full`,
-   *   `storage_unavailable`, `pumping_suspected`, `loop_suspected` or `closed`, all retryable, when it
-   *   cannot be taken now
+   * @throws {GatewayError} what {@link Quotes.quote} throws; `balance_insufficient`; `message_over_limit`;
+   *   `busy`, `queue_full`, `storage_unavailable`, `pumping_suspected`, `loop_suspected`, `rate_limited`,
+   *   `quota_exceeded` or `closed`, all retryable, when it cannot be taken now
    */
   async accept(
     tenantId: string,
@@ -72,6 +83,12 @@ export class Intake {
     const at = this.#options.clock()
     const entry = this.#entryOf(tenantId, request, at, replayOf)
     const { message } = entry
+    const asked = this.#takeOfLimits(message, request)
+    const refusal = asked instanceof Promise ? await asked : asked
+    if (refusal) {
+      this.#options.charges?.giveBack(message)
+      throw refusal
+    }
     const replay: JournalEntry[] = replayOf
       ? [{ kind: 'replayed', message: replayOf, replayedAs: message.id, at }]
       : []
@@ -97,18 +114,22 @@ export class Intake {
     const admission = this.#admit(requests)
     if (admission) await admission
     const at = this.#options.clock()
-    const entries: JournalEntry[] = []
-    const verdicts: Verdict[] = []
+    const judged: Judged[] = []
     for (const [index, request] of requests.entries()) {
       // A campaign must not hold up a code that somebody waits for.
       if (index % SLICE === 0 && requests.length > 1) await this.#turns.next()
-      try {
-        const entry = this.#entryOf(tenantId, request, at, null)
+      judged.push(this.#judged(tenantId, request, at))
+    }
+    const entries: JournalEntry[] = []
+    const verdicts: Verdict[] = []
+    for (const { request, entry, refusal } of judged) {
+      const error = refusal instanceof Promise ? await refusal : refusal
+      if (error) {
+        if (entry) this.#options.charges?.giveBack(entry.message)
+        verdicts.push({ request, error })
+      } else if (entry) {
         entries.push(entry)
         verdicts.push({ request, message: entry.message })
-      } catch (error) {
-        if (!(error instanceof GatewayError)) throw error
-        verdicts.push({ request, error })
       }
     }
     entries.push(...alongside(verdicts))
@@ -116,6 +137,22 @@ export class Intake {
     if (entries.length > 0) await this.#write(entries, messages)
     for (const message of messages) this.#handOn(message)
     return verdicts
+  }
+
+  /** Judges one request of many. What limits say of it may come later: all are asked at once. */
+  #judged(tenantId: string, request: MessageRequest, at: Date): Judged {
+    try {
+      const entry = this.#entryOf(tenantId, request, at, null)
+      return { request, entry, refusal: this.#takeOfLimits(entry.message, request) }
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      return { request, entry: null, refusal: error }
+    }
+  }
+
+  /** Last of all, and after the money: what is refused for another reason takes nothing of the limits. */
+  #takeOfLimits(message: Message, request: MessageRequest): NowOrLater<GatewayError | null> {
+    return this.#options.limits?.takeMessage(message, request.keyName ?? null) ?? null
   }
 
   /** What cannot be written is not accepted: the money for it is free again. */

@@ -11,6 +11,8 @@ import type { RawContent, RequestedEncoding } from './message.ts'
 export interface MessageRequest {
   readonly source: 'rest' | 'smpp'
   readonly partner: string | null
+  /** Name of the API key that it came by; absent or null: by none. */
+  readonly keyName?: string | null
   /** The id that the partner will know it by; absent or null: the message's own. */
   readonly partnerMessageId?: string | null
   readonly to: string

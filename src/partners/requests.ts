@@ -1,4 +1,6 @@
+import type { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { BindPdu, Pdu } from '../smpp/pdu.ts'
 import type { SessionReply } from '../smpp/session.ts'
 import { CommandStatus } from '../smpp/status.ts'
@@ -13,6 +15,8 @@ export interface PartnerRequestsOptions extends SubmissionOptions, ExistingMessa
   /** How full the queues to the carriers are, in percent. */
   readonly congestion: () => number
   readonly logger: Logger
+  /** How many requests partners may make. */
+  readonly limits: Limits
   /** Told of every refusal, for the metrics. */
   readonly onRefused: (status: number) => void
 }
@@ -22,6 +26,18 @@ export interface AskingPeer {
   readonly bind: Pick<BindPdu, 'command' | 'interface_version'>
   readonly account: PartnerAccount
 }
+
+/** Requests that we answer. */
+const OFFERED = [
+  'submit_sm',
+  'submit_multi',
+  'data_sm',
+  'query_sm',
+  'cancel_sm',
+  'replace_sm',
+] as const
+
+type Offered = Extract<Pdu, { command: (typeof OFFERED)[number] }>
 
 /** First version that knows congestion_state. */
 const FIRST_VERSION_WITH_CONGESTION = 0x50
@@ -40,11 +56,23 @@ export class PartnerRequests {
 
   /** Answers one request; undefined: we do not offer it. */
   answer(pdu: Pdu, peer: AskingPeer): Promise<SessionReply> | undefined {
-    const work = this.#begin(pdu, peer)
-    return work && this.#finish(work, pdu, peer)
+    if (!isOffered(pdu)) return undefined
+    const { tenant, systemId } = peer.account
+    const caller = { tenantId: tenant.id, key: null, partner: systemId }
+    const refusal = this.#options.limits.takeRequest(caller)
+    const work =
+      refusal instanceof Promise
+        ? refusal.then((late) => this.#begin(pdu, peer, late))
+        : this.#begin(pdu, peer, refusal)
+    return this.#finish(work, pdu, peer)
   }
 
-  #begin(pdu: Pdu, { bind, account }: AskingPeer): Promise<SessionReply> | undefined {
+  #begin(
+    pdu: Offered,
+    { bind, account }: AskingPeer,
+    refusal: GatewayError | null,
+  ): Promise<SessionReply> {
+    if (refusal) return Promise.reject(refusal)
     const version = bind.interface_version
     switch (pdu.command) {
       case 'submit_sm':
@@ -62,8 +90,6 @@ export class PartnerRequests {
         return this.#existing.cancel(pdu, account)
       case 'replace_sm':
         return this.#existing.replace(pdu, account)
-      default:
-        return undefined
     }
   }
 
@@ -93,4 +119,8 @@ export class PartnerRequests {
     )
     return status
   }
+}
+
+function isOffered(pdu: Pdu): pdu is Offered {
+  return OFFERED.some((command) => command === pdu.command)
 }

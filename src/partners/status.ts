@@ -24,8 +24,10 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   pumping_suspected: CommandStatus.ESME_RSUBMITFAIL,
   loop_suspected: CommandStatus.ESME_RSUBMITFAIL,
   busy: CommandStatus.ESME_RTHROTTLED,
-  rate_exceeded: CommandStatus.ESME_RTHROTTLED,
+  rate_limited: CommandStatus.ESME_RTHROTTLED,
   queue_full: CommandStatus.ESME_RMSGQFUL,
+  quota_exceeded: CommandStatus.ESME_RMSGQFUL,
+  message_over_limit: CommandStatus.ESME_RSUBMITFAIL,
 }
 
 /** The `command_status` for an error of intake; `ESME_RSYSERR` for what has no word in SMPP. */

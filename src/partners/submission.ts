@@ -109,22 +109,13 @@ export class Submission {
     alongside: (group: Group) => readonly JournalEntry[] = () => [],
   ): Promise<Group> {
     const id = (await this.#shortId(account, version)) ?? newId()
-    const refused = [...refusedBefore]
-    const admitted: SubmitSm[] = []
-    const requests: MessageRequest[] = []
-    for (const submit of submits) {
-      try {
-        requests.push({ ...this.#requestOf(submit, account), partnerMessageId: id })
-        admitted.push(submit)
-      } catch (error) {
-        // Anything else is wrong with the whole PDU; the pace may allow some of it.
-        if (!(error instanceof GatewayError) || error.code !== 'rate_exceeded') throw error
-        refused.push(refusedDestination(submit, error))
-      }
-    }
+    const requests = submits.map((submit) => ({
+      ...this.#requestOf(submit, account),
+      partnerMessageId: id,
+    }))
     const groupOf = (verdicts: readonly Verdict[]): Group => ({
       id: verdicts.some(({ message }) => message !== undefined) ? id : '',
-      unsuccessful: [...refused, ...admitted.flatMap(refusedOf(verdicts))],
+      unsuccessful: [...refusedBefore, ...submits.flatMap(refusedOf(verdicts))],
     })
     const verdicts = await this.#options.intake.acceptAll(account.tenant.id, requests, (judged) => {
       const group = groupOf(judged)
@@ -136,7 +127,7 @@ export class Submission {
   /** What a submit asks for, as the account's terms let it. */
   #requestOf(pdu: SubmitSm, { systemId, access, terms }: PartnerAccount): MessageRequest {
     const now = this.#options.clock()
-    return terms.admit(requestOf(pdu, systemId, now, access), now.getTime())
+    return terms.admit(requestOf(pdu, systemId, now, access))
   }
 
   /** @param alongside - what belongs into the commit of the acceptance */

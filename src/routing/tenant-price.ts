@@ -91,7 +91,8 @@ export function isLoss(margin: Margin | undefined): boolean {
   return margin !== undefined && margin.micros < 0n
 }
 
-function convertedMicros(
+/** An amount in another currency; undefined: the conversion lacks one of the two. */
+export function convertedMicros(
   { micros, currency }: Money,
   to: string,
   conversion: Conversion | undefined,

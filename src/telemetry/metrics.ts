@@ -8,6 +8,8 @@ export interface ReadOnScrape {
   carrierHealth(): readonly { carrier: string; takes: string; breaker: string; mode: string }[]
   partnerBinds(): readonly { systemId: string; bound: number }[]
   openGuards(): readonly { guard: string }[]
+  /** True while Redis, which should count them, does not answer. */
+  areLimitsFallenBack(): boolean
   /** Undefined: there are no versions. */
   configuration(): { readonly number: number; readonly waiting: readonly string[] } | undefined
   codesUsed(): readonly { carrier: string; delivered: number; converted: number }[]
@@ -25,6 +27,7 @@ export class Metrics {
   readonly #inbound: Counter
   readonly #erased: Counter
   readonly #guarded: Counter
+  readonly #limited: Tally
   readonly #bindFailures: Counter
   readonly #connectionsRefused: Counter
   readonly #commitEntries: Histogram
@@ -81,6 +84,12 @@ export class Metrics {
       name: 'linehaul_guarded_messages_total',
       help: 'Messages that the open breaker of a guard concerned, by what was done with them.',
       labelNames: ['guard', 'action'],
+      registers,
+    })
+    this.#limited = new Tally({
+      name: 'linehaul_limited_total',
+      help: 'Requests and messages refused because a limit was used up.',
+      labelNames: ['scope', 'kind'],
       registers,
     })
     this.#erased = new Counter({
@@ -241,6 +250,14 @@ export class Metrics {
       },
     })
     new Gauge({
+      name: 'linehaul_limits_fallen_back',
+      help: '1 while limits are counted in memory because Redis does not answer.',
+      registers,
+      collect() {
+        this.set(read.areLimitsFallenBack() ? 1 : 0)
+      },
+    })
+    new Gauge({
       name: 'linehaul_journal_pending_entries',
       help: 'Journal entries waiting for a commit.',
       registers,
@@ -280,6 +297,10 @@ export class Metrics {
 
   guarded(guard: string, action: string): void {
     this.#guarded.inc({ guard, action })
+  }
+
+  limited(scope: string, kind: string): void {
+    this.#limited.add(scope, kind)
   }
 
   /** @param seconds - null: it found the carrier unwell */

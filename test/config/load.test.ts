@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { describeSettings, documentationRow } from '../../src/config/describe.ts'
 import { DEFAULT_DIALECT } from '../../src/config/dialect.ts'
 import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
+import { NO_LIMITS } from '../../src/config/limits.ts'
 import { completeCarrier, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
@@ -104,6 +105,7 @@ describe('a good configuration', () => {
       smpp: DEFAULT_SMPP,
       dataDir: join(cwd, 'data'),
       databaseUrl: undefined,
+      limits: NO_LIMITS,
       logLevel: 'info',
       tenants: [],
       carriers: [],
@@ -120,6 +122,7 @@ describe('a good configuration', () => {
       inbound: { reassemblySeconds: 300, routes: [] },
       guards: DEFAULT_GUARDS,
       webhooks: { allowPrivateAddresses: false },
+      redis: undefined,
       retention: { days: undefined, bodyDays: undefined },
       encryption: { keys: [], active: undefined },
       sandbox: true,

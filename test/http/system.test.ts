@@ -206,6 +206,7 @@ test('/openapi.json describes what is there', async () => {
     '/v1/guards/{id}/reset',
     '/v1/inbound-messages',
     '/v1/inbound-messages/{id}',
+    '/v1/limits',
     '/v1/messages',
     '/v1/messages/{id}',
     '/v1/messages/{id}/cancel',
@@ -252,7 +253,7 @@ test('/openapi.json describes what is there', async () => {
       expect(operation.security).toEqual([{ apiKey: [] }])
       expect(Object.keys(responses)).toContain('401')
       // These are in memory: what only reads them cannot fail for the database.
-      if (/^\/v1\/(webhooks|binds|guards|partners|route)/.test(path)) continue
+      if (/^\/v1\/(webhooks|binds|guards|limits|partners|route)/.test(path)) continue
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(['422', '503']))
     }
   }

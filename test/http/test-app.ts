@@ -50,6 +50,7 @@ import { AddressGuard } from '../../src/webhooks/address-guard.ts'
 import { Endpoints } from '../../src/webhooks/endpoints.ts'
 import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
+import { limitsBy, policyOf } from '../limits/policies.ts'
 import { testPolicies } from '../messages/harness.ts'
 import { openTestPglite, truncate } from '../support/database.ts'
 
@@ -58,6 +59,8 @@ export interface TestAppOptions {
   readonly maxPending?: number
   readonly maxQueued?: number
   readonly lossMaking?: LossMaking
+  /** The `limits` of a file. */
+  readonly limits?: object
   /** How every tenant pays; absent: nothing is billed. */
   readonly billing?: TenantCharging & CreditTerms
   /** Is emptied first and stays open; without it the app has one of its own. */
@@ -218,12 +221,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const guards = new Guards({ ...DEFAULT_GUARDS, except: NO_EXCEPTIONS })
   const networks = await NetworkDirectory.open({ store, clock, logger })
   const destinations = new Destinations()
+  const limits = limitsBy(policyOf(options.limits ?? {}))
   const charges = new Charges({
     accounts: ledger.accounts,
     termsFor: () => options.billing,
     conversion: () => new PriceConversion(),
   })
   const intake = new Intake({
+    limits,
     routes,
     charges,
     spool,
@@ -264,6 +269,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     rateDecks,
     rehearseRouting: () => Promise.reject(new Error('not part of this test')),
     guards,
+    limits,
     tenantName: (id) => tenants.find(({ name }) => access.tenantNamed(name)?.id === id)?.name ?? id,
     clock,
     feedback: new Feedback({ store, archive: new Archive(store, live, tables), guards, clock }),

@@ -5,8 +5,6 @@ import { SubmitTerms, type SubmitTermsOptions } from '../../src/partners/submit-
 import { SUBMIT } from './sample-submit.ts'
 
 const FREE: SubmitTermsOptions = {
-  segmentsPerSecond: 0,
-  burst: 0,
   senderIds: [],
   defaultValiditySeconds: undefined,
   maxValiditySeconds: undefined,
@@ -30,7 +28,7 @@ function codeOf(run: () => unknown): string | undefined {
 
 test('an account without terms takes a request as it is', () => {
   const wanted = request()
-  expect(new SubmitTerms(FREE).admit(wanted, 0)).toBe(wanted)
+  expect(new SubmitTerms(FREE).admit(wanted)).toBe(wanted)
 })
 
 describe('sender ids', () => {
@@ -47,51 +45,13 @@ describe('sender ids', () => {
     ['447700900199', true],
     ['447700900200', false],
   ])('%s: %s', (from, isPermitted) => {
-    const code = codeOf(() => terms.admit(request({ from }), 0))
+    const code = codeOf(() => terms.admit(request({ from })))
     expect(code).toBe(isPermitted ? undefined : 'from_invalid')
   })
 
   test('"*" permits all', () => {
     const all = new SubmitTerms({ ...FREE, senderIds: ['*'] })
-    expect(codeOf(() => all.admit(request({ from: 'anybody' }), 0))).toBeUndefined()
-  })
-})
-
-describe('the pace', () => {
-  test('is counted in segments: a burst at once, then as many as the rate gives', () => {
-    const terms = new SubmitTerms({ ...FREE, segmentsPerSecond: 2, burst: 4 })
-    const long = request({ text: 'x'.repeat(400) })
-    const at = (now: number, wanted = request()) => codeOf(() => terms.admit(wanted, now))
-    expect(at(10_000, long)).toBeUndefined()
-    expect([at(10_000), at(10_000)]).toEqual([undefined, 'rate_exceeded'])
-    expect([at(10_499), at(10_500), at(10_500)]).toEqual([
-      'rate_exceeded',
-      undefined,
-      'rate_exceeded',
-    ])
-    // Three segments need a second and a half.
-    expect([at(11_500, long), at(12_000, long)]).toEqual(['rate_exceeded', undefined])
-  })
-
-  test('a text longer than the burst goes through, and those behind it wait the longer', () => {
-    const terms = new SubmitTerms({ ...FREE, segmentsPerSecond: 1 })
-    const at = (now: number, text: string) => codeOf(() => terms.admit(request({ text }), now))
-    expect(at(1_000, 'x'.repeat(400))).toBeUndefined()
-    expect([at(3_000, 'x'), at(4_000, 'x')]).toEqual(['rate_exceeded', undefined])
-  })
-
-  test('what may not be sent costs nothing; octets that pass through are one segment', () => {
-    const terms = new SubmitTerms({ ...FREE, segmentsPerSecond: 1, senderIds: ['ACME'] })
-    expect(codeOf(() => terms.admit(request({ from: 'other' }), 0))).toBe('from_invalid')
-    const raw = { octets: Buffer.alloc(140), esmClass: 0, dataCoding: 4 }
-    expect(codeOf(() => terms.admit(request({ text: '', raw }), 1_000))).toBeUndefined()
-    expect(codeOf(() => terms.admit(request(), 1_000))).toBe('rate_exceeded')
-  })
-
-  test('a text that no message can hold is left to intake, which says so', () => {
-    const terms = new SubmitTerms({ ...FREE, segmentsPerSecond: 1 })
-    const text = 'x'.repeat(60_000)
-    expect(codeOf(() => terms.admit(request({ text }), 1_000))).toBeUndefined()
+    expect(codeOf(() => all.admit(request({ from: 'anybody' })))).toBeUndefined()
   })
 })
 
@@ -112,6 +72,6 @@ describe('validity', () => {
       defaultValiditySeconds: usual,
       maxValiditySeconds: most,
     })
-    expect(terms.admit(request({ validitySeconds: asked }), 0).validitySeconds).toBe(given)
+    expect(terms.admit(request({ validitySeconds: asked })).validitySeconds).toBe(given)
   })
 })

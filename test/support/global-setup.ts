@@ -2,10 +2,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
+import { createClient } from '@redis/client'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { writeTemplate } from '../../src/store/template.ts'
 
+const LOCAL_REDIS = 'redis://127.0.0.1:6379'
 const LOCAL_POSTGRES = 'postgres://postgres@127.0.0.1:5432/test'
 
 declare module 'vitest' {
@@ -16,14 +18,17 @@ declare module 'vitest' {
     pgliteFolder: string
     /** A PostgreSQL where databases may be made and dropped; null: there is none. */
     postgresUrl: string | null
+    /** A Redis whose keys may be written and deleted below a prefix; null: there is none. */
+    redisUrl: string | null
   }
 }
 
 /**
+ * Runs once before all tests: makes the PGlite template, and looks for a PostgreSQL and a Redis.
  * Runs once before all tests: makes the PGlite templates, and looks for a PostgreSQL.
  *
- * `TEST_DATABASE_URL` names one; else the usual local address is tried. With
- * `LINEHAUL_TEST_POSTGRES=required` the tests fail without one, otherwise they say what they skip.
+ * `TEST_DATABASE_URL` and `TEST_REDIS_URL` name them; else the usual local addresses are tried. With
+ * `LINEHAUL_TEST_POSTGRES=required` the tests fail without PostgreSQL, otherwise they say what they skip.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'linehaul-test-'))
@@ -36,6 +41,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   ).close()
   project.provide('pgliteFolder', dataDir)
   project.provide('postgresUrl', await findPostgres())
+  project.provide('redisUrl', await findRedis())
   return () => rm(folder, { recursive: true, force: true })
 }
 
@@ -54,5 +60,23 @@ async function findPostgres(): Promise<string | null> {
     return null
   } finally {
     await client.end({ timeout: 1 })
+  }
+}
+
+async function findRedis(): Promise<string | null> {
+  const url = process.env.TEST_REDIS_URL ?? LOCAL_REDIS
+  const client = createClient({ url, socket: { connectTimeout: 3_000, reconnectStrategy: false } })
+  // What fails rejects as well.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.ping()
+    client.destroy()
+    return url
+  } catch (error) {
+    const reason = `no Redis at ${url}: ${error instanceof Error ? error.message : error}`
+    if (process.env.TEST_REDIS_URL) throw new Error(reason)
+    console.warn(`Skipping the tests on Redis (${reason}); those in memory run.`)
+    return null
   }
 }

@@ -74,7 +74,7 @@ const createMessageRoute = createRoute({
       description:
         'One key for one request, 1 to 255 characters, best in double quotes. A repetition within ' +
         '24 hours gets the stored answer with `Idempotent-Replayed: true` and sends nothing again. ' +
-        'What was refused for the moment (503) is not stored. Without effect for `dry_run`.',
+        'What was refused for the moment (429, 503) is not stored. Without effect for `dry_run`.',
     },
   ],
   request: {
@@ -93,7 +93,10 @@ const createMessageRoute = createRoute({
     409: json('The first call with this Idempotency-Key still runs.', schema.problem),
     413: json('The body is over 1 MiB.', schema.problem),
     415: json('The content type is not JSON.', schema.problem),
-    429: json('A guard suspects pumping or a loop; `detail` says until when.', schema.problem),
+    429: json(
+      'A limit is used up, or a guard suspects pumping or a loop; `detail` says until when.',
+      schema.problem,
+    ),
     ...problems,
   },
 })
@@ -255,8 +258,9 @@ export function messageRoutes({
     const tenantId = c.get('tenant').id
     const { to } = body
     const [first, ...others] = Array.isArray(to) ? to : [to]
-    const single = requestFor(first ?? '', body)
-    const requests = [single, ...others.map((one) => requestFor(one, body))]
+    const keyName = c.get('keyName')
+    const single = requestFor(first ?? '', body, keyName)
+    const requests = [single, ...others.map((one) => requestFor(one, body, keyName))]
     const requestId = c.get('requestId')
     if (body.dry_run) {
       await intake.quotes.resolveNetworks(requests)
@@ -373,10 +377,15 @@ function unknownMessage(id: string): GatewayError {
   return new GatewayError('not_found', `there is no message with the id "${id}"`)
 }
 
-function requestFor(to: string, body: z.infer<typeof schema.createMessage>): MessageRequest {
+function requestFor(
+  to: string,
+  body: z.infer<typeof schema.createMessage>,
+  keyName: string,
+): MessageRequest {
   return {
     source: 'rest',
     partner: null,
+    keyName,
     to,
     from: body.from,
     text: body.text,
