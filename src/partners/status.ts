@@ -21,6 +21,8 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   not_replaceable: CommandStatus.ESME_RREPLACEFAIL,
   replace_flag_invalid: CommandStatus.ESME_RINVREPFLAG,
   tlv_missing: CommandStatus.ESME_RMISSINGTLV,
+  balance_insufficient: CommandStatus.ESME_RSUBMITFAIL,
+  price_not_convertible: CommandStatus.ESME_RSUBMITFAIL,
   pumping_suspected: CommandStatus.ESME_RSUBMITFAIL,
   loop_suspected: CommandStatus.ESME_RSUBMITFAIL,
   busy: CommandStatus.ESME_RTHROTTLED,
