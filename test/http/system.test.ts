@@ -183,6 +183,9 @@ test('/openapi.json describes what is there', async () => {
   expect(Object.keys(paths).sort()).toEqual([
     '/healthz',
     '/readyz',
+    '/v1/billing/balance',
+    '/v1/billing/ledger',
+    '/v1/billing/payments',
     '/v1/binds',
     '/v1/binds/{id}/pcap',
     '/v1/binds/{id}/pdus',
