@@ -5,6 +5,7 @@ import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
+import { LedgerArchive } from './billing/ledger-archive.ts'
 import { Binds } from './binds.ts'
 import { carrierChecks, checkPlans } from './carrier-checking.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
@@ -649,7 +650,7 @@ async function assemble(
     configuration,
     accounts: ledger.accounts,
     funding,
-    store,
+    ledger: new LedgerArchive(store),
     flush: () => tables.flush(),
     access,
     logger,

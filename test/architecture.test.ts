@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: [
     'core',
     'accounts',
+    'billing',
     'inbound',
     'limits',
     'networks',

@@ -25,33 +25,38 @@ export interface LineFilter {
   readonly limit: number
 }
 
-/** Lines of the ledger of one tenant, newest first. Throws `storage_unavailable` while the database is away. */
-export async function listLines(
-  store: Store,
-  tenantId: string,
-  filter: LineFilter,
-): Promise<LedgerRow[]> {
-  const { messageId, kind, withCosts, from, before, beforeLine, limit } = filter
-  return available(
-    store.db
-      .select()
-      .from(ledger)
-      .where(
-        and(
-          eq(ledger.tenant_id, tenantId),
-          messageId === undefined ? undefined : eq(ledger.message_id, messageId),
-          kind === undefined ? undefined : eq(ledger.kind, kind),
-          withCosts ? undefined : ne(ledger.kind, 'cost'),
-          from && gte(ledger.at, from),
-          before && lt(ledger.at, before),
-          beforeLine &&
-            or(
-              lt(ledger.batch, beforeLine.batch),
-              and(eq(ledger.batch, beforeLine.batch), lt(ledger.line, beforeLine.line)),
-            ),
-        ),
-      )
-      .orderBy(desc(ledger.batch), desc(ledger.line))
-      .limit(limit),
-  )
+/** The ledger as tenants and operators read it. */
+export class LedgerArchive {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Lines of one tenant, newest first. Throws `storage_unavailable` while the database is away. */
+  list(tenantId: string, filter: LineFilter): Promise<LedgerRow[]> {
+    const { messageId, kind, withCosts, from, before, beforeLine, limit } = filter
+    return available(
+      this.#store.db
+        .select()
+        .from(ledger)
+        .where(
+          and(
+            eq(ledger.tenant_id, tenantId),
+            messageId === undefined ? undefined : eq(ledger.message_id, messageId),
+            kind === undefined ? undefined : eq(ledger.kind, kind),
+            withCosts ? undefined : ne(ledger.kind, 'cost'),
+            from && gte(ledger.at, from),
+            before && lt(ledger.at, before),
+            beforeLine &&
+              or(
+                lt(ledger.batch, beforeLine.batch),
+                and(eq(ledger.batch, beforeLine.batch), lt(ledger.line, beforeLine.line)),
+              ),
+          ),
+        )
+        .orderBy(desc(ledger.batch), desc(ledger.line))
+        .limit(limit),
+    )
+  }
 }

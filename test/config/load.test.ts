@@ -9,6 +9,7 @@ import { NO_LIMITS } from '../../src/config/limits.ts'
 import { completeCarrier, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
+import { USUAL_TERMS } from '../../src/core/charging.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
 
@@ -121,6 +122,7 @@ describe('a good configuration', () => {
       },
       inbound: { reassemblySeconds: 300, routes: [] },
       guards: DEFAULT_GUARDS,
+      billing: { enabled: true, conversions: [], balances: [] },
       webhooks: { allowPrivateAddresses: false },
       redis: undefined,
       retention: { days: undefined, bodyDays: undefined },
@@ -141,6 +143,12 @@ describe('a good configuration', () => {
         apiKeys: ['test-key-1'],
         retention,
         pricing: { rates: [], lossMaking: 'allow' },
+        billing: {
+          charging: USUAL_TERMS,
+          currency: undefined,
+          creditLimitMicros: undefined,
+          lowBalanceMicros: undefined,
+        },
       },
     ])
     expect(config.partners).toEqual([

@@ -77,11 +77,9 @@ describe('the balance of a tenant', () => {
     await pay()
     const to = ['+447700900123', '+447700900124', '+447700900125']
     const body = await bodyOf(await post('/v1/messages', { ...MESSAGE, to }))
-    expect(body.messages.map((one: { code?: string }) => one.code ?? 'taken')).toEqual([
-      'taken',
-      'taken',
-      'balance_insufficient',
-    ])
+    expect(
+      body.messages.map((one: { error?: { code: string } }) => one.error?.code ?? 'taken'),
+    ).toEqual(['taken', 'taken', 'balance_insufficient'])
   })
 
   it('is the same after a dry run, which says the price that is charged', async () => {

@@ -5,7 +5,8 @@ import { openTestApp, problemIn, type TestApp } from './test-app.ts'
 
 const GOOD = { to: '+447700900123', from: 'Linehaul', text: 'hello' }
 
-const OPERATOR = /^\/v1\/(?:carriers|config|guards|networks|ported-numbers|rate-decks|route)\b/
+const OPERATOR =
+  /^\/v1\/(?:billing\/payments|carriers|config|guards|networks|ported-numbers|rate-decks|route)\b/
 
 interface Operation {
   readonly method: string

@@ -4,6 +4,7 @@ import { openAccess } from '../../src/accounts/access.ts'
 import type { CreditTerms } from '../../src/billing/accounts.ts'
 import { Charges, type TenantCharging } from '../../src/billing/charges.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
+import { LedgerArchive } from '../../src/billing/ledger-archive.ts'
 import { PriceConversion } from '../../src/billing/price-conversion.ts'
 import { Binds } from '../../src/binds.ts'
 import type { BindStatus } from '../../src/carriers/carrier.ts'
@@ -252,7 +253,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const app = createApp({
     accounts: ledger.accounts,
     funding: new Funding(work),
-    store,
+    ledger: new LedgerArchive(store),
     flush: () => tables.flush(),
     intake,
     archive: new Archive(store, live, tables),

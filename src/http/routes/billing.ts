@@ -2,13 +2,12 @@ import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Access, Tenant } from '../../accounts/access.ts'
 import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
-import { type LedgerRow, type LinePlace, listLines } from '../../billing/ledger-archive.ts'
+import type { LedgerArchive, LedgerRow, LinePlace } from '../../billing/ledger-archive.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { formatMicros, parseSignedMicros } from '../../core/money.ts'
 import { EVERY_TENANT } from '../../messages/archive.ts'
 import type { Funding } from '../../messages/funding.ts'
-import type { Store } from '../../store/open.ts'
 import { keyOf } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -28,7 +27,7 @@ import { problem } from './message-schema.ts'
 export interface BillingParts {
   readonly accounts: Accounts
   readonly funding: Funding
-  readonly store: Store
+  readonly ledger: LedgerArchive
   /** Resolves when the ledger has everything that was done by now. */
   readonly flush: () => Promise<void>
   readonly access: Access
@@ -82,7 +81,7 @@ const paymentRoute = createRoute({
 
 /** Routes under `/v1/billing`. */
 export function billingRoutes(parts: BillingParts) {
-  const { accounts, funding, store, flush, access, logger } = parts
+  const { accounts, funding, ledger, flush, access, logger } = parts
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   app.openapi(balanceRoute, (c) => {
@@ -97,7 +96,7 @@ export function billingRoutes(parts: BillingParts) {
     const showsCosts = c.get('scope') === EVERY_TENANT
     await flush()
     // One more than asked for tells whether there is another page.
-    const rows = await listLines(store, owner.id, {
+    const rows = await ledger.list(owner.id, {
       messageId: message_id,
       kind,
       withCosts: showsCosts,
