@@ -85,10 +85,7 @@ export class Intake {
     const { message } = entry
     const asked = this.#takeOfLimits(message, request)
     const refusal = asked instanceof Promise ? await asked : asked
-    if (refusal) {
-      this.#options.charges?.giveBack(message)
-      throw refusal
-    }
+    if (refusal) throw refusal
     const replay: JournalEntry[] = replayOf
       ? [{ kind: 'replayed', message: replayOf, replayedAs: message.id, at }]
       : []
@@ -125,7 +122,6 @@ export class Intake {
     for (const { request, entry, refusal } of judged) {
       const error = refusal instanceof Promise ? await refusal : refusal
       if (error) {
-        if (entry) this.#options.charges?.giveBack(entry.message)
         verdicts.push({ request, error })
       } else if (entry) {
         entries.push(entry)
@@ -150,9 +146,19 @@ export class Intake {
     }
   }
 
-  /** Last of all, and after the money: what is refused for another reason takes nothing of the limits. */
+  /**
+   * Last of all, and after the money: what is refused for another reason takes nothing of the limits. For what
+   * they refuse the money is free again as soon as that is known.
+   */
   #takeOfLimits(message: Message, request: MessageRequest): NowOrLater<GatewayError | null> {
-    return this.#options.limits?.takeMessage(message, request.keyName ?? null) ?? null
+    const refusal = this.#options.limits?.takeMessage(message, request.keyName ?? null) ?? null
+    if (refusal instanceof Promise) return refusal.then((late) => this.#freed(message, late))
+    return this.#freed(message, refusal)
+  }
+
+  #freed(message: Message, refusal: GatewayError | null): GatewayError | null {
+    if (refusal) this.#options.charges?.giveBack(message)
+    return refusal
   }
 
   /** What cannot be written is not accepted: the money for it is free again. */

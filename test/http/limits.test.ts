@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { USUAL_TERMS } from '../../src/core/charging.ts'
 import { openTestApp, problemIn, type TestApp } from './test-app.ts'
 
 let app: TestApp
@@ -66,4 +67,64 @@ test('limits are shown by key; a wrong question is refused', async () => {
   expect((await app.request('/v1/limits?country=GBR')).status).toBe(422)
   const foreign = await app.request('/v1/limits?partner=partner1')
   expect((await problemIn(foreign)).code).toBe('not_found')
+})
+
+test('operators are not limited, whatever they ask for; tenants are, also where both read', async () => {
+  const limited = await openTestApp({
+    limits: { tenant: { requests_per_second: 1, requests_burst: 2 } },
+  })
+  const asked = async (path: string, key: string) => {
+    const { status, headers } = await limited.request(path, {
+      headers: { authorization: `Bearer ${key}` },
+    })
+    return [status, headers.get('ratelimit-policy')]
+  }
+  const policy = '"tenant-requests-per-second";q=2;w=2'
+  for (const path of ['/v1/messages', '/v1/guards', '/v1/messages', '/v1/carriers']) {
+    expect(await asked(path, 'operator-key')).toEqual([200, null])
+  }
+  expect(await asked('/v1/guards', 'demo-key')).toEqual([403, null])
+  const three = await Promise.all([1, 2, 3].map(() => asked('/v1/messages', 'demo-key')))
+  expect(three.sort()).toEqual([
+    [200, policy],
+    [200, policy],
+    [429, policy],
+  ])
+  await limited.close()
+})
+
+test('what a limit refuses costs nothing; what the balance does not pay for takes nothing of limits', async () => {
+  const paid = await openTestApp({
+    limits: { recipient: { messages_per_hour: 1 } },
+    billing: { charging: USUAL_TERMS, currency: undefined, creditLimitMicros: undefined },
+  })
+  const pay = (reference: string) =>
+    paid.request('/v1/billing/payments', {
+      method: 'POST',
+      headers: { authorization: 'Bearer operator-key', 'content-type': 'application/json' },
+      body: JSON.stringify({
+        tenant: 'demo',
+        kind: 'top_up',
+        amount: '0.1',
+        currency: 'EUR',
+        reference,
+      }),
+    })
+  const available = async () => {
+    const answer = await paid.request('/v1/billing/balance')
+    const { accounts } = (await answer.json()) as { accounts: { available: string }[] }
+    return accounts[0]?.available
+  }
+  const send = async (to: string | string[]) => (await paid.post({ ...body, to })).status
+  expect((await pay('first')).status).toBe(201)
+
+  expect([await send('+447700900001'), await available()]).toEqual([202, '0.0650'])
+  expect([await send('+447700900001'), await available()]).toEqual([429, '0.0650'])
+  // The first of the list is refused, and what was held for it pays for the second.
+  expect(await send(['+447700900001', '+447700900002'])).toBe(202)
+  expect(await available()).toBe('0.0300')
+  expect([await send('+447700900003'), await available()]).toEqual([402, '0.0300'])
+  expect((await pay('second')).status).toBe(201)
+  expect([await send('+447700900003'), await send('+447700900003')]).toEqual([202, 429])
+  await paid.close()
 })

@@ -88,11 +88,11 @@ describe('a changed configuration file', () => {
   })
 
   test('in what cannot change while it runs: the rest is taken over, and that is told', async () => {
-    await save(yamlWith({ smpp: { host: '127.0.0.1', port: 0, max_unbound: 7 } }))
+    await save(yamlWith({ http: { host: 'localhost', port: 0 } }))
     await vi.waitFor(async () => expect(await firstCarrier()).toBe('alpha'), { timeout: 10_000 })
-    expect(JSON.stringify(logger.lines)).toContain('"waiting":["smpp"]')
+    expect(JSON.stringify(logger.lines)).toContain('"waiting":["http"]')
     const { body } = await operator.get('/v1/config')
-    expect(body).toMatchObject({ version: { source: 'file' }, waits_for_start: ['smpp'] })
+    expect(body).toMatchObject({ version: { source: 'file' }, waits_for_start: ['http'] })
   })
 
   test('changes what follows a failure', async () => {

@@ -66,9 +66,12 @@ async function prepare(place: Omit<Place, 'name'>) {
       expect((await client.bind('partner1', 'pw1')).command_status).toBe(ESME_ROK)
       return client
     }
-    const change = (changed: object) =>
-      writeFile(join(folder.path, 'linehaul.yaml'), JSON.stringify({ ...base, limits: changed }))
-    return { api: gateway.api, other, bind, change, close }
+    const change = (changed: object, others: object = {}) =>
+      writeFile(
+        join(folder.path, 'linehaul.yaml'),
+        JSON.stringify({ ...base, limits: changed, ...others }),
+      )
+    return { api: gateway.api, url: gateway.url, other, bind, change, close }
   }
   return { start }
 }
@@ -283,4 +286,36 @@ test('limits follow the file, and what was taken stays', async () => {
   await change({ tenant: { messages_per_hour: 2 } })
   await vi.waitFor(async () => expect(await post()).toBe(202), { timeout: 20_000, interval: 200 })
   expect(await post()).toBe(429)
+}, 60_000)
+
+test('limits go by the tenants and accounts that a changed file brings', async () => {
+  const { start } = await prepare(usual)
+  const { url, bind, change } = await start({})
+  const client = await bind()
+  const threeAtOnce = async () => {
+    const answers = await Promise.all([1, 2, 3].map(() => client.submit('447700900100')))
+    return answers.map(({ command_status }) => command_status)
+  }
+  expect(await threeAtOnce()).toEqual([ESME_ROK, ESME_ROK, ESME_ROK])
+
+  const partner = { system_id: 'partner1', password: 'pw1', tenant: 'demo' }
+  await change(
+    { tenants: [{ tenant: 'late', messages_per_hour: 1 }] },
+    {
+      tenants: [
+        { name: 'demo', api_keys: ['test-key-1'] },
+        { name: 'late', api_keys: ['late-key-1'] },
+      ],
+      partners: [{ ...partner, segments_per_second: 1, burst: 1 }],
+    },
+  )
+  const late = new ApiClient(url, 'late-key-1')
+  await vi.waitFor(async () => expect((await late.get('/v1/limits')).status).toBe(200), {
+    timeout: 20_000,
+    interval: 200,
+  })
+  expect([(await late.post(message(0))).status, (await late.post(message(0))).status]).toEqual([
+    202, 429,
+  ])
+  expect(await threeAtOnce()).toContain(ESME_RTHROTTLED)
 }, 60_000)
