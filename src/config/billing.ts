@@ -81,7 +81,7 @@ function optionalFlag(about: string) {
   return setting(z.boolean({ error: 'true or false' }).optional(), {
     about,
     allowed: 'true or false',
-    defaultText: 'as `billing` says',
+    defaultText: 'as in billing',
   })
 }
 
@@ -93,7 +93,7 @@ function optionalChoice<const Words extends readonly [string, ...string[]]>(
   return setting(z.enum(words, { error: allowed }).optional(), {
     about,
     allowed,
-    defaultText: 'as `billing` says',
+    defaultText: 'as in billing',
     isText: true,
   })
 }
