@@ -41,6 +41,8 @@ function configOf(name: string): Config {
 
 /** Lets what waits for nothing more go on. */
 async function settle(ready: (() => void)[]): Promise<void> {
+  // The sources come first.
+  await new Promise((resolve) => setImmediate(resolve))
   for (const resolve of ready.splice(0)) resolve()
   await new Promise((resolve) => setImmediate(resolve))
 }
