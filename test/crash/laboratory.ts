@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { proveLedger } from '../../src/ledger-commands.ts'
 import { audit, type Evidence, type Findings, microsOf } from './audit.ts'
 import { readCarrierJournal } from './carrier-journal.ts'
 import { CarrierUnderTest } from './carrier-under-test.ts'
@@ -47,6 +48,8 @@ export interface LabReport {
   readonly gatewayLog: string
   /** Messages of which the gateway's log holds the text. */
   readonly loggedTexts: number
+  /** What `linehaul ledger check` finds wrong afterwards. */
+  readonly ledgerFaults: readonly string[]
 }
 
 const API_KEY = 'crash-key-1'
@@ -157,6 +160,11 @@ class Laboratory {
     for (const { id } of load.submissions) if (id !== undefined) ids.add(id)
     const messages = await api.messages(ids)
     const exitCode = await gateway.stop()
+    const ledgerFaults: string[] = []
+    await proveLedger(
+      { say: this.#options.say, complain: (line) => ledgerFaults.push(line) },
+      { databaseUrl, dataDir: join(this.#scratch.databaseFolder, 'data') },
+    )
     const evidence: Evidence = {
       submissions: load.submissions,
       messages,
@@ -179,6 +187,7 @@ class Laboratory {
       exitCode,
       tookMs: Date.now() - startedAt,
       gatewayLog: gateway.logTail(),
+      ledgerFaults,
       loggedTexts: new Set(gateway.log().match(/#r\d{2,}-\d{6,}#/g)).size,
     }
   }

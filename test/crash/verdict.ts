@@ -17,6 +17,7 @@ export function breaches(report: LabReport): string[] {
   if (money.charged !== money.expected) {
     broken.push(`money: ${money.charged} micro-units charged, ${money.expected} expected`)
   }
+  broken.push(...report.ledgerFaults.map((fault) => `the ledger: ${fault}`))
   for (const { plan, crashes, failedStarts } of report.rounds) {
     // A gateway without its database may end: nothing accepted is lost by that.
     const isExcused = plan.victims.includes('postgres') || DATABASE_FAULTS.includes(plan.fault)
