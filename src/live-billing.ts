@@ -102,7 +102,6 @@ function termsOf(
     charging: USUAL_TERMS,
     currency: undefined,
     creditLimitMicros: undefined,
-    lowBalanceMicros: undefined,
   }
   const all = sandbox ? [{ name: DEMO_TENANT, billing: demo }] : tenants
   return new Map(

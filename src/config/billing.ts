@@ -37,8 +37,6 @@ export interface TenantBilling {
   readonly currency: string | undefined
   /** Undefined: it has none; without any money it is unlimited. */
   readonly creditLimitMicros: bigint | undefined
-  /** What is left when it is told so; undefined: it is not. */
-  readonly lowBalanceMicros: bigint | undefined
 }
 
 const AMOUNT = /^\d{1,12}(\.\d{1,6})?$/
@@ -150,10 +148,6 @@ export const tenantBillingSchema = setting(
       about: 'How far below zero the account may go; it needs `currency`.',
       unit: 'currency',
     }),
-    low_balance: optionalText(AMOUNT, AMOUNT_ALLOWED, {
-      about: 'What is left to spend when the tenant and the operator are told.',
-      unit: 'currency',
-    }),
     charge_per: optionalChoice(CHARGE_UNITS, ABOUT.per),
     charge_on: optionalChoice(CHARGE_MOMENTS, ABOUT.on),
     charge_failed: optionalFlag(ABOUT.failed),
@@ -208,7 +202,7 @@ export function toBilling(file: FileBilling, balances: FileBalances): BillingCon
 
 /** The billing of the file, with what one tenant says put over it. */
 export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): TenantBilling {
-  const { credit_limit: limit, low_balance: low } = tenant
+  const { credit_limit: limit } = tenant
   return {
     charging: {
       unit: tenant.charge_per ?? file.charge_per,
@@ -220,6 +214,5 @@ export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): T
     },
     currency: tenant.currency,
     creditLimitMicros: limit === undefined ? undefined : parseMicros(limit),
-    lowBalanceMicros: low === undefined ? undefined : parseMicros(low),
   }
 }

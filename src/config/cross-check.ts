@@ -197,14 +197,10 @@ function billingMistakes(root: Record<string, unknown>, tenants: readonly Item[]
     return [{ path: pathText([...path, 'currency']), message }]
   })
   const limits = tenants.flatMap(({ path, value }) => {
-    const { credit_limit, low_balance, currency } = mappingAt(value, ['billing'])
-    if (currency !== undefined) return []
-    return Object.entries({ credit_limit, low_balance })
-      .filter(([, amount]) => amount !== undefined)
-      .map(([key]) => ({
-        path: pathText([...path, 'billing', key]),
-        message: `needs ${pathText([...path, 'billing', 'currency'])}: an amount of which currency is it?`,
-      }))
+    const { credit_limit, currency } = mappingAt(value, ['billing'])
+    if (currency !== undefined || credit_limit === undefined) return []
+    const message = `needs ${pathText([...path, 'billing', 'currency'])}: an amount of which currency is it?`
+    return [{ path: pathText([...path, 'billing', 'credit_limit']), message }]
   })
   const twice = duplicates(
     balances.map(({ path, value }) => ({ path, value: `${value.tenant} ${value.currency}` })),

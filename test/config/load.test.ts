@@ -147,7 +147,6 @@ describe('a good configuration', () => {
           charging: USUAL_TERMS,
           currency: undefined,
           creditLimitMicros: undefined,
-          lowBalanceMicros: undefined,
         },
       },
     ])
