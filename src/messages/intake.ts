@@ -112,10 +112,16 @@ export class Intake {
     if (admission) await admission
     const at = this.#options.clock()
     const judged: Judged[] = []
-    for (const [index, request] of requests.entries()) {
-      // A campaign must not hold up a code that somebody waits for.
-      if (index % SLICE === 0 && requests.length > 1) await this.#turns.next()
-      judged.push(this.#judged(tenantId, request, at))
+    try {
+      for (const [index, request] of requests.entries()) {
+        // A campaign must not hold up a code that somebody waits for.
+        if (index % SLICE === 0 && requests.length > 1) await this.#turns.next()
+        judged.push(this.#judged(tenantId, request, at))
+      }
+    } catch (error) {
+      // None is accepted then.
+      for (const { entry } of judged) if (entry) this.#options.charges?.giveBack(entry.message)
+      throw error
     }
     const entries: JournalEntry[] = []
     const verdicts: Verdict[] = []
