@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
 import { formatMicros } from '../core/money.ts'
-import type { Booking } from './booking.ts'
+import { type AccountSums, addLine, emptySums } from './account-sums.ts'
+import type { Booking, Writable } from './booking.ts'
 
 /** What is agreed with a tenant about its account. */
 export interface CreditTerms {
@@ -8,19 +9,6 @@ export interface CreditTerms {
   readonly creditLimitMicros: bigint | undefined
   /** The currency of that limit, and of its account. */
   readonly currency: string | undefined
-}
-
-/** The accounts of one tenant in one currency, in millionths of it. */
-export interface AccountSums {
-  readonly tenantId: string
-  readonly currency: string
-  readonly balance: bigint
-  readonly reserved: bigint
-  readonly revenue: bigint
-  readonly tax: bigint
-  readonly funding: bigint
-  /** It was given money, or had some taken, otherwise than by messages: it may spend what it has. */
-  readonly isFunded: boolean
 }
 
 /** How a tenant's account stands. */
@@ -32,15 +20,7 @@ export interface AccountStanding extends AccountSums {
   readonly available: bigint | null
 }
 
-interface Account {
-  readonly tenantId: string
-  readonly currency: string
-  balance: bigint
-  reserved: bigint
-  revenue: bigint
-  tax: bigint
-  funding: bigint
-  isFunded: boolean
+interface Account extends Writable<AccountSums> {
   /** Of messages that are accepted and whose lines are not written yet. */
   held: bigint
 }
@@ -125,12 +105,7 @@ export class Accounts {
   /** Takes a line of the ledger over. */
   book(booking: Booking): void {
     const account = this.#account(booking.tenantId, booking.currency)
-    account.balance += booking.balance
-    account.reserved += booking.reserved
-    account.revenue += booking.revenue
-    account.tax += booking.tax
-    account.funding += booking.funding
-    if (booking.messageId === null) account.isFunded = true
+    addLine(account, booking)
   }
 
   /** How the accounts of a tenant stand, one for each currency. */
@@ -176,17 +151,7 @@ export class Accounts {
     }
     let account = ofTenant.get(currency)
     if (!account) {
-      account = {
-        tenantId,
-        currency,
-        balance: 0n,
-        reserved: 0n,
-        revenue: 0n,
-        tax: 0n,
-        funding: 0n,
-        isFunded: false,
-        held: 0n,
-      }
+      account = Object.assign(emptySums(tenantId, currency), { held: 0n })
       ofTenant.set(currency, account)
     }
     return account

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { unnest } from '../store/batch.ts'
-import type { Booking } from './booking.ts'
+import { type AccountSums, addLine, emptySums } from './account-sums.ts'
+import type { Booking, Writable } from './booking.ts'
 import type { LedgerBatch } from './ledger-chain.ts'
 
 /**
@@ -67,19 +68,8 @@ function insertSeal(batch: LedgerBatch): SQL {
     select v.* from ${rows} cross join guard`
 }
 
-interface AccountChange {
-  readonly tenantId: string
-  readonly currency: string
-  balance: bigint
-  reserved: bigint
-  revenue: bigint
-  tax: bigint
-  funding: bigint
-  isFunded: boolean
-}
-
 function addToAccounts(bookings: readonly Booking[]): SQL {
-  const rows = unnest<AccountChange>(
+  const rows = unnest<AccountSums>(
     'v',
     {
       tenant_id: ['uuid', ({ tenantId }) => tenantId],
@@ -106,31 +96,17 @@ function addToAccounts(bookings: readonly Booking[]): SQL {
 }
 
 /** Lines of one account mostly follow each other, so the last one is asked first. */
-function accountChanges(bookings: readonly Booking[]): AccountChange[] {
-  const changes = new Map<string, AccountChange>()
-  let latest: AccountChange | undefined
+function accountChanges(bookings: readonly Booking[]): AccountSums[] {
+  const changes = new Map<string, Writable<AccountSums>>()
+  let latest: Writable<AccountSums> | undefined
   for (const booking of bookings) {
     const { tenantId, currency } = booking
     if (latest?.tenantId !== tenantId || latest.currency !== currency) {
       const key = `${tenantId} ${currency}`
-      latest = changes.get(key) ?? {
-        tenantId,
-        currency,
-        balance: 0n,
-        reserved: 0n,
-        revenue: 0n,
-        tax: 0n,
-        funding: 0n,
-        isFunded: false,
-      }
+      latest = changes.get(key) ?? emptySums(tenantId, currency)
       changes.set(key, latest)
     }
-    latest.balance += booking.balance
-    latest.reserved += booking.reserved
-    latest.revenue += booking.revenue
-    latest.tax += booking.tax
-    latest.funding += booking.funding
-    if (booking.messageId === null) latest.isFunded = true
+    addLine(latest, booking)
   }
   return [...changes.values()]
 }

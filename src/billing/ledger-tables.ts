@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Store } from '../store/open.ts'
-import type { AccountSums } from './accounts.ts'
+import type { AccountSums } from './account-sums.ts'
 import { CHAIN_START, type ChainHead } from './ledger-chain.ts'
 
 /** The latest batch of the ledger. */

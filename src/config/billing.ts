@@ -55,11 +55,14 @@ const ABOUT = {
   tax: 'Tax that is added to the price.',
 } as const
 
-function currency(about: string) {
-  const schema = z
+function currencyCode() {
+  return z
     .string({ error: CURRENCY_ALLOWED })
     .refine((code) => CURRENCIES.has(code), { error: CURRENCY_ALLOWED })
-  return setting(schema, {
+}
+
+function currency(about: string) {
+  return setting(currencyCode(), {
     about,
     allowed: CURRENCY_ALLOWED,
     defaultText: 'required',
@@ -68,11 +71,12 @@ function currency(about: string) {
 }
 
 function optionalCurrency(about: string) {
-  const schema = z
-    .string({ error: CURRENCY_ALLOWED })
-    .refine((code) => CURRENCIES.has(code), { error: CURRENCY_ALLOWED })
-    .optional()
-  return setting(schema, { about, allowed: CURRENCY_ALLOWED, defaultText: 'none', isText: true })
+  return setting(currencyCode().optional(), {
+    about,
+    allowed: CURRENCY_ALLOWED,
+    defaultText: 'none',
+    isText: true,
+  })
 }
 
 function optionalFlag(about: string) {
