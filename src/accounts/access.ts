@@ -3,19 +3,8 @@ import { inArray, sql } from 'drizzle-orm'
 import { newId } from '../core/id.ts'
 import type { Store } from '../store/open.ts'
 import { apiKeys, tenants } from '../store/schema/tenants.ts'
-
-/** Who an API key or a partner account belongs to. */
-export interface Tenant {
-  readonly id: string
-  readonly name: string
-}
-
-/** Whose an API key is, and what the key is called where it must not be shown. */
-export interface KeyHolder {
-  readonly tenant: Tenant
-  /** The first 12 hexadecimal digits of its SHA-256. */
-  readonly keyName: string
-}
+import type { Caller, Tenant } from './caller.ts'
+import { EVERY_SCOPE, TENANT_SCOPES } from './scope.ts'
 
 /** A tenant as the configuration gives it. */
 export interface TenantSetting {
@@ -26,28 +15,23 @@ export interface TenantSetting {
 /** Enough to tell the keys of one gateway apart. */
 const KEY_NAME_DIGITS = 12
 
+/** A tenant, and one of its keys where it has any. */
+interface TenantKey {
+  readonly tenant: Tenant
+  readonly keyHash: string | null
+}
+
 /** The tenants and the keys by which they are known, kept in memory. */
 export class Access {
-  #byKeyHash: ReadonlyMap<string, KeyHolder>
+  #byKeyHash: ReadonlyMap<string, Caller>
   #byName: ReadonlyMap<string, Tenant>
   /** Tenants that are gone stay: their messages do. */
   readonly #names = new Map<string, string>()
-  #operators: ReadonlySet<string>
 
   /** @param operatorKeyHashes - hashes of the keys of whoever runs the gateway */
-  constructor(
-    rows: readonly { tenant: Tenant; keyHash: string | null }[],
-    operatorKeyHashes: readonly string[] = [],
-  ) {
-    this.#operators = new Set(operatorKeyHashes)
+  constructor(rows: readonly TenantKey[], operatorKeyHashes: readonly string[] = []) {
     this.#byName = new Map(rows.map(({ tenant }) => [tenant.name, tenant]))
-    this.#byKeyHash = new Map(
-      rows.flatMap(({ tenant, keyHash }) =>
-        keyHash === null
-          ? []
-          : [[keyHash, { tenant, keyName: keyHash.slice(0, KEY_NAME_DIGITS) }] as const],
-      ),
-    )
+    this.#byKeyHash = callersByHash(rows, operatorKeyHashes)
     for (const { tenant } of rows) this.#names.set(tenant.id, tenant.name)
   }
 
@@ -55,23 +39,12 @@ export class Access {
   takeOver(other: Access): void {
     this.#byKeyHash = other.#byKeyHash
     this.#byName = other.#byName
-    this.#operators = other.#operators
     for (const [id, name] of other.#names) this.#names.set(id, name)
   }
 
-  /** Whose an API key is; undefined for a key nobody has. */
-  holderOfKey(key: string): KeyHolder | undefined {
+  /** Who has an API key; undefined for a key nobody has. */
+  callerOfKey(key: string): Caller | undefined {
     return this.#byKeyHash.get(hashKey(key))
-  }
-
-  /** The tenant an API key belongs to; undefined for a key nobody has. */
-  tenantOfKey(key: string): Tenant | undefined {
-    return this.holderOfKey(key)?.tenant
-  }
-
-  /** Whether a key is of whoever runs the gateway, and may see what is of every tenant. */
-  isOperatorKey(key: string): boolean {
-    return this.#operators.has(hashKey(key))
   }
 
   /** The tenant with a name. */
@@ -148,7 +121,7 @@ export async function openDemoAccess(
   return { access: demoAccess(await tenantRows(store, demo)), newKey }
 }
 
-function demoAccess(rows: readonly { tenant: Tenant; keyHash: string | null }[]): Access {
+function demoAccess(rows: readonly TenantKey[]): Access {
   return new Access(
     rows,
     rows.flatMap(({ keyHash }) => keyHash ?? []),
@@ -172,10 +145,7 @@ async function addKey(store: Store, tenantId: string, keyHash: string): Promise<
     .onConflictDoUpdate({ target: apiKeys.key_hash, set: { tenant_id: tenantId } })
 }
 
-async function tenantRows(
-  store: Store,
-  settings: readonly TenantSetting[],
-): Promise<{ tenant: Tenant; keyHash: string | null }[]> {
+async function tenantRows(store: Store, settings: readonly TenantSetting[]): Promise<TenantKey[]> {
   const names = settings.map(({ name }) => name)
   if (names.length === 0) return []
   const rows = await store.db
@@ -184,6 +154,33 @@ async function tenantRows(
     .leftJoin(apiKeys, sql`${apiKeys.tenant_id} = ${tenants.id}`)
     .where(inArray(tenants.name, names))
   return rows.map(({ id, name, keyHash }) => ({ tenant: { id, name }, keyHash }))
+}
+
+function callersByHash(
+  rows: readonly TenantKey[],
+  operatorKeyHashes: readonly string[],
+): Map<string, Caller> {
+  const operators = new Set(operatorKeyHashes)
+  const callers = new Map<string, Caller>()
+  for (const keyHash of operators) {
+    callers.set(keyHash, operatorCaller(keyHash, undefined))
+  }
+  for (const { tenant, keyHash } of rows) {
+    if (keyHash === null) continue
+    const caller = operators.has(keyHash)
+      ? operatorCaller(keyHash, tenant)
+      : { name: nameOfKey(keyHash), tenant, isOperator: false, scopes: TENANT_SCOPES }
+    callers.set(keyHash, caller)
+  }
+  return callers
+}
+
+function operatorCaller(keyHash: string, tenant: Tenant | undefined): Caller {
+  return { name: nameOfKey(keyHash), tenant, isOperator: true, scopes: EVERY_SCOPE }
+}
+
+function nameOfKey(keyHash: string): string {
+  return keyHash.slice(0, KEY_NAME_DIGITS)
 }
 
 /** API keys are long and random, so a plain SHA-256 keeps them; SMPP passwords are another matter. */

@@ -1,14 +1,14 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { Access, KeyHolder } from '../accounts/access.ts'
+import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
-import { EVERY_TENANT } from '../messages/archive.ts'
-import { holderOf, isOperator, requireOperator } from './auth.ts'
+import { identify, permit } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { setHeader } from './header.ts'
+import { permissionFor } from './permissions.ts'
 import { errorHandler } from './problem.ts'
 import { limitRequest } from './rate-limit.ts'
 import { MemoRouter } from './router.ts'
@@ -58,13 +58,6 @@ export interface AppParts
 
 /** Room for 1,000 recipients and the longest text there is. */
 const MAX_BODY_OCTETS = 1024 * 1024
-
-/** What shows the traffic of every tenant, or changes its way. */
-const OPERATOR_PATHS =
-  /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route|billing\/payments)(?:\/|$)/
-
-/** What tenants read of their own messages and money, and operators of all. */
-const SHARED_PATHS = /^\/v1\/(?:messages(?:\/[^/]+(?:\/trace)?)?|billing\/(?:balance|ledger))$/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
@@ -151,29 +144,8 @@ function requireJson(c: Context<AppEnv>): void {
   }
 }
 
-/**
- * Lets a request in if its key may do what it asks for, and tells routes whose it is.
- *
- * @returns whose key it came by; undefined: the operator's, whose requests are not limited
- * @throws {GatewayError} `unauthorized`, `forbidden`
- */
-function admit(c: Context<AppEnv>, access: Access): KeyHolder | undefined {
-  if (OPERATOR_PATHS.test(c.req.path)) {
-    requireOperator(c, access)
-    return undefined
-  }
-  const isShared = c.req.method === 'GET' && SHARED_PATHS.test(c.req.path)
-  if (isShared && isOperator(c, access)) {
-    c.set('scope', EVERY_TENANT)
-    return undefined
-  }
-  const holder = holderOf(c, access)
-  if (isShared) c.set('scope', holder.tenant.id)
-  else {
-    c.set('tenant', holder.tenant)
-    c.set('keyName', holder.keyName)
-  }
-  return holder
+function refuseUnknown(c: Context<AppEnv>): never {
+  throw new GatewayError('not_found', `there is nothing at ${c.req.method} ${c.req.path}`)
 }
 
 /** The HTTP API; `app.request()` speaks to it without a port. */
@@ -181,18 +153,19 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ router: new MemoRouter() })
 
   app.onError(errorHandler(parts.logger))
-  app.notFound((c) => {
-    throw new GatewayError('not_found', `there is nothing at ${c.req.method} ${c.req.path}`)
-  })
+  app.notFound(refuseUnknown)
 
   app.use((c, next) => {
     nameRequest(c)
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    const holder = admit(c, parts.access)
+    const caller = identify(c, parts.access)
+    const permission = permissionFor(c.req.method, c.req.path)
+    if (permission) permit(c, caller, permission)
     if (!DECK_PATHS.test(c.req.path)) requireJson(c)
-    return holder ? limitRequest(c, parts.limits, holder, next) : next()
+    // A route that is missing in the table opens to nobody.
+    return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
   })
 
   app.route('/', systemRoutes(parts))

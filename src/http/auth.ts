@@ -1,64 +1,63 @@
 import type { Context } from 'hono'
-import type { Access, KeyHolder } from '../accounts/access.ts'
+import type { Access } from '../accounts/access.ts'
+import type { Caller } from '../accounts/caller.ts'
 import { GatewayError } from '../core/errors.ts'
+import { EVERY_TENANT } from '../messages/archive.ts'
 import type { AppEnv } from './env.ts'
+import type { Permission } from './permissions.ts'
 
 const BEARER = /^Bearer +(\S+)$/i
 
 /**
- * The tenant whose API key a request carries, and the name of the key.
+ * Who calls.
  *
- * @throws {GatewayError} `unauthorized` without a known key, `forbidden` with one of the operator's that
- *   belongs to no tenant
+ * @throws {GatewayError} `unauthorized` without a known key
  */
-export function holderOf(c: Context<AppEnv>, access: Access): KeyHolder {
-  const key = keyOf(c)
-  const holder = access.holderOfKey(key)
-  if (holder) return holder
-  if (access.isOperatorKey(key)) {
+export function identify(c: Context<AppEnv>, access: Access): Caller {
+  const header = c.req.header('authorization')
+  const key = header && BEARER.exec(header)?.[1]
+  if (!key) {
+    throw new GatewayError(
+      'unauthorized',
+      'send the API key in the header "Authorization: Bearer KEY"',
+    )
+  }
+  const caller = access.callerOfKey(key)
+  if (!caller) throw new GatewayError('unauthorized', 'this API key is unknown or revoked')
+  c.set('caller', caller)
+  return caller
+}
+
+/**
+ * Lets a caller use a route if it may, and tells the route whose messages and money it is about.
+ *
+ * @throws {GatewayError} `forbidden`
+ */
+export function permit(c: Context<AppEnv>, caller: Caller, permission: Permission): void {
+  checkPermission(caller, permission)
+  const isOfAll = caller.isOperator && permission.audience !== 'tenant'
+  if (isOfAll) c.set('scope', EVERY_TENANT)
+  else if (caller.tenant) {
+    c.set('tenant', caller.tenant)
+    c.set('scope', caller.tenant.id)
+  }
+}
+
+/** @throws {GatewayError} `forbidden` */
+function checkPermission(caller: Caller, { audience, scope }: Permission): void {
+  if (audience === 'operator' && !caller.isOperator) {
+    throw new GatewayError(
+      'forbidden',
+      "this key is a tenant's: what is of every tenant needs one of the operator's (admin_keys)",
+    )
+  }
+  if (audience === 'tenant' && !caller.tenant) {
     throw new GatewayError(
       'forbidden',
       "this key is the operator's and belongs to no tenant: use a key of a tenant",
     )
   }
-  throw unknownKey()
-}
-
-/**
- * Lets only the keys of whoever runs the gateway pass.
- *
- * @throws {GatewayError} `unauthorized` without a known key, `forbidden` with a tenant's
- */
-export function requireOperator(c: Context<AppEnv>, access: Access): void {
-  const key = keyOf(c)
-  if (access.isOperatorKey(key)) return
-  if (!access.tenantOfKey(key)) throw unknownKey()
-  throw new GatewayError(
-    'forbidden',
-    "this key is a tenant's: what is of every tenant needs one of the operator's (admin_keys)",
-  )
-}
-
-/** Whether the key of a request is one of whoever runs the gateway; that of a demo is a tenant's, too. */
-export function isOperator(c: Context<AppEnv>, access: Access): boolean {
-  return access.isOperatorKey(keyOf(c))
-}
-
-/**
- * The API key that a request carries.
- *
- * @throws {GatewayError} `unauthorized` without one
- */
-export function keyOf(c: Context<AppEnv>): string {
-  const header = c.req.header('authorization')
-  const key = header && BEARER.exec(header)?.[1]
-  if (key) return key
-  throw new GatewayError(
-    'unauthorized',
-    'send the API key in the header "Authorization: Bearer KEY"',
-  )
-}
-
-function unknownKey(): GatewayError {
-  return new GatewayError('unauthorized', 'this API key is unknown or revoked')
+  if (!caller.scopes.has(scope)) {
+    throw new GatewayError('forbidden', `this key has not the scope "${scope}"`)
+  }
 }

@@ -1,5 +1,5 @@
 import type { HttpBindings } from '@hono/node-server'
-import type { Tenant } from '../accounts/access.ts'
+import type { Caller, Tenant } from '../accounts/caller.ts'
 import type { Standing } from '../limits/limits.ts'
 import type { TenantScope } from '../messages/archive.ts'
 
@@ -10,13 +10,13 @@ export interface AppEnv {
   Variables: {
     /** The caller's `X-Request-Id`, or a new one; every answer carries it. */
     requestId: string
-    /** Set on every route behind an API key of a tenant. */
+    /** Who calls; set on every route under `/v1`. */
+    caller: Caller
+    /** Whose messages and money a route is about that is for tenants. */
     tenant: Tenant
-    /** Name of that key. */
-    keyName: string
     /** How the limits on requests stand, where there are any. */
     requestStandings: readonly Standing[] | undefined
-    /** Set instead where tenants and operators read: whose messages the key may see. */
+    /** Where tenants and operators read: whose messages the caller may see. */
     scope: TenantScope
   }
 }

@@ -1,10 +1,11 @@
 import type { Context, Next } from 'hono'
-import type { KeyHolder } from '../accounts/access.ts'
+import type { Caller } from '../accounts/caller.ts'
 import type { GatewayError } from '../core/errors.ts'
 import { formatMicros } from '../core/money.ts'
 import type { LimitError } from '../limits/limit-error.ts'
 import type { Limits, Standing } from '../limits/limits.ts'
 import type { LimitRule } from '../limits/rule.ts'
+import { EVERY_TENANT } from '../messages/archive.ts'
 import type { AppEnv } from './env.ts'
 import { setHeader } from './header.ts'
 
@@ -37,17 +38,19 @@ export function shownAmount({ currency }: LimitRule, amount: number): number | s
 }
 
 /**
- * Takes a request of the limits of its key and its tenant, and has the answer tell how they stand.
+ * Takes a request of the limits of its key and its tenant, and has the answer tell how they stand. What is
+ * of every tenant is not limited.
  *
  * @throws {GatewayError} `rate_limited`
  */
 export function limitRequest(
   c: Context<AppEnv>,
   limits: Limits,
-  { tenant, keyName }: KeyHolder,
+  { tenant, name }: Caller,
   next: Next,
 ): Promise<void> {
-  const caller = { tenantId: tenant.id, key: keyName, partner: null }
+  if (!tenant || c.get('scope') === EVERY_TENANT) return next()
+  const caller = { tenantId: tenant.id, key: name, partner: null }
   const goOn = (refusal: GatewayError | null, standings: readonly Standing[]) => {
     if (standings.length > 0) {
       c.set('requestStandings', standings)

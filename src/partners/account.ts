@@ -1,4 +1,4 @@
-import type { Tenant } from '../accounts/access.ts'
+import type { Tenant } from '../accounts/caller.ts'
 import type { DialectConfig } from '../config/dialect.ts'
 import type { PartnerAccess } from '../config/partner-access.ts'
 import type { PartnerConfig } from '../config/schema.ts'

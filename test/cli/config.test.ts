@@ -60,8 +60,8 @@ test(
     )
     const versions = await config('versions')
     expect(versions.stdout.split('\n').slice(0, 3)).toEqual([
-      expect.stringMatching(/^ +3 {2}\S+Z {2}rollback to 1 +key [0-9a-f]{8}$/),
-      expect.stringMatching(/^ +2 {2}\S+Z {2}api +key [0-9a-f]{8} {2}three are enough$/),
+      expect.stringMatching(/^ +3 {2}\S+Z {2}rollback to 1 +key [0-9a-f]{12}$/),
+      expect.stringMatching(/^ +2 {2}\S+Z {2}api +key [0-9a-f]{12} {2}three are enough$/),
       expect.stringMatching(/^ +1 {2}\S+Z {2}start +-$/),
     ])
     expect((await config('show', '2', '--json')).stdout).toContain('"consecutive_failures":3')

@@ -121,7 +121,7 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
         version: {
           number: number + 1,
           source: 'api',
-          who: expect.stringMatching(/^key [0-9a-f]{8}$/),
+          who: expect.stringMatching(/^key [0-9a-f]{12}$/),
           comment: 'beta is cheaper',
         },
       },

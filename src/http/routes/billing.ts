@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Access, Tenant } from '../../accounts/access.ts'
+import type { Access } from '../../accounts/access.ts'
+import type { Tenant } from '../../accounts/caller.ts'
 import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
 import type { LedgerArchive, LedgerRow, LinePlace } from '../../billing/ledger-archive.ts'
 import { GatewayError } from '../../core/errors.ts'
@@ -8,7 +9,6 @@ import type { Logger } from '../../core/logger.ts'
 import { formatMicros, parseSignedMicros } from '../../core/money.ts'
 import { EVERY_TENANT } from '../../messages/archive.ts'
 import type { Funding } from '../../messages/funding.ts'
-import { keyOf } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
 import {
@@ -149,7 +149,7 @@ export function billingRoutes(parts: BillingParts) {
 /** A tenant's key speaks for itself; one of the operator's for the tenant that is named. */
 function ownerOf(c: Context<AppEnv>, access: Access, name: string | undefined): Tenant {
   // That of a demo belongs to a tenant, too.
-  const own = access.tenantOfKey(keyOf(c))
+  const own = c.get('caller').tenant
   if (own && (name === undefined || name === own.name)) return own
   if (c.get('scope') !== EVERY_TENANT) {
     throw new GatewayError('forbidden', `this key is not of the tenant "${name}"`)

@@ -1,9 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Archive } from '../../messages/archive.ts'
 import type { DeadLetterFilter, DeadLetters } from '../../messages/dead-letters.ts'
-import { isOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -25,7 +23,6 @@ import { messageWithTimeline, problem } from './message-schema.ts'
 export interface DeadLetterParts {
   readonly archive: Archive
   readonly deadLetters: DeadLetters
-  readonly access: Access
 }
 
 const problems = {
@@ -89,7 +86,7 @@ const replayManyRoute = createRoute({
 })
 
 /** Routes under `/v1/dead-letters`. */
-export function deadLetterRoutes({ archive, deadLetters, access }: DeadLetterParts) {
+export function deadLetterRoutes({ archive, deadLetters }: DeadLetterParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   app.openapi(listRoute, async (c) => {
@@ -119,7 +116,7 @@ export function deadLetterRoutes({ archive, deadLetters, access }: DeadLetterPar
     return c.json(
       {
         ...messageBody(found.message),
-        timeline: timelineBodies(found.timeline, isOperator(c, access)),
+        timeline: timelineBodies(found.timeline, c.get('caller').isOperator),
       },
       200,
     )

@@ -1,5 +1,4 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Access } from '../../accounts/access.ts'
 import type { Clock } from '../../core/clock.ts'
 import { GatewayError } from '../../core/errors.ts'
 import { GUARD_ACTIONS } from '../../core/guards.ts'
@@ -7,7 +6,6 @@ import type { Logger } from '../../core/logger.ts'
 import type { CarrierConversion } from '../../routing/conversion.ts'
 import type { OpenBreaker } from '../../routing/guard-breakers.ts'
 import type { Guards } from '../../routing/guards.ts'
-import { requireOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid } from '../validation.ts'
 import { json } from './json-response.ts'
@@ -18,7 +16,6 @@ export interface GuardParts {
   readonly guards: Guards
   /** The name of a tenant by its id. */
   readonly tenantName: (id: string) => string
-  readonly access: Access
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -93,13 +90,8 @@ const resetRoute = createRoute({
 })
 
 /** Routes under `/v1/guards`. */
-export function guardRoutes({ guards, tenantName, access, clock, logger }: GuardParts) {
+export function guardRoutes({ guards, tenantName, clock, logger }: GuardParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
-
-  app.use('/v1/guards/*', (c, next) => {
-    requireOperator(c, access)
-    return next()
-  })
 
   app.openapi(listRoute, (c) => {
     const now = clock()

@@ -73,7 +73,7 @@ export function limitRoutes({ limits, partners }: LimitParts) {
   app.openapi(listRoute, async (c) => {
     const { from = null, to, country = null, partner = null } = c.req.valid('query')
     const tenantId = c.get('tenant').id
-    const key = c.get('keyName')
+    const key = c.get('caller').name
     const isOwn = partners(tenantId).some(({ system_id }) => system_id === partner)
     if (partner !== null && !isOwn) {
       throw new GatewayError('not_found', `there is no partner "${partner}"`)

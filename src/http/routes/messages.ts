@@ -258,7 +258,7 @@ export function messageRoutes({
     const tenantId = c.get('tenant').id
     const { to } = body
     const [first, ...others] = Array.isArray(to) ? to : [to]
-    const keyName = c.get('keyName')
+    const keyName = c.get('caller').name
     const single = requestFor(first ?? '', body, keyName)
     const requests = [single, ...others.map((one) => requestFor(one, body, keyName))]
     const requestId = c.get('requestId')

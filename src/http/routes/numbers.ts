@@ -1,13 +1,11 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { NetworkDirectory } from '../../networks/directory.ts'
 import type { NetworkVersion } from '../../networks/network-versions.ts'
 import type { Destinations } from '../../routing/destination.ts'
 import { destinationText } from '../../routing/destination.ts'
 import type { LineMistake } from '../../routing/line-mistakes.ts'
-import { requireOperator } from '../auth.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf, respondProblem } from '../problem.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
@@ -19,7 +17,6 @@ import * as schema from './number-schema.ts'
 export interface NumberParts {
   readonly networks: NetworkDirectory
   readonly destinations: Destinations
-  readonly access: Access
 }
 
 const problems = {
@@ -112,15 +109,8 @@ const removePortedRoute = createRoute({
 })
 
 /** Routes under `/v1/networks`, `/v1/numbers` and `/v1/ported-numbers`. */
-export function numberRoutes({ networks, destinations, access }: NumberParts) {
+export function numberRoutes({ networks, destinations }: NumberParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
-
-  for (const path of ['/v1/networks/*', '/v1/numbers/*', '/v1/ported-numbers/*']) {
-    app.use(path, (c, next) => {
-      requireOperator(c, access)
-      return next()
-    })
-  }
 
   function read(number: string) {
     const parsed = destinations.read(number)

@@ -1,0 +1,31 @@
+/** What a caller of the HTTP interface may be allowed, and what that opens. */
+export const SCOPES = {
+  'messages:send': 'send messages; cancel, change and repeat them; say what became of them',
+  'messages:read': 'messages, their timelines and traces, dead letters, messages of handsets',
+  'webhooks:read': 'webhooks, their secrets and what they were told',
+  'webhooks:write': 'add, change, test and remove webhooks',
+  'account:read': 'limits and SMPP accounts',
+  'billing:read': 'balances and the ledger',
+  'billing:write': 'book payments and corrections',
+  'carriers:read': 'carriers, their health and connections',
+  'carriers:write': 'drain, disable and reset carriers',
+  'routing:read': 'rate decks, networks, numbers and guards; ask for routes without sending',
+  'routing:write': 'change rate decks, networks and ported numbers; reset guards',
+  'config:read': 'the configuration and its versions, secrets masked',
+  'config:write': 'change the configuration',
+} as const
+
+export type Scope = keyof typeof SCOPES
+
+/** Everything there is: what keys of the operator's configuration have. */
+export const EVERY_SCOPE: ReadonlySet<Scope> = new Set(Object.keys(SCOPES) as Scope[])
+
+/** What there is of one tenant: the most that a key of a tenant can have. */
+export const TENANT_SCOPES: ReadonlySet<Scope> = new Set<Scope>([
+  'messages:send',
+  'messages:read',
+  'webhooks:read',
+  'webhooks:write',
+  'account:read',
+  'billing:read',
+])
