@@ -350,6 +350,13 @@ CREATE TABLE "tenants" (
 	CONSTRAINT "tenants_name_unique" UNIQUE("name")
 );
 --> statement-breakpoint
+CREATE TABLE "tenant_volumes" (
+	"tenant_id" uuid NOT NULL,
+	"month" text NOT NULL,
+	"segments" bigint NOT NULL,
+	CONSTRAINT "tenant_volumes_month_tenant_id_pk" PRIMARY KEY("month","tenant_id")
+);
+--> statement-breakpoint
 CREATE TABLE "webhook_endpoints" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,

@@ -100,6 +100,7 @@ function termsOf(
   if (!billing.enabled) return new Map()
   const demo = {
     charging: USUAL_TERMS,
+    tiers: [],
     currency: undefined,
     creditLimitMicros: undefined,
   }

@@ -226,7 +226,7 @@ async function assemble(
   const tenants = new LiveTenants({ access, config, store })
   const billing = new LiveBilling({ config, tenants, logger })
   const ledger = new Ledger(billing.creditFor)
-  await ledger.load(store)
+  await ledger.load(store, clock())
   const going = new LiveConfig(config)
 
   const node = `${hostname()}-${randomBytes(6).toString('hex')}`
@@ -398,6 +398,7 @@ async function assemble(
   const losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
   const charges = new Charges({
     accounts: ledger.accounts,
+    volumes: ledger.volumes,
     termsFor: billing.chargingFor,
     conversion: billing.conversion,
   })
@@ -648,6 +649,7 @@ async function assemble(
     mayShowTexts: () => going.running.recorder.showTexts,
     configuration,
     accounts: ledger.accounts,
+    charges,
     funding,
     ledger: new LedgerArchive(store, () => tables.flush()),
     access,

@@ -1,15 +1,20 @@
+import { type ChargingTerms, readTerms, type VolumeTier } from '../core/charging.ts'
 import { formatMicros, type Money } from '../core/money.ts'
 import { type Conversion, isLoss, marginOf, type TenantPrice } from '../routing/tenant-price.ts'
 import type { Message } from './message.ts'
 import type { CarrierCost } from './message-cost.ts'
 
-/** What a tenant pays, and the version of its rate deck that says so. */
-export type AgreedPrice = Pick<TenantPrice, 'micros' | 'currency' | 'deckVersion'>
+/** What a tenant pays, the version of its rate deck that says so, and the terms. */
+export interface AgreedPrice extends Pick<TenantPrice, 'micros' | 'currency' | 'deckVersion'> {
+  /** Undefined: it is not billed. */
+  readonly agreed: ChargingTerms | undefined
+}
 
 /** The price of a message, as acceptance or its last replacement fixed it. */
 export function priceOf(message: Message): AgreedPrice {
   const { priceMicros: micros, priceCurrency: currency, tenantDeckVersion: deckVersion } = message
-  return { micros, currency, deckVersion }
+  const agreed = message.charging === null ? undefined : readTerms(message.charging)
+  return { micros, currency, deckVersion, agreed }
 }
 
 /**
@@ -37,7 +42,14 @@ export function moneyDetail(
     loss_making: margin ? isLoss(margin) : null,
     carrier_deck_version: cost.deckVersion,
     tenant_deck_version: price.deckVersion,
+    ...(price.agreed?.tier ? { tier: tierBody(price.agreed.tier) } : {}),
   }
+}
+
+/** A tier as the API shows it. */
+export function tierBody({ aboveSegments, discountPpm }: VolumeTier) {
+  // Millionths are percents with four decimals.
+  return { above_segments: aboveSegments, discount_percent: String(discountPpm / 10_000) }
 }
 
 function shown({ micros, currency }: Money) {

@@ -145,6 +145,7 @@ describe('a good configuration', () => {
         pricing: { rates: [], lossMaking: 'allow' },
         billing: {
           charging: USUAL_TERMS,
+          tiers: [],
           currency: undefined,
           creditLimitMicros: undefined,
         },

@@ -225,6 +225,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const limits = limitsBy(policyOf(options.limits ?? {}))
   const charges = new Charges({
     accounts: ledger.accounts,
+    volumes: ledger.volumes,
     termsFor: () => options.billing,
     conversion: () => new PriceConversion(),
   })
@@ -252,6 +253,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   })
   const app = createApp({
     accounts: ledger.accounts,
+    charges,
     funding: new Funding(work),
     ledger: new LedgerArchive(store, () => tables.flush()),
     intake,
