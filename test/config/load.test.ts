@@ -176,6 +176,7 @@ describe('a good configuration', () => {
         enquireLinkSeconds: 30,
         inactivitySeconds: 0,
         dialect: DEFAULT_DIALECT,
+        statuses: {},
       },
     ])
     expect(config.carriers).toEqual([
