@@ -103,6 +103,7 @@ function termsOf(
     tiers: [],
     currency: undefined,
     creditLimitMicros: undefined,
+    minMargin: undefined,
   }
   const all = sandbox ? [{ name: DEMO_TENANT, billing: demo }] : tenants
   return new Map(

@@ -6,7 +6,7 @@ import {
   type VolumeTier,
 } from '../core/charging.ts'
 import { CURRENCIES } from '../core/currencies.ts'
-import { parseMicros } from '../core/money.ts'
+import { type Money, parseMicros } from '../core/money.ts'
 import {
   choice,
   flag,
@@ -55,7 +55,21 @@ export interface TenantBilling {
   readonly currency: string | undefined
   /** Undefined: it has none; without any money it is unlimited. */
   readonly creditLimitMicros: bigint | undefined
+  /** Undefined: none is asked for. */
+  readonly minMargin: MinMarginConfig | undefined
 }
+
+/** What is to be left of a tenant's price after the carrier's cost. */
+export interface MinMarginConfig {
+  /** Of the price, in millionths. */
+  readonly ppm: number
+  /** Of each segment; undefined: as the percentage says. */
+  readonly perSegment: Money | undefined
+  /** Carriers that leave less are out of the question; otherwise the message's timeline says so. */
+  readonly isRequired: boolean
+}
+
+const BELOW_MIN_MARGIN = ['refuse', 'flag'] as const
 
 const AMOUNT = /^\d{1,12}(\.\d{1,6})?$/
 const AMOUNT_ALLOWED = 'a decimal number with at most 6 decimals, for example "250.00"'
@@ -74,6 +88,11 @@ const ABOUT = {
   tiers:
     'What is paid less from so many segments in a calendar month (UTC) on, the lowest border first. A message is ' +
     'priced by what was accepted before it.',
+  minPercent: "Least share of the tenant's price that is to be left after the carrier's cost.",
+  minMargin: "Least amount for each segment that is to be left after the carrier's cost.",
+  below:
+    'Whether a carrier may have a message of which less is left: `refuse` keeps it away, `flag` only says so in the ' +
+    'event `routed`.',
 } as const
 
 function currencyCode() {
@@ -145,6 +164,18 @@ const tier = mapping({
   }),
 })
 
+const MIN_MARGIN_ALLOWED = 'a mapping of amount and currency'
+
+function minMargin(defaultText: string) {
+  return setting(
+    mapping({
+      amount: requiredText(AMOUNT, AMOUNT_ALLOWED, { about: 'How much, for each segment.' }),
+      currency: currency('Currency of the amount.'),
+    }).optional(),
+    { about: ABOUT.minMargin, allowed: MIN_MARGIN_ALLOWED, defaultText },
+  )
+}
+
 /** The `billing` section of the file. */
 export const billingSchema = setting(
   mapping({
@@ -170,6 +201,12 @@ export const billingSchema = setting(
       allowed: TIERS_ALLOWED,
       defaultText: '[]',
     }),
+    min_margin_percent: optionalText(PERCENT, PERCENT_ALLOWED, {
+      about: ABOUT.minPercent,
+      unit: 'percent',
+    }),
+    min_margin: minMargin('none'),
+    below_min_margin: choice(BELOW_MIN_MARGIN, 'refuse', { about: ABOUT.below }),
     conversion: setting(list(conversion, 'a list of { from, to, rate, since }').default([]), {
       about: 'How prices are brought into the currency of a tenant.',
       allowed: 'a list of { from, to, rate, since }',
@@ -201,6 +238,13 @@ export const tenantBillingSchema = setting(
       allowed: TIERS_ALLOWED,
       defaultText: 'as in billing',
     }),
+    min_margin_percent: optionalText(PERCENT, PERCENT_ALLOWED, {
+      about: ABOUT.minPercent,
+      unit: 'percent',
+      defaultText: 'as in billing',
+    }),
+    min_margin: minMargin('as in billing'),
+    below_min_margin: optionalChoice(BELOW_MIN_MARGIN, ABOUT.below),
   }).prefault({}),
   {
     about: 'How the tenant pays; beats `billing` for it.',
@@ -266,6 +310,18 @@ export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): T
     })),
     currency: tenant.currency,
     creditLimitMicros: limit === undefined ? undefined : parseMicros(limit),
+    minMargin: toMinMargin(file, tenant),
+  }
+}
+
+function toMinMargin(file: FileBilling, tenant: FileTenantBilling): MinMarginConfig | undefined {
+  const percent = tenant.min_margin_percent ?? file.min_margin_percent
+  const amount = tenant.min_margin ?? file.min_margin
+  if (percent === undefined && amount === undefined) return undefined
+  return {
+    ppm: ppm(percent ?? '0'),
+    perSegment: amount && { micros: parseMicros(amount.amount), currency: amount.currency },
+    isRequired: (tenant.below_min_margin ?? file.below_min_margin) === 'refuse',
   }
 }
 

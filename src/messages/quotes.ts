@@ -17,6 +17,7 @@ import type { PhoneNumber } from '../routing/number.ts'
 import { type Sender, senderText } from '../routing/sender.ts'
 import { SenderRules, type SenderVerdict } from '../routing/sender-rules.ts'
 import {
+  type SalePrice,
   type TenantPrice,
   type TenantRate,
   type TenantTerms,
@@ -209,8 +210,9 @@ export class Quotes {
         expectsReply: request.expectsReply,
         registeredDelivery: request.registeredDelivery,
         siblingCarrier: siblings && this.#siblingCarriers.get(siblings, atMs),
-        segmentPrice: segmentPriceOf(rate, agreed),
+        price: salePriceOf(rate, agreed),
         refusesLosses: terms?.lossMaking === 'refuse',
+        minMargin: terms?.minMargin,
       },
     }
   }
@@ -238,7 +240,12 @@ export class Quotes {
       price,
       agreed,
       cost,
-      money: moneyDetail(cost, { ...price, agreed }, this.#routes.conversion),
+      money: moneyDetail(
+        cost,
+        { ...price, agreed, segments: best.segments },
+        this.#routes.conversion,
+        read.question.minMargin,
+      ),
       siblings,
     }
   }
@@ -272,13 +279,14 @@ export class Quotes {
   }
 }
 
-function segmentPriceOf(
+function salePriceOf(
   by: TenantRate | undefined,
   agreed: ChargingTerms | undefined,
-): Money | null {
+): SalePrice | null {
   if (!by) return null
   const { priceMicros, currency } = by.rate
-  return { micros: discounted(priceMicros, agreed?.tier), currency }
+  const micros = discounted(priceMicros, agreed?.tier)
+  return { micros, currency, per: agreed?.unit ?? 'segment' }
 }
 
 /** What is wrong with a text that no carrier can carry, when the fault is the text's own. */

@@ -62,6 +62,23 @@ describe('billing', () => {
     })
   })
 
+  it('asks for a minimum margin for all, or for a tenant', () => {
+    const amount = { amount: '0.002', currency: 'EUR' }
+    const { tenants } = load({
+      tenants: [
+        { name: 'usual' },
+        { name: 'own', billing: { min_margin_percent: '0', below_min_margin: 'flag' } },
+      ],
+      billing: { min_margin_percent: '12.5', min_margin: amount },
+    })
+    const perSegment = { micros: 2_000n, currency: 'EUR' }
+    expect(tenants.map(({ billing }) => billing.minMargin)).toEqual([
+      { ppm: 125_000, perSegment, isRequired: true },
+      { ppm: 0, perSegment, isRequired: false },
+    ])
+    expect(load({ tenants: [{ name: 'a' }] }).tenants[0]?.billing.minMargin).toBeUndefined()
+  })
+
   it('has tiers of its own for a tenant, or those of all', () => {
     const { tenants } = load({
       tenants: [
@@ -185,6 +202,11 @@ describe('billing', () => {
       'a border below zero',
       { billing: { tiers: [{ above_segments: -1, discount_percent: '1' }] } },
       'billing.tiers[0].above_segments: -1 is not allowed',
+    ],
+    [
+      'a margin of which currency nobody says',
+      { billing: { min_margin: { amount: '0.01' } } },
+      'billing.min_margin.currency: is missing',
     ],
     [
       'a tier without a border',

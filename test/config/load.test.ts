@@ -148,6 +148,7 @@ describe('a good configuration', () => {
           tiers: [],
           currency: undefined,
           creditLimitMicros: undefined,
+          minMargin: undefined,
         },
       },
     ])
