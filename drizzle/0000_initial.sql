@@ -335,6 +335,13 @@ CREATE TABLE "receipts" (
 	"about" jsonb
 );
 --> statement-breakpoint
+CREATE TABLE "reconciled_submits" (
+	"message_id" uuid NOT NULL,
+	"attempt" smallint NOT NULL,
+	"segment" smallint NOT NULL,
+	CONSTRAINT "reconciled_submits_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
+);
+--> statement-breakpoint
 CREATE TABLE "api_keys" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,

@@ -53,6 +53,7 @@ import { PartnerMessages } from './messages/partner-messages.ts'
 import { QualityStore, registerCarriers } from './messages/quality-store.ts'
 import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
 import { owesReceipt, wantsIntermediate } from './messages/recipients.ts'
+import { Reconciliations } from './messages/reconciliation.ts'
 import { type Recovered, recover } from './messages/recovery.ts'
 import { Rehearsal } from './messages/rehearsal.ts'
 import { Replacement } from './messages/replacement.ts'
@@ -87,6 +88,7 @@ import { Guards } from './routing/guards.ts'
 import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
+import { receiptKeys } from './smpp/id-profile.ts'
 import { Recorder } from './smpp/recorder.ts'
 import { carrierReports, partnerReports } from './standings.ts'
 import { createCipher } from './store/cipher.ts'
@@ -488,6 +490,12 @@ async function assemble(
     })
   }
 
+  /** A carrier's file may spell ids as its responses or as its receipts do. */
+  function billedIdKeys(name: string) {
+    const carrier = carriers.get(name)
+    return carrier && ((id: string) => receiptKeys([id], carrier.config.messageIdProfile))
+  }
+
   function onCommit(batch: readonly JournalEntry[]): void {
     onEffects(tracker.apply(batch))
     tables.wake()
@@ -652,6 +660,7 @@ async function assemble(
     charges,
     funding,
     ledger: new LedgerArchive(store, () => tables.flush()),
+    reconciliations: new Reconciliations({ store, tables, keysFor: billedIdKeys }),
     access,
     logger,
     version: VERSION,

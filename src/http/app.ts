@@ -25,6 +25,7 @@ import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type NumberParts, numberRoutes } from './routes/numbers.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
+import { type ReconciliationParts, reconciliationRoutes } from './routes/reconciliations.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
@@ -35,6 +36,7 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 export interface AppParts
   extends MessageParts,
     BillingParts,
+    ReconciliationParts,
     DeadLetterParts,
     FeedbackParts,
     GuardParts,
@@ -61,13 +63,13 @@ const MAX_BODY_OCTETS = 1024 * 1024
 
 /** What shows the traffic of every tenant, or changes its way. */
 const OPERATOR_PATHS =
-  /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route|billing\/payments)(?:\/|$)/
+  /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route|billing\/(?:payments|reconciliations))(?:\/|$)/
 
 /** What tenants read of their own messages and money, and operators of all. */
 const SHARED_PATHS = /^\/v1\/(?:messages(?:\/[^/]+(?:\/trace)?)?|billing\/(?:balance|ledger))$/
 
-/** Where a body is a rate deck: the route counts its octets as they come. */
-const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
+/** Where a body is a file of any length: the route reads it, and counts it, as it comes. */
+const STREAM_PATHS = /^\/v1\/(?:rate-decks\/[^/]+\/[^/]+(?:\/preview)?|billing\/reconciliations)$/
 
 /** Room for a file of two million numbers. */
 const MAX_FILE_OCTETS = 64 * 1024 * 1024
@@ -122,7 +124,7 @@ const countFileOctets = bodyLimit({
 })
 
 const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
-  if (DECK_PATHS.test(c.req.path)) return next()
+  if (STREAM_PATHS.test(c.req.path)) return next()
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
     return isFile(c) ? countFileOctets(c, next) : countOctets(c, next)
@@ -191,7 +193,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   })
   app.use('/v1/*', (c, next) => {
     const holder = admit(c, parts.access)
-    if (!DECK_PATHS.test(c.req.path)) requireJson(c)
+    if (!STREAM_PATHS.test(c.req.path)) requireJson(c)
     return holder ? limitRequest(c, parts.limits, holder, next) : next()
   })
 
@@ -203,6 +205,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', billingRoutes(parts))
+  app.route('/', reconciliationRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

@@ -30,6 +30,7 @@ import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
 import { OutboxLog } from '../../src/messages/outbox-log.ts'
+import { Reconciliations } from '../../src/messages/reconciliation.ts'
 import { Replacement } from '../../src/messages/replacement.ts'
 import { Resolution } from '../../src/messages/resolution.ts'
 import { Routes } from '../../src/messages/routes.ts'
@@ -45,6 +46,7 @@ import { Destinations } from '../../src/routing/destination.ts'
 import { Guards } from '../../src/routing/guards.ts'
 import { Quality } from '../../src/routing/quality.ts'
 import type { LossMaking } from '../../src/routing/tenant-price.ts'
+import { receiptKeys } from '../../src/smpp/id-profile.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
@@ -256,6 +258,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     charges,
     funding: new Funding(work),
     ledger: new LedgerArchive(store, () => tables.flush()),
+    reconciliations: new Reconciliations({
+      store,
+      tables,
+      keysFor: (name) => {
+        const carrier = byName.get(name)
+        return carrier && ((id) => receiptKeys([id], carrier.config.messageIdProfile))
+      },
+    }),
     intake,
     archive: new Archive(store, live, tables),
     inbound: new InboundArchive(store),
