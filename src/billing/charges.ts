@@ -3,6 +3,7 @@ import {
   discounted,
   partsOf,
   readTerms,
+  type TieredTerms,
   termsText,
   type VolumeTier,
 } from '../core/charging.ts'
@@ -12,9 +13,6 @@ import type { Accounts } from './accounts.ts'
 import { totalOf } from './booking.ts'
 import type { PriceConversion } from './price-conversion.ts'
 import { monthOf, type Volumes } from './volumes.ts'
-
-/** Terms by a tier of the tenant's volume. */
-export type TieredTerms = ChargingTerms & { readonly tier: VolumeTier }
 
 /** What is agreed with a tenant about how it pays. */
 export interface TenantCharging {

@@ -3,7 +3,7 @@ import {
   CHARGE_MOMENTS,
   CHARGE_UNITS,
   type ChargingTerms,
-  type VolumeTier,
+  type TieredTerms,
 } from '../core/charging.ts'
 import { CURRENCIES } from '../core/currencies.ts'
 import { type Money, parseMicros } from '../core/money.ts'
@@ -50,7 +50,7 @@ export interface TenantBilling {
   /** Below all tiers. */
   readonly charging: ChargingTerms
   /** By the tiers, the lowest first. */
-  readonly tiers: readonly (ChargingTerms & { readonly tier: VolumeTier })[]
+  readonly tiers: readonly TieredTerms[]
   /** Undefined: that of each price. */
   readonly currency: string | undefined
   /** Undefined: it has none; without any money it is unlimited. */

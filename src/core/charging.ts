@@ -22,6 +22,9 @@ export interface VolumeTier {
   readonly discountPpm: number
 }
 
+/** Terms by a tier. */
+export type TieredTerms = ChargingTerms & { readonly tier: VolumeTier }
+
 export const CHARGE_UNITS = ['segment', 'message'] as const
 export const CHARGE_MOMENTS = ['submit', 'end'] as const
 
