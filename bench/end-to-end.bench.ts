@@ -7,6 +7,7 @@ import {
   cpuSeconds,
   type GatewayProcess,
   startGatewayProcess,
+  untilAllEnded,
 } from './support/end-to-end-gateway.ts'
 import type { LoadCommand, LoadReport } from './support/end-to-end-load.ts'
 import type { PeerCommand, PeerReport } from './support/session-peer.ts'
@@ -16,10 +17,6 @@ export const subject = 'end-to-end'
 
 const CONNECTIONS = 64
 const SMPP_WINDOW = 100
-
-/** How long a round may take from its last answer to its last commit, in milliseconds. */
-const END_WITHIN_MS = 120_000
-const LOOK_EVERY_MS = 5
 
 /** One way into the gateway and how hard it is used. */
 interface Way {
@@ -239,21 +236,6 @@ interface StoredMessage {
   readonly body: string
   readonly status: string
   readonly created_ms: number
-}
-
-/** The receipts are durable already; the tables follow the journal a little later. */
-async function untilAllEnded({ sql }: GatewayProcess): Promise<void> {
-  const deadline = epochMs() + END_WITHIN_MS
-  for (;;) {
-    const [row] = await sql<{ open: number }[]>`
-      select (select count(*) from journal)::int
-        + (select count(*) from messages where final_at is null)::int as open`
-    if (row?.open === 0) return
-    if (epochMs() > deadline) {
-      throw new Error(`${row?.open} messages have no end after ${END_WITHIN_MS} ms`)
-    }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
-  }
 }
 
 /** Milliseconds from accept to submit of each message, in order of time taken. */

@@ -211,5 +211,5 @@ function formatFigure(figure: number | null): string {
 }
 
 function formatRatio(ratio: number | null): string {
-  return ratio === null ? '-' : `${ratio.toFixed(1)}x`
+  return ratio === null ? '-' : `${ratio.toFixed(ratio < 2 ? 2 : 1)}x`
 }

@@ -171,7 +171,9 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
     excluded: undefined,
     sellMicros: null,
     sellCurrency: 'EUR',
+    sellsMessage: false,
     refusesLosses: false,
+    minMargin: undefined,
     draw: Math.imul(index + 1, 0x9e3779b9) >>> 0,
     turn: () => index,
   }

@@ -335,6 +335,13 @@ CREATE TABLE "receipts" (
 	"about" jsonb
 );
 --> statement-breakpoint
+CREATE TABLE "reconciled_submits" (
+	"message_id" uuid NOT NULL,
+	"attempt" smallint NOT NULL,
+	"segment" smallint NOT NULL,
+	CONSTRAINT "reconciled_submits_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
+);
+--> statement-breakpoint
 CREATE TABLE "api_keys" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,
@@ -348,6 +355,13 @@ CREATE TABLE "tenants" (
 	"name" text NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "tenants_name_unique" UNIQUE("name")
+);
+--> statement-breakpoint
+CREATE TABLE "tenant_volumes" (
+	"tenant_id" uuid NOT NULL,
+	"month" text NOT NULL,
+	"segments" bigint NOT NULL,
+	CONSTRAINT "tenant_volumes_month_tenant_id_pk" PRIMARY KEY("month","tenant_id")
 );
 --> statement-breakpoint
 CREATE TABLE "webhook_endpoints" (

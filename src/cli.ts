@@ -48,6 +48,7 @@ import {
   type RateCommand,
   rollBackRateDeck,
 } from './rate-commands.ts'
+import { RECONCILE_FORMATS, type ReconcileChoice, reconcileFile } from './reconcile-command.ts'
 import { SANDBOX_CARRIERS, SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
 import { readFaults } from './sandbox/fault-file.ts'
 import { sendAndFollow } from './send.ts'
@@ -64,6 +65,10 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul rotate-encryption        seal everything stored with the active key, while the gateway is stopped
   linehaul ledger check             prove from the database that no line of the ledger was changed, that the accounts
                                     are the sums of their lines, and every message is charged as its state says
+  linehaul reconcile --carrier NAME --file FILE.csv --month 2026-10 | --from TIME --before TIME
+                                    compare a carrier's file of what it has taken with what was submitted to it:
+                                    [--columns id=message_id,amount=charge] [--currency EUR] [--examples N]
+                                    [--format text|json|csv], and an operator's key: [--key KEY] [--url URL]
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
   linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
@@ -229,6 +234,33 @@ async function ledger(args: string[]): Promise<void> {
   const { proveLedger } = await import('./ledger-commands.ts')
   const done = await proveLedger({ say, complain }, readConfig())
   if (!done) process.exitCode = 1
+}
+
+const RECONCILE_OPTIONS = {
+  carrier: { type: 'string' },
+  file: { type: 'string' },
+  month: { type: 'string' },
+  from: { type: 'string' },
+  before: { type: 'string' },
+  columns: { type: 'string' },
+  currency: { type: 'string' },
+  examples: { type: 'string' },
+  format: { type: 'string', default: 'text' },
+  key: { type: 'string' },
+  url: { type: 'string' },
+} as const
+
+async function reconcile(args: string[]): Promise<void> {
+  const { values } = parseArgs({ args, options: RECONCILE_OPTIONS })
+  const { carrier, file, key: _key, url: _url, ...choice } = values
+  if (carrier === undefined || file === undefined) {
+    throw new UsageError('reconcile needs --carrier and --file')
+  }
+  const format = RECONCILE_FORMATS.find((each) => each === choice.format)
+  if (!format) throw new UsageError(`--format is one of ${RECONCILE_FORMATS.join(', ')}`)
+  const wish: ReconcileChoice = { ...choice, carrier, file, format }
+  const command = { ...operatorAccess('reconcile', values), say, complain }
+  if (!(await reconcileFile(command, wish))) process.exitCode = 1
 }
 
 async function rotateEncryption(): Promise<void> {
@@ -677,6 +709,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   'check-config': checkConfig,
   migrate,
   ledger,
+  reconcile,
   'rotate-encryption': rotateEncryption,
   send,
   dlq,

@@ -100,8 +100,10 @@ function termsOf(
   if (!billing.enabled) return new Map()
   const demo = {
     charging: USUAL_TERMS,
+    tiers: [],
     currency: undefined,
     creditLimitMicros: undefined,
+    minMargin: undefined,
   }
   const all = sandbox ? [{ name: DEMO_TENANT, billing: demo }] : tenants
   return new Map(

@@ -1,5 +1,6 @@
 import { type Access, DEMO_TENANT } from './accounts/access.ts'
-import type { CarrierConfig, Config } from './config/schema.ts'
+import type { TenantBilling } from './config/billing.ts'
+import type { CarrierConfig, Config, TenantConfig } from './config/schema.ts'
 import type { LivePart } from './live-part.ts'
 import type { LiveTenants } from './live-tenants.ts'
 import { PerConfig } from './per-config.ts'
@@ -29,7 +30,7 @@ export interface LiveRatesOptions {
 
 /** The rates of carriers and tenants that stand in the configuration, and what is agreed with tenants. */
 export class LiveRates implements LivePart {
-  readonly sections = ['carriers', 'tenants'] as const
+  readonly sections = ['carriers', 'tenants', 'billing'] as const
   readonly #decks: RateDecks
   readonly #tenants: LiveTenants
   readonly #next = new PerConfig((config) =>
@@ -74,17 +75,23 @@ function termsOf(
   decks: Pick<RateDecks, 'current'>,
 ): ReadonlyMap<string, TenantTerms> {
   return new Map(
-    pricedTenants(config).flatMap(({ name, pricing: { lossMaking } }) => {
+    pricedTenants(config).flatMap(({ name, pricing: { lossMaking }, minMargin }) => {
       const tenant = access.tenantNamed(name)
-      return tenant ? [[tenant.id, { tariff: decks.current('tenant', name), lossMaking }]] : []
+      if (!tenant) return []
+      return [[tenant.id, { tariff: decks.current('tenant', name), lossMaking, minMargin }]]
     }),
   )
 }
 
-function pricedTenants({
-  tenants,
-  sandbox,
-}: Config): Pick<Config['tenants'][number], 'name' | 'pricing'>[] {
-  if (!sandbox) return [...tenants]
-  return [{ name: DEMO_TENANT, pricing: { rates: [], lossMaking: 'allow' } }]
+type PricedTenant = Pick<TenantConfig, 'name' | 'pricing'> & Pick<TenantBilling, 'minMargin'>
+
+function pricedTenants({ tenants, sandbox }: Config): PricedTenant[] {
+  if (!sandbox)
+    return tenants.map(({ name, pricing, billing: { minMargin } }) => ({
+      name,
+      pricing,
+      minMargin,
+    }))
+  const pricing = { rates: [], lossMaking: 'allow' as const }
+  return [{ name: DEMO_TENANT, pricing, minMargin: undefined }]
 }

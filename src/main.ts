@@ -53,6 +53,7 @@ import { PartnerMessages } from './messages/partner-messages.ts'
 import { QualityStore, registerCarriers } from './messages/quality-store.ts'
 import { ReceiptMatcher, receiptEntry } from './messages/receipt-matcher.ts'
 import { owesReceipt, wantsIntermediate } from './messages/recipients.ts'
+import { Reconciliations } from './messages/reconciliation.ts'
 import { type Recovered, recover } from './messages/recovery.ts'
 import { Rehearsal } from './messages/rehearsal.ts'
 import { Replacement } from './messages/replacement.ts'
@@ -87,6 +88,7 @@ import { Guards } from './routing/guards.ts'
 import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
+import { receiptKeys } from './smpp/id-profile.ts'
 import { Recorder } from './smpp/recorder.ts'
 import { carrierReports, partnerReports } from './standings.ts'
 import { createCipher } from './store/cipher.ts'
@@ -226,7 +228,7 @@ async function assemble(
   const tenants = new LiveTenants({ access, config, store })
   const billing = new LiveBilling({ config, tenants, logger })
   const ledger = new Ledger(billing.creditFor)
-  await ledger.load(store)
+  await ledger.load(store, clock())
   const going = new LiveConfig(config)
 
   const node = `${hostname()}-${randomBytes(6).toString('hex')}`
@@ -398,6 +400,7 @@ async function assemble(
   const losses = new Losses({ ...work, judge, chooseNext: routes.choose, dispatcher })
   const charges = new Charges({
     accounts: ledger.accounts,
+    volumes: ledger.volumes,
     termsFor: billing.chargingFor,
     conversion: billing.conversion,
   })
@@ -485,6 +488,12 @@ async function assemble(
         },
       },
     })
+  }
+
+  /** A carrier's file may spell ids as its responses or as its receipts do. */
+  function billedIdKeys(name: string) {
+    const carrier = carriers.get(name)
+    return carrier && ((id: string) => receiptKeys([id], carrier.config.messageIdProfile))
   }
 
   function onCommit(batch: readonly JournalEntry[]): void {
@@ -648,8 +657,10 @@ async function assemble(
     mayShowTexts: () => going.running.recorder.showTexts,
     configuration,
     accounts: ledger.accounts,
+    charges,
     funding,
     ledger: new LedgerArchive(store, () => tables.flush()),
+    reconciliations: new Reconciliations({ store, tables, keysFor: billedIdKeys }),
     access,
     logger,
     version: VERSION,

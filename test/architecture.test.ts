@@ -9,7 +9,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   encoding: [],
   smpp: [],
-  config: ['core'],
+  config: ['core', 'smpp'],
   telemetry: ['core'],
   store: ['core'],
   routing: ['core'],

@@ -22,6 +22,11 @@ export function referenceOf(call: number): string {
   return `#${String(call).padStart(CALL_DIGITS, '0')}`
 }
 
+/** Names a tenant of a benchmark with many, its key, and the account of its partner. */
+export function tenantName(tenant: number): string {
+  return `t${tenant}`
+}
+
 /** The text of all messages of a call; one segment, and it begins with the reference. */
 export function textOf(call: number): string {
   return `${referenceOf(call)} ${TEXT}`

@@ -34,16 +34,22 @@ const LOOK_EVERY_MS = 20
 /** A first start compiles the sources. */
 const READY_WITHIN_MS = 120_000
 const STOPPED_WITHIN_MS = 20_000
+/** How long a round may take from its last answer to its last commit. */
+const END_WITHIN_MS = 120_000
+const LOOK_FOR_ENDS_MS = 5
 
 /**
  * Starts `linehaul serve` on PostgreSQL with one carrier and one partner.
  *
  * The server is that of DATABASE_URL or TEST_DATABASE_URL; the database is made for this run.
  * LINEHAUL_BENCH_NODE_FLAGS are flags for the gateway's Node, such as `--cpu-prof`.
+ *
+ * @param sections - of its configuration, in the place of the usual ones
  */
 export async function startGatewayProcess(
   carrierPort: number,
   logLevel: 'warn' | 'error' = 'warn',
+  sections: object = {},
 ): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'linehaul-bench-'))
   const database = await createDatabase()
@@ -52,7 +58,7 @@ export async function startGatewayProcess(
     await rm(folder, { recursive: true, force: true })
   }
   const config = join(folder, 'linehaul.yaml')
-  await writeFile(config, stringify(configFor(carrierPort, folder, logLevel)))
+  await writeFile(config, stringify({ ...configFor(carrierPort, folder, logLevel), ...sections }))
   const heapFile = join(folder, 'heap')
   await writeFile(heapFile, '')
   const child = spawnServe(
@@ -96,6 +102,26 @@ async function memoryAfterGc(child: ChildProcess, heapFile: string): Promise<Mem
     const [heap = '', rss = ''] = all.at(-2)?.split(' ') ?? []
     if (all.length > length) return { heap: Number(heap), rss: Number(rss) }
     if (performance.now() > untilMs) throw new Error('the gateway does not tell its memory')
+  }
+}
+
+/**
+ * Resolves when every message of a gateway has its end, and the tables have all of it: the receipts are durable
+ * before, and the tables follow the journal a little later.
+ *
+ * @throws {Error} when that takes too long
+ */
+export async function untilAllEnded({ sql }: Pick<GatewayProcess, 'sql'>): Promise<void> {
+  const deadline = performance.now() + END_WITHIN_MS
+  for (;;) {
+    const [row] = await sql<{ open: number }[]>`
+      select (select count(*) from journal)::int
+        + (select count(*) from messages where final_at is null)::int as open`
+    if (row?.open === 0) return
+    if (performance.now() > deadline) {
+      throw new Error(`${row?.open} messages have no end after ${END_WITHIN_MS} ms`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_FOR_ENDS_MS))
   }
 }
 

@@ -3,6 +3,8 @@ import { Accounts, type CreditTerms } from './accounts.ts'
 import type { Booking } from './booking.ts'
 import { CHAIN_START, type ChainHead, type LedgerBatch, sealBatch } from './ledger-chain.ts'
 import { loadAccounts, loadChainHead } from './ledger-tables.ts'
+import { loadVolumes } from './volume-tables.ts'
+import { Volumes } from './volumes.ts'
 
 /**
  * Where the ledger stands: its latest batch, and the accounts as its lines and the acceptances since
@@ -10,6 +12,8 @@ import { loadAccounts, loadChainHead } from './ledger-tables.ts'
  */
 export class Ledger {
   readonly accounts: Accounts
+  /** What tenants have sent, by which their prices go. */
+  readonly volumes = new Volumes()
   #head: ChainHead = CHAIN_START
 
   /** @param termsFor - what is agreed with a tenant about its account */
@@ -18,8 +22,9 @@ export class Ledger {
   }
 
   /** Takes over what the tables say; call it before anything is booked. */
-  async load(store: Store): Promise<void> {
+  async load(store: Store, at: Date): Promise<void> {
     this.accounts.load(await loadAccounts(store))
+    this.volumes.load(await loadVolumes(store, at))
     await this.findEnd(store)
   }
 

@@ -1,8 +1,23 @@
 import { z } from 'zod'
-import { CHARGE_MOMENTS, CHARGE_UNITS, type ChargingTerms } from '../core/charging.ts'
+import {
+  CHARGE_MOMENTS,
+  CHARGE_UNITS,
+  type ChargingTerms,
+  type TieredTerms,
+} from '../core/charging.ts'
 import { CURRENCIES } from '../core/currencies.ts'
-import { parseMicros } from '../core/money.ts'
-import { choice, flag, list, mapping, optionalText, requiredText, setting } from './field.ts'
+import { type Money, parseMicros } from '../core/money.ts'
+import {
+  choice,
+  flag,
+  list,
+  mapping,
+  optionalText,
+  requiredInteger,
+  requiredText,
+  setting,
+} from './field.ts'
+import { type Mistake, pathText } from './mistake.ts'
 
 /** Whether and how messages are paid for. */
 export interface BillingConfig {
@@ -32,12 +47,29 @@ export interface OpeningBalance {
 
 /** What is agreed with one tenant about its account. */
 export interface TenantBilling {
+  /** Below all tiers. */
   readonly charging: ChargingTerms
+  /** By the tiers, the lowest first. */
+  readonly tiers: readonly TieredTerms[]
   /** Undefined: that of each price. */
   readonly currency: string | undefined
   /** Undefined: it has none; without any money it is unlimited. */
   readonly creditLimitMicros: bigint | undefined
+  /** Undefined: none is asked for. */
+  readonly minMargin: MinMarginConfig | undefined
 }
+
+/** What is to be left of a tenant's price after the carrier's cost. */
+export interface MinMarginConfig {
+  /** Of the price, in millionths. */
+  readonly ppm: number
+  /** Of each segment; undefined: as the percentage says. */
+  readonly perSegment: Money | undefined
+  /** Carriers that leave less are out of the question; otherwise the message's timeline says so. */
+  readonly isRequired: boolean
+}
+
+const BELOW_MIN_MARGIN = ['refuse', 'flag'] as const
 
 const AMOUNT = /^\d{1,12}(\.\d{1,6})?$/
 const AMOUNT_ALLOWED = 'a decimal number with at most 6 decimals, for example "250.00"'
@@ -53,6 +85,14 @@ const ABOUT = {
   failed: 'With `end`: segments that receipts say are lost are paid for all the same.',
   unconfirmed: 'With `end`: segments without a final receipt until the deadline are paid for.',
   tax: 'Tax that is added to the price.',
+  tiers:
+    'What is paid less from so many segments in a calendar month (UTC) on, the lowest border first. A message is ' +
+    'priced by what was accepted before it.',
+  minPercent: "Least share of the tenant's price that is to be left after the carrier's cost.",
+  minMargin: "Least amount for each segment that is to be left after the carrier's cost.",
+  below:
+    'Whether a carrier may have a message of which less is left: `refuse` keeps it away, `flag` only says so in the ' +
+    'event `routed`.',
 } as const
 
 function currencyCode() {
@@ -111,6 +151,31 @@ const conversion = mapping({
   }),
 })
 
+const TIERS_ALLOWED = 'a list of { above_segments, discount_percent }, the lowest border first'
+
+const tier = mapping({
+  above_segments: requiredInteger(0, 1_000_000_000_000, {
+    about: 'It counts for what comes after so many segments of the month.',
+    unit: 'segments',
+  }),
+  discount_percent: requiredText(PERCENT, PERCENT_ALLOWED, {
+    about: 'What is taken off the price.',
+    unit: 'percent',
+  }),
+})
+
+const MIN_MARGIN_ALLOWED = 'a mapping of amount and currency'
+
+function minMargin(defaultText: string) {
+  return setting(
+    mapping({
+      amount: requiredText(AMOUNT, AMOUNT_ALLOWED, { about: 'How much, for each segment.' }),
+      currency: currency('Currency of the amount.'),
+    }).optional(),
+    { about: ABOUT.minMargin, allowed: MIN_MARGIN_ALLOWED, defaultText },
+  )
+}
+
 /** The `billing` section of the file. */
 export const billingSchema = setting(
   mapping({
@@ -131,6 +196,17 @@ export const billingSchema = setting(
         isText: true,
       },
     ),
+    tiers: setting(list(tier, TIERS_ALLOWED).default([]), {
+      about: ABOUT.tiers,
+      allowed: TIERS_ALLOWED,
+      defaultText: '[]',
+    }),
+    min_margin_percent: optionalText(PERCENT, PERCENT_ALLOWED, {
+      about: ABOUT.minPercent,
+      unit: 'percent',
+    }),
+    min_margin: minMargin('none'),
+    below_min_margin: choice(BELOW_MIN_MARGIN, 'refuse', { about: ABOUT.below }),
     conversion: setting(list(conversion, 'a list of { from, to, rate, since }').default([]), {
       about: 'How prices are brought into the currency of a tenant.',
       allowed: 'a list of { from, to, rate, since }',
@@ -157,6 +233,18 @@ export const tenantBillingSchema = setting(
     charge_failed: optionalFlag(ABOUT.failed),
     charge_unconfirmed: optionalFlag(ABOUT.unconfirmed),
     tax_percent: optionalText(PERCENT, PERCENT_ALLOWED, { about: ABOUT.tax, unit: 'percent' }),
+    tiers: setting(list(tier, TIERS_ALLOWED).optional(), {
+      about: `${ABOUT.tiers} They stand in the place of those of all; \`[]\` is none.`,
+      allowed: TIERS_ALLOWED,
+      defaultText: 'as in billing',
+    }),
+    min_margin_percent: optionalText(PERCENT, PERCENT_ALLOWED, {
+      about: ABOUT.minPercent,
+      unit: 'percent',
+      defaultText: 'as in billing',
+    }),
+    min_margin: minMargin('as in billing'),
+    below_min_margin: optionalChoice(BELOW_MIN_MARGIN, ABOUT.below),
   }).prefault({}),
   {
     about: 'How the tenant pays; beats `billing` for it.',
@@ -207,16 +295,56 @@ export function toBilling(file: FileBilling, balances: FileBalances): BillingCon
 /** The billing of the file, with what one tenant says put over it. */
 export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): TenantBilling {
   const { credit_limit: limit } = tenant
+  const charging: ChargingTerms = {
+    unit: tenant.charge_per ?? file.charge_per,
+    on: tenant.charge_on ?? file.charge_on,
+    chargesFailed: tenant.charge_failed ?? file.charge_failed,
+    chargesUnconfirmed: tenant.charge_unconfirmed ?? file.charge_unconfirmed,
+    taxPpm: ppm(tenant.tax_percent ?? file.tax_percent),
+  }
   return {
-    charging: {
-      unit: tenant.charge_per ?? file.charge_per,
-      on: tenant.charge_on ?? file.charge_on,
-      chargesFailed: tenant.charge_failed ?? file.charge_failed,
-      chargesUnconfirmed: tenant.charge_unconfirmed ?? file.charge_unconfirmed,
-      // One percent is 10,000 millionths.
-      taxPpm: Number(parseMicros(tenant.tax_percent ?? file.tax_percent) / 100n),
-    },
+    charging,
+    tiers: (tenant.tiers ?? file.tiers).map(({ above_segments, discount_percent }) => ({
+      ...charging,
+      tier: { aboveSegments: above_segments, discountPpm: ppm(discount_percent) },
+    })),
     currency: tenant.currency,
     creditLimitMicros: limit === undefined ? undefined : parseMicros(limit),
+    minMargin: toMinMargin(file, tenant),
   }
+}
+
+function toMinMargin(file: FileBilling, tenant: FileTenantBilling): MinMarginConfig | undefined {
+  const percent = tenant.min_margin_percent ?? file.min_margin_percent
+  const amount = tenant.min_margin ?? file.min_margin
+  if (percent === undefined && amount === undefined) return undefined
+  return {
+    ppm: ppm(percent ?? '0'),
+    perSegment: amount && { micros: parseMicros(amount.amount), currency: amount.currency },
+    isRequired: (tenant.below_min_margin ?? file.below_min_margin) === 'refuse',
+  }
+}
+
+/** Millionths of a percentage: one percent is 10,000. */
+function ppm(percent: string): number {
+  return Number(parseMicros(percent) / 100n)
+}
+
+/**
+ * What is wrong with a list of tiers besides its form: each border must be above the one before.
+ *
+ * @param path - where `tiers` stands
+ */
+export function tierMistakes(tiers: unknown, path: readonly PropertyKey[]): Mistake[] {
+  if (!Array.isArray(tiers)) return []
+  const borders = tiers.map((each: unknown) => {
+    const border = (each as { above_segments?: unknown } | null)?.above_segments
+    return typeof border === 'number' ? border : undefined
+  })
+  return borders.flatMap((border, index) => {
+    const before = borders[index - 1]
+    if (border === undefined || before === undefined || border > before) return []
+    const message = `${border} is not above ${before}, the border before: write the tiers from the lowest border to the highest`
+    return [{ path: pathText([...path, index, 'above_segments']), message }]
+  })
 }

@@ -1,4 +1,5 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
+import { tierMistakes } from './billing.ts'
 import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
@@ -206,11 +207,15 @@ function billingMistakes(root: Record<string, unknown>, tenants: readonly Item[]
     balances.map(({ path, value }) => ({ path, value: `${value.tenant} ${value.currency}` })),
     'tenant and currency',
   )
+  const tiers = [{ path: [], value: root }, ...tenants].flatMap(({ path, value }) =>
+    tierMistakes(mappingAt(value, ['billing']).tiers, [...path, 'billing', 'tiers']),
+  )
   return [
     ...unknownTenants([...rates, ...balances], tenants),
     ...perTenant,
     ...foreign,
     ...limits,
+    ...tiers,
     ...twice,
   ]
 }

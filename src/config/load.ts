@@ -15,6 +15,7 @@ import { toLimits } from './limits.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { toNumbers } from './numbers.ts'
 import { accessMistakes, toPartnerAccess } from './partner-access.ts'
+import { toPartnerStatuses } from './partner-statuses.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
 import { applyPresets } from './presets.ts'
@@ -279,6 +280,7 @@ function toPartner(partner: FileContent['partners'][number]): PartnerConfig {
     duplicateWindowSeconds: partner.duplicate_window_seconds,
     duplicateKey: partner.duplicate_key,
     dialect: toDialect(partner),
+    statuses: toPartnerStatuses(partner.statuses),
     ...toPartnerAccess(partner),
   }
 }

@@ -40,6 +40,7 @@ import {
 import { limitsSchema } from './limits.ts'
 import { type NumbersConfig, numbersSchema } from './numbers.ts'
 import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
+import { type PartnerStatuses, partnerStatusesSchema } from './partner-statuses.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
 import {
@@ -147,6 +148,7 @@ export interface PartnerConfig extends PartnerAccess {
   /** What two submits have in common that are one: see `partners/duplicate-key.ts`. */
   readonly duplicateKey: string
   readonly dialect: DialectConfig
+  readonly statuses: PartnerStatuses
 }
 
 /** One carrier we bind to. */
@@ -599,6 +601,7 @@ export const partnerSchema = mapping({
   ),
   ...partnerAccessShape,
   ...dialectKeys,
+  statuses: partnerStatusesSchema,
 })
 
 /** The file as it is written, in snake_case; `load.ts` turns it into a {@link Config}. */

@@ -25,6 +25,7 @@ import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type NumberParts, numberRoutes } from './routes/numbers.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
+import { type ReconciliationParts, reconciliationRoutes } from './routes/reconciliations.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
@@ -35,6 +36,7 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 export interface AppParts
   extends MessageParts,
     BillingParts,
+    ReconciliationParts,
     DeadLetterParts,
     FeedbackParts,
     GuardParts,
@@ -59,8 +61,8 @@ export interface AppParts
 /** Room for 1,000 recipients and the longest text there is. */
 const MAX_BODY_OCTETS = 1024 * 1024
 
-/** Where a body is a rate deck: the route counts its octets as they come. */
-const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
+/** Where a body is a file of any length: the route reads it, and counts it, as it comes. */
+const STREAM_PATHS = /^\/v1\/(?:rate-decks\/[^/]+\/[^/]+(?:\/preview)?|billing\/reconciliations)$/
 
 /** Room for a file of two million numbers. */
 const MAX_FILE_OCTETS = 64 * 1024 * 1024
@@ -115,7 +117,7 @@ const countFileOctets = bodyLimit({
 })
 
 const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
-  if (DECK_PATHS.test(c.req.path)) return next()
+  if (STREAM_PATHS.test(c.req.path)) return next()
   const length = c.req.header('content-length')
   if (length === undefined || c.req.header('transfer-encoding') !== undefined) {
     return isFile(c) ? countFileOctets(c, next) : countOctets(c, next)
@@ -163,7 +165,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     const caller = identify(c, parts.access)
     const permission = permissionFor(c.req.method, c.req.path)
     if (permission) permit(c, caller, permission)
-    if (!DECK_PATHS.test(c.req.path)) requireJson(c)
+    if (!STREAM_PATHS.test(c.req.path)) requireJson(c)
     // A route that is missing in the table opens to nobody.
     return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
   })
@@ -176,6 +178,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', billingRoutes(parts))
+  app.route('/', reconciliationRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

@@ -52,6 +52,7 @@ export const PERMISSIONS: readonly Row[] = [
   ['GET', '/v1/billing/balance', 'shared', 'billing:read'],
   ['GET', '/v1/billing/ledger', 'shared', 'billing:read'],
   ['POST', '/v1/billing/payments', 'operator', 'billing:write'],
+  ['POST', '/v1/billing/reconciliations', 'operator', 'billing:read'],
 
   ['GET', '/v1/carriers', 'operator', 'carriers:read'],
   ['GET', '/v1/carriers/:name', 'operator', 'carriers:read'],

@@ -54,6 +54,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   balance_insufficient: { status: 402, title: 'The balance does not pay for it' },
   tenant_missing: { status: 422, title: 'The request has invalid fields' },
   price_not_convertible: { status: 422, title: 'The message cannot be accepted' },
+  period_invalid: { status: 422, title: 'The request has invalid fields' },
   payment_invalid: { status: 422, title: 'The request has invalid fields' },
   payment_differs: { status: 409, title: 'The reference belongs to another payment' },
   message_over_limit: INPUT,

@@ -1,5 +1,5 @@
 import type { Charge } from '../billing/booking.ts'
-import type { ChargingTerms } from '../core/charging.ts'
+import { type ChargingTerms, partsOf } from '../core/charging.ts'
 import type { Attempt } from './live.ts'
 import type { Message } from './message.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
@@ -15,7 +15,7 @@ export function chargeOf(
   terms: ChargingTerms,
 ): Charge {
   const { status, priceMicros, priceCurrency } = message
-  const parts = terms.unit === 'message' ? 1 : message.segments
+  const parts = partsOf(terms, message.segments)
   let charged = 0
   for (let from = 0; from < attempts.length; ) {
     const number = attempts[from]?.attempt

@@ -230,7 +230,7 @@ export class Intake {
       policy,
       replayOf: replayOf?.id ?? null,
       suspicion,
-      charging: this.#options.charges?.termsText(tenantId) ?? null,
+      charging: this.#options.charges?.textOf(quote.agreed) ?? null,
     }
     const entry = acceptedEntry(acceptance, at)
     this.#options.charges?.hold(entry.message)

@@ -2,6 +2,7 @@ import type { Booked, Booking } from '../billing/booking.ts'
 import type { KeptEntry, ReceiptEntry, TimelineEvent, ToldEntry } from './journal.ts'
 import type { Message } from './message.ts'
 import { standsBooked, takeBookings } from './message-bookings.ts'
+import { takeSegments } from './message-volumes.ts'
 import { PartnerIndex } from './partner-index.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
 import type { Telling, TellingTry } from './telling.ts'
@@ -50,6 +51,8 @@ export interface LiveMessage {
   unsaved: Unsaved | undefined
   /** What the ledger says of it; undefined: nothing. */
   booked: Booked | undefined
+  /** Segments of it in the volume of its tenant. */
+  countedSegments: number
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
   isHeld: boolean
   /** The receipt that says that its present submit is lost, while it is in memory. */
@@ -103,6 +106,8 @@ export interface MessageChange {
   readonly changedAttempts: readonly Attempt[]
   /** Lines of the ledger. */
   readonly bookings: readonly Booking[]
+  /** What it adds to the volume of its tenant. */
+  readonly moreSegments: number
 }
 
 /** Messages kept for the receipts they still wait for; older ones are found in the tables. */
@@ -203,6 +208,7 @@ export class LiveMessages {
       storedStatus,
       unsaved: undefined,
       booked: storedStatus && standsBooked({ message, attempts }),
+      countedSegments: storedStatus ? message.segments : 0,
       isHeld: false,
       failedReceipt: undefined,
     }
@@ -448,6 +454,7 @@ function changeOf(live: LiveMessage): MessageChange {
   const change = {
     live,
     bookings: takeBookings(live),
+    moreSegments: takeSegments(live),
     storedStatus: live.storedStatus,
     row: { ...live.message },
     isHeld: live.isHeld,

@@ -1,5 +1,6 @@
 import type { Charges } from '../billing/charges.ts'
 import type { Content } from '../carriers/carrier.ts'
+import { type ChargingTerms, discounted, partsOf } from '../core/charging.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Money } from '../core/money.ts'
@@ -16,6 +17,7 @@ import type { PhoneNumber } from '../routing/number.ts'
 import { type Sender, senderText } from '../routing/sender.ts'
 import { SenderRules, type SenderVerdict } from '../routing/sender-rules.ts'
 import {
+  type SalePrice,
   type TenantPrice,
   type TenantRate,
   type TenantTerms,
@@ -46,6 +48,8 @@ export interface Quote {
   readonly decision: RouteDecision
   /** What the tenant pays. */
   readonly price: TenantPrice
+  /** How it is charged for that; undefined: it is not. */
+  readonly agreed: ChargingTerms | undefined
   /** What {@link best} charges. */
   readonly cost: CarrierCost
   /** What the timeline says of both, see {@link moneyDetail}. */
@@ -78,8 +82,17 @@ interface Read
   readonly siblings: string | undefined
   /** What the tenant pays by; undefined: it pays the cost. */
   readonly rate: TenantRate | undefined
+  readonly agreed: ChargingTerms | undefined
   readonly question: RouteQuestion
-  readonly atMs: number
+  readonly at: Date
+}
+
+/** What a quote goes by besides the request. */
+export interface QuoteBasis {
+  /** Segments of others that would be accepted before it. */
+  readonly segmentsBefore?: number
+  /** The terms of a message that is to be replaced; null: it is not billed. */
+  readonly agreed?: ChargingTerms | null
 }
 
 /** How long after the last segment of a long message the next may come. */
@@ -110,8 +123,8 @@ export class Quotes {
    *   `text_invalid`, `text_empty`, `text_too_long`, `text_not_encodable`, `no_route`,
    *   `send_at_invalid`, `webhook_url_invalid`, `webhook_address_refused`
    */
-  quote(tenantId: string, request: MessageRequest): Quote {
-    const read = this.#read(tenantId, request, this.#options.clock())
+  quote(tenantId: string, request: MessageRequest, basis?: QuoteBasis): Quote {
+    const read = this.#read(tenantId, request, this.#options.clock(), basis)
     return this.#priced(read, this.#routes.rehearse(read.question))
   }
 
@@ -155,7 +168,7 @@ export class Quotes {
     return this.#networks.resolve(numbers)
   }
 
-  #read(tenantId: string, request: MessageRequest, at: Date): Read {
+  #read(tenantId: string, request: MessageRequest, at: Date, basis: QuoteBasis = {}): Read {
     readSendAt(request.sendAt, at)
     if (request.callbackUrl !== null) this.#options.checkCallbackUrl(request.callbackUrl)
     const number = readNumber(request.to, this.#destinations)
@@ -171,6 +184,10 @@ export class Quotes {
     const atMs = at.getTime()
     const terms = this.#options.termsFor?.(tenantId)
     const rate = tenantRateOf(terms?.tariff, number.e164, mccmnc, atMs)
+    const agreed =
+      basis.agreed === undefined
+        ? this.#options.charges?.agreedAt(tenantId, at, basis.segmentsBefore)
+        : (basis.agreed ?? undefined)
     return {
       number,
       to,
@@ -180,7 +197,8 @@ export class Quotes {
       senderWarning: isReplaced ? null : (verdict.warning ?? null),
       siblings,
       rate,
-      atMs,
+      agreed,
+      at,
       question: {
         tenantId,
         from,
@@ -192,14 +210,15 @@ export class Quotes {
         expectsReply: request.expectsReply,
         registeredDelivery: request.registeredDelivery,
         siblingCarrier: siblings && this.#siblingCarriers.get(siblings, atMs),
-        segmentPrice: segmentPriceOf(rate),
+        price: salePriceOf(rate, agreed),
         refusesLosses: terms?.lossMaking === 'refuse',
+        minMargin: terms?.minMargin,
       },
     }
   }
 
   #priced(read: Read, decision: RouteDecision): Quote {
-    const { number, to, network, from, replacedFrom, senderWarning, siblings } = read
+    const { number, to, network, from, replacedFrom, senderWarning, siblings, agreed } = read
     const { encoding } = decision
     const [best] = decision.candidates
     if (!best || encoding === null) {
@@ -219,19 +238,24 @@ export class Quotes {
       best,
       decision,
       price,
+      agreed,
       cost,
-      money: moneyDetail(cost, price, this.#routes.conversion),
+      money: moneyDetail(
+        cost,
+        { ...price, agreed, segments: best.segments },
+        this.#routes.conversion,
+        read.question.minMargin,
+      ),
       siblings,
     }
   }
 
-  #priceOf({ rate, question, atMs }: Read, segments: number, cost: Money): TenantPrice {
+  #priceOf({ rate, agreed, question, at }: Read, segments: number, cost: Money): TenantPrice {
     const { charges } = this.#options
-    if (!charges) return tenantPriceOf(rate, segments, cost)
-    const parts = charges.parts(question.tenantId, segments)
-    const price = tenantPriceOf(rate, parts, cost)
-    const { micros, currency } = charges.inAccountCurrency(question.tenantId, price, parts, atMs)
-    return { micros, currency, deckVersion: price.deckVersion, rate: price.rate }
+    const listed = tenantPriceOf(rate, partsOf(agreed, segments), cost)
+    if (!charges) return listed
+    const { micros, currency } = charges.toPay(question.tenantId, listed, segments, agreed, at)
+    return { micros, currency, deckVersion: listed.deckVersion, rate: listed.rate }
   }
 
   /**
@@ -255,8 +279,14 @@ export class Quotes {
   }
 }
 
-function segmentPriceOf(by: TenantRate | undefined): Money | null {
-  return by ? { micros: by.rate.priceMicros, currency: by.rate.currency } : null
+function salePriceOf(
+  by: TenantRate | undefined,
+  agreed: ChargingTerms | undefined,
+): SalePrice | null {
+  if (!by) return null
+  const { priceMicros, currency } = by.rate
+  const micros = discounted(priceMicros, agreed?.tier)
+  return { micros, currency, per: agreed?.unit ?? 'segment' }
 }
 
 /** What is wrong with a text that no carrier can carry, when the fault is the text's own. */

@@ -1,4 +1,5 @@
 import type { Charges } from '../billing/charges.ts'
+import { readTerms } from '../core/charging.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -80,15 +81,7 @@ export class Replacement {
   async #write(message: Message, entry: ReplacedEntry): Promise<void> {
     const { charges, spool } = this.#options
     const { segments, priceMicros, priceCurrency } = entry
-    const { id, tenantId, charging } = message
-    charges?.holdDifference(message, {
-      id,
-      tenantId,
-      segments,
-      priceMicros,
-      priceCurrency,
-      charging,
-    })
+    charges?.holdDifference(message, { ...message, segments, priceMicros, priceCurrency })
     try {
       await spool.write(entry)
     } catch (error) {
@@ -107,7 +100,9 @@ export class Replacement {
     }
     const at = clock()
     const request = requestOf(message, wish, at)
-    const quote = intake.quotes.quote(message.tenantId, request)
+    // It keeps the terms of its acceptance, the tier of that moment with them.
+    const agreed = message.charging === null ? null : readTerms(message.charging)
+    const quote = intake.quotes.quote(message.tenantId, request, { agreed })
     const timing =
       wish.sendAt === undefined
         ? presentTiming(message, wish, at)

@@ -1,6 +1,6 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
+import { partsOf, readTerms } from '../core/charging.ts'
 import type { Clock } from '../core/clock.ts'
-import type { Money } from '../core/money.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { RouteRule } from '../core/route-rule.ts'
 import { atOnce, Slices, Turns } from '../core/turns.ts'
@@ -16,10 +16,15 @@ import type { QualityOutcome } from '../routing/quality-cell.ts'
 import type { DeckRates } from '../routing/rate-deck.ts'
 import { RateIndex } from '../routing/rate-index.ts'
 import { replay } from '../routing/replay.ts'
-import { CAPABILITIES, type ProfileLayout, type RouteRequest } from '../routing/route-request.ts'
+import {
+  CAPABILITIES,
+  type ProfileLayout,
+  type RequiredMargin,
+  type RouteRequest,
+} from '../routing/route-request.ts'
 import { RouteTable } from '../routing/route-table.ts'
 import { Router } from '../routing/router.ts'
-import type { Conversion, TenantTerms } from '../routing/tenant-price.ts'
+import type { Conversion, MinMargin, SalePrice, TenantTerms } from '../routing/tenant-price.ts'
 import type { CarrierHealth } from './carrier-health.ts'
 import { type CarrierOutcome, qualityCellOf } from './carrier-outcome.ts'
 import { unchanged } from './endings.ts'
@@ -67,10 +72,12 @@ export interface RouteQuestion {
   readonly expectsReply: boolean
   /** As a partner asked for it, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
-  /** What the tenant pays for a segment; null: what the carrier charges. */
-  readonly segmentPrice: Money | null
+  /** What the tenant pays; null: what the carrier charges. */
+  readonly price: SalePrice | null
   /** Whether carriers that charge more than that are out of the question. */
   readonly refusesLosses: boolean
+  /** What is to be left of the price; absent: none is asked for. */
+  readonly minMargin?: MinMargin | undefined
   readonly siblingCarrier?: string | undefined
   readonly excluded?: ReadonlyMap<string, Exclusion>
   /** 32 random bits, where they are not to be drawn. */
@@ -95,7 +102,7 @@ export interface CarrierKnowledge {
   readonly health?: Pick<CarrierHealth, 'read' | 'takes' | 'modeOf'>
   /** What is agreed with a tenant about losses; nothing: they are allowed. */
   readonly termsFor?:
-    | ((tenantId: string) => Pick<TenantTerms, 'lossMaking'> | undefined)
+    | ((tenantId: string) => Pick<TenantTerms, 'lossMaking' | 'minMargin'> | undefined)
     | undefined
   /** Carriers that seem to fake receipts of a tenant's messages to a number; nothing: nobody looks. */
   readonly suspects?: (
@@ -181,7 +188,7 @@ export class Routes {
   readonly #turnOf = (route: string | null): number => this.#turns.get(route) ?? 0
 
   #request(question: RouteQuestion, atMs: number, draw: number): RouteRequest {
-    const { number, content, segmentPrice } = question
+    const { number, content, price } = question
     return {
       tenant: question.tenantId,
       from: question.from,
@@ -196,9 +203,11 @@ export class Routes {
       layOut: this.#layouts(question),
       siblingCarrier: question.siblingCarrier,
       excluded: this.#destinations.excluded(number, question.excluded),
-      sellMicros: segmentPrice && Number(segmentPrice.micros),
-      sellCurrency: segmentPrice?.currency ?? '',
+      sellMicros: price && Number(price.micros),
+      sellCurrency: price?.currency ?? '',
+      sellsMessage: price?.per === 'message',
       refusesLosses: question.refusesLosses,
+      minMargin: requiredMarginOf(question.minMargin),
       draw,
       turn: this.#turnOf,
     }
@@ -242,7 +251,8 @@ export class Routes {
     const [best] = decision?.candidates ?? []
     if (!decision || !best) return undefined
     const cost = this.costOf(best)
-    const money = moneyDetail(cost, priceOf(message), this.conversion)
+    const least = this.#termsFor?.(message.tenantId)?.minMargin
+    const money = moneyDetail(cost, priceOf(message), this.conversion, least)
     return { carrier: best.carrier, cost, event: routedEvent(message.id, decision, at, money) }
   }
 
@@ -299,6 +309,7 @@ export class Routes {
   ): RouteQuestion | undefined {
     const parsed = this.#destinations.read(message.to)
     if (!parsed.ok) return undefined
+    const terms = this.#termsFor?.(message.tenantId)
     return {
       tenantId: message.tenantId,
       from: message.from,
@@ -309,8 +320,9 @@ export class Routes {
       tags: message.tags,
       expectsReply: message.expectsReply,
       registeredDelivery: message.registeredDelivery,
-      segmentPrice: segmentPriceOf(message),
-      refusesLosses: this.#termsFor?.(message.tenantId)?.lossMaking === 'refuse',
+      price: salePriceOf(message),
+      refusesLosses: terms?.lossMaking === 'refuse',
+      minMargin: terms?.minMargin,
       excluded,
     }
   }
@@ -458,13 +470,18 @@ function readingFor(length: number): LiveReading {
 }
 
 /** A price stays as it was agreed, whoever gets the message. */
-function segmentPriceOf({
-  tenantDeckVersion,
-  priceMicros,
-  priceCurrency: currency,
-  segments,
-}: Message): Money | null {
-  return tenantDeckVersion === null ? null : { micros: priceMicros / BigInt(segments), currency }
+function salePriceOf(message: Message): SalePrice | null {
+  if (message.tenantDeckVersion === null) return null
+  const { priceMicros, priceCurrency: currency, segments, charging } = message
+  const terms = charging === null ? undefined : readTerms(charging)
+  const micros = priceMicros / BigInt(partsOf(terms, segments))
+  return { micros, currency, per: terms?.unit ?? 'segment' }
+}
+
+function requiredMarginOf(least: MinMargin | undefined): RequiredMargin | undefined {
+  if (!least?.isRequired) return undefined
+  const { ppm, perSegment } = least
+  return { ppm, micros: Number(perSegment?.micros ?? 0n), currency: perSegment?.currency ?? '' }
 }
 
 function layoutAt(carrier: Carrier, content: Content): ContentLayout | undefined {

@@ -1,10 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { LedgerBatch } from '../billing/ledger-chain.ts'
 import { ledgerParts } from '../billing/ledger-rows.ts'
+import { addToVolumes } from '../billing/volume-tables.ts'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import type { KeptEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, MessageChange, Snapshot, TellingRecord } from './live.ts'
+import { volumesOf } from './message-volumes.ts'
 import { writePassThrough } from './pass-through.ts'
 import { inAnswer, inMessage, inOutbox, inReceipt, sealJson, sealOctets } from './sealing.ts'
 import { storedLines } from './timeline.ts'
@@ -50,6 +52,7 @@ export async function snapshotStatement(snapshot: Snapshot, target: SnapshotTarg
     ['orphans_over', () => deleteOrphans(snapshot.adoptedOrphans)],
     ['new_answers', () => writeAnswers(snapshot.answers, cipher)],
     ...ledgerParts(target.batch),
+    ['volumes', () => addToVolumes(volumesOf(messages))],
   ]
   const bodies: SQL[] = []
   for (const [name, build] of parts) {

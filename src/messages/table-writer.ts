@@ -9,6 +9,7 @@ import { elapsed, nextTurn } from '../core/waits.ts'
 import type { Database, Store } from '../store/open.ts'
 import { isRefusedByDatabase } from '../store/refusal.ts'
 import type { LiveMessages, Snapshot } from './live.ts'
+import { volumeOf } from './message-volumes.ts'
 import { inRefused } from './sealing.ts'
 import { snapshotStatement } from './table-statements.ts'
 
@@ -248,13 +249,17 @@ function partsOf(snapshot: Snapshot): Snapshot[] {
   ]
 }
 
-/** What was set aside for messages stands in the ledger from now on. */
-function takeOver({ messages, bookings }: Snapshot, { accounts }: Ledger): void {
-  for (const { row, isReplaced, bookings: lines } of messages) {
+/** What was set aside and counted for messages stands in the ledger, and in the volumes, from now on. */
+function takeOver({ messages, bookings }: Snapshot, { accounts, volumes }: Ledger): void {
+  for (const change of messages) {
+    const { row, isReplaced } = change
     if (row.charging === null) continue
-    accounts.giveBack(row.id)
-    if (isReplaced) accounts.giveBack(replacementKey(row.id))
-    for (const line of lines) accounts.book(line)
+    for (const key of isReplaced ? [row.id, replacementKey(row.id)] : [row.id]) {
+      accounts.giveBack(key)
+      volumes.giveBack(key)
+    }
+    for (const line of change.bookings) accounts.book(line)
+    if (change.moreSegments !== 0) volumes.add(volumeOf(change))
   }
   for (const line of bookings) accounts.book(line)
 }

@@ -1,6 +1,7 @@
 import type { Tenant } from '../accounts/caller.ts'
 import type { DialectConfig } from '../config/dialect.ts'
 import type { PartnerAccess } from '../config/partner-access.ts'
+import type { PartnerStatuses } from '../config/partner-statuses.ts'
 import type { PartnerConfig } from '../config/schema.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { SubmitTerms } from './submit-terms.ts'
@@ -20,6 +21,8 @@ export interface PartnerAccount {
   readonly terms: SubmitTerms
   /** What its software expects of the ids and receipts that it gets. */
   readonly dialect: DialectConfig
+  /** What its refusals are answered with, where that is not as usual. */
+  readonly statuses: PartnerStatuses
 }
 
 /**
@@ -41,5 +44,6 @@ export function partnerAccount(
     access: config,
     terms: new SubmitTerms({ ...config, usualValiditySeconds }),
     dialect: config.dialect,
+    statuses: config.statuses,
   }
 }

@@ -105,7 +105,7 @@ export class PartnerRequests {
   }
 
   #refusal(pdu: Pdu, { account }: AskingPeer, error: unknown): number {
-    const status = commandStatusOf(error)
+    const status = commandStatusOf(error, account.statuses)
     const { onRefused, logger } = this.#options
     onRefused(status)
     logger.debug(

@@ -1,3 +1,4 @@
+import type { PartnerStatuses } from '../config/partner-statuses.ts'
 import { GatewayError } from '../core/errors.ts'
 import { CommandStatus } from '../smpp/status.ts'
 
@@ -32,8 +33,12 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   message_over_limit: CommandStatus.ESME_RSUBMITFAIL,
 }
 
-/** The `command_status` for an error of intake; `ESME_RSYSERR` for what has no word in SMPP. */
-export function commandStatusOf(error: unknown): number {
-  const status = error instanceof GatewayError ? STATUS_BY_CODE[error.code] : undefined
-  return status ?? CommandStatus.ESME_RSYSERR
+/**
+ * The `command_status` for an error of intake; `ESME_RSYSERR` for what has no word in SMPP.
+ *
+ * @param own - those of the partner's account, which go over the usual ones
+ */
+export function commandStatusOf(error: unknown, own: PartnerStatuses = {}): number {
+  if (!(error instanceof GatewayError)) return CommandStatus.ESME_RSYSERR
+  return own[error.code] ?? STATUS_BY_CODE[error.code] ?? CommandStatus.ESME_RSYSERR
 }

@@ -1,3 +1,4 @@
+import type { PartnerStatuses } from '../config/partner-statuses.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
@@ -115,7 +116,7 @@ export class Submission {
     }))
     const groupOf = (verdicts: readonly Verdict[]): Group => ({
       id: verdicts.some(({ message }) => message !== undefined) ? id : '',
-      unsuccessful: [...refusedBefore, ...submits.flatMap(refusedOf(verdicts))],
+      unsuccessful: [...refusedBefore, ...submits.flatMap(refusedOf(verdicts, account.statuses))],
     })
     const verdicts = await this.#options.intake.acceptAll(account.tenant.id, requests, (judged) => {
       const group = groupOf(judged)
@@ -198,16 +199,15 @@ function multiReply({ id, unsuccessful }: Group): SessionReply {
   }
 }
 
-function refusedOf(verdicts: readonly Verdict[]) {
+function refusedOf(verdicts: readonly Verdict[], statuses: PartnerStatuses) {
   return (submit: SubmitSm, index: number): UnsuccessSme[] => {
     const error = verdicts[index]?.error
-    return error ? [refusedDestination(submit, error)] : []
+    return error ? [refusedDestination(submit, commandStatusOf(error, statuses))] : []
   }
 }
 
-function refusedDestination(submit: SubmitSm, error: GatewayError): UnsuccessSme {
+function refusedDestination(submit: SubmitSm, error_status_code: number): UnsuccessSme {
   const { dest_addr_ton, dest_addr_npi, destination_addr } = submit
-  const error_status_code = commandStatusOf(error)
   return { dest_addr_ton, dest_addr_npi, destination_addr, error_status_code }
 }
 

@@ -35,6 +35,7 @@ const CODE = {
   canary_stopped: 9,
   not_in_rule: 10,
   short_code: 11,
+  margin_too_small: 12,
 } as const satisfies Record<RefusalCode, number>
 const REFUSALS = Object.keys(CODE) as RefusalCode[]
 const NOT_REFUSED = 0
@@ -43,6 +44,8 @@ const NOBODY = -1
 const OF_THE_MOMENT: ReadonlySet<number> = new Set([CODE.closed, CODE.tried, CODE.not_in_rule])
 const NO_REFUSALS: readonly RouteRefusal[] = []
 const NO_RATES: FoundRates = { rates: new Int32Array(0), prices: new Float64Array(0) }
+const AS_THEY_ARE = { amount: 1, other: 1 }
+const MILLION = 1_000_000
 
 /**
  * What a carrier takes as one number, so that one look tells of nearly all that it takes the message:
@@ -100,7 +103,8 @@ export class Consideration {
     const all = this.#terms
     this.#found = found
     // Where one of these is so, a carrier that takes such messages may be refused all the same.
-    const isParticular = stoppedCanary !== NOBODY || request.refusesLosses || excluded !== undefined
+    const judgesPrice = request.refusesLosses || request.minMargin !== undefined
+    const isParticular = stoppedCanary !== NOBODY || judgesPrice || excluded !== undefined
     const classBit = TERMS.firstClass << TRAFFIC_CLASSES.indexOf(request.trafficClass)
     // Most carriers share a few profiles, and the last is asked for again and again.
     let profile = -1
@@ -189,22 +193,39 @@ export class Consideration {
     if (layout === undefined) return CODE.text
     if ((terms & layout.needs) !== 0) return CODE.capability
     if (layout.segments > longestOf(terms)) return CODE.capability
-    return request.refusesLosses && this.#isLoss(carrier, request) ? CODE.loss : NOT_REFUSED
+    return this.#priceRefusalOf(carrier, request, layout.segments)
   }
 
   #nameOf(carrier: number): string {
     return (this.#carriers[carrier] as RouterCarrier).name
   }
 
-  #isLoss(carrier: number, { sellMicros, sellCurrency }: RouteRequest): boolean {
-    if (sellMicros === null) return false
-    const { conversion } = this.#index
+  /** Whether a carrier costs too much of what the tenant pays. */
+  #priceRefusalOf(carrier: number, request: RouteRequest, segments: number): number {
+    const { sellMicros, sellCurrency, sellsMessage, refusesLosses, minMargin } = request
+    if (sellMicros === null || (!refusesLosses && minMargin === undefined)) return NOT_REFUSED
     const { priceMicros, currency } = this.rateOf(carrier)
-    if (currency === sellCurrency) return Number(priceMicros) > sellMicros
-    const [bought, sold] = [conversion[currency], conversion[sellCurrency]]
     // Amounts that cannot be compared are no loss that is known.
-    if (bought === undefined || sold === undefined) return false
-    return Number(priceMicros) * bought > sellMicros * sold
+    const worth = this.#worthOf(currency, sellCurrency)
+    if (worth === undefined) return NOT_REFUSED
+    const parts = sellsMessage ? segments : 1
+    const cost = Number(priceMicros) * worth.amount * parts
+    const price = sellMicros * worth.other
+    if (refusesLosses && cost > price) return CODE.loss
+    if (minMargin === undefined) return NOT_REFUSED
+    const margin = price - cost
+    if (margin * MILLION < price * minMargin.ppm) return CODE.margin_too_small
+    const least = this.#worthOf(minMargin.currency, sellCurrency)
+    if (least === undefined) return NOT_REFUSED
+    const wanted = minMargin.micros * least.amount * parts
+    return margin * least.other < wanted * worth.other ? CODE.margin_too_small : NOT_REFUSED
+  }
+
+  /** By what amounts in two currencies are multiplied before they are compared; undefined: they cannot be. */
+  #worthOf(currency: string, other: string): { amount: number; other: number } | undefined {
+    if (currency === other) return AS_THEY_ARE
+    const { [currency]: amount, [other]: ofOther } = this.#index.conversion
+    return amount === undefined || ofOther === undefined ? undefined : { amount, other: ofOther }
   }
 }
 

@@ -49,6 +49,8 @@ export type RefusalCode =
   | 'no_rate'
   | 'text'
   | 'loss'
+  /** Leaves less of the tenant's price than the operator asks for. */
+  | 'margin_too_small'
   | 'canary_stopped'
   | 'not_in_rule'
   | 'short_code'

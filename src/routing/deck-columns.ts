@@ -37,18 +37,6 @@ const BY_NAME = new Map(
   ),
 )
 
-/** The separator that a first row uses: the one of comma, semicolon and tab that it has most of. */
-export function separatorOf(firstRow: string): string {
-  const outsideQuotes = firstRow.replace(/"[^"]*"/g, '')
-  let best = ','
-  let most = 0
-  for (const separator of [',', ';', '\t']) {
-    const count = outsideQuotes.split(separator).length - 1
-    if (count > most) [best, most] = [separator, count]
-  }
-  return best
-}
-
 /** Reads the first row; a text says what is wrong with it. */
 export function readHeader(names: readonly string[]): DeckHeader | string {
   const columns: Record<DeckColumn, number> = {

@@ -1,3 +1,4 @@
+import { type CsvRow, CsvRows } from '../core/csv-rows.ts'
 import { formatMicros } from '../core/money.ts'
 import { atOnce } from '../core/turns.ts'
 import {
@@ -11,8 +12,7 @@ import {
   readPrefix,
   readPrice,
 } from './deck-cells.ts'
-import { type DeckColumns, readHeader, separatorOf } from './deck-columns.ts'
-import { cellsOf } from './deck-row.ts'
+import { type DeckColumns, readHeader } from './deck-columns.ts'
 import { destinationNumber, destinationOf, type RateDeck } from './rate-deck.ts'
 import { RateTable } from './rate-table.ts'
 
@@ -53,16 +53,10 @@ const MAX_DATES = 100
 const LINES = 4_096
 const LINES_SHIFT = 12
 
-const MAX_LINE_CHARACTERS = 10_000
 const MAX_SHOWN_CHARACTERS = 40
-
-/** Rows between two pauses. */
-const STEP = 64
 
 /** Different prices and dates whose reading is remembered. */
 const MAX_MEMORY = 20_000
-
-const EMPTY_ROW = /^[\s,;]*$/
 
 /**
  * Reads a rate deck in CSV as it comes, in pieces of any length.
@@ -71,11 +65,9 @@ const EMPTY_ROW = /^[\s,;]*$/
  * mistake is told with its line; a mistake in one row does not hide those of others.
  */
 export class DeckCsvParser {
-  #rest = ''
+  readonly #csv = new CsvRows((row) => this.#takeCells(row))
   #line = 0
   #rows = 0
-  #isOver = false
-  #separator = ','
   #columns: DeckColumns | undefined
   #names: readonly string[] = []
   #ignored: readonly string[] = []
@@ -85,27 +77,16 @@ export class DeckCsvParser {
   readonly #mistakes: DeckMistake[] = []
   #mistakeCount = 0
   readonly #prices = new Map<string, bigint | CellFault>()
-  readonly #instants = new Map<string, number | CellFault>();
+  readonly #instants = new Map<string, number | CellFault>()
 
   /** Takes the next piece, with a pause every few rows. */
-  *take(text: string): Generator<void, void> {
-    const piece = this.#line === 0 && this.#rest === '' ? text.replace(/^\uFEFF/, '') : text
-    const all = this.#rest + piece
-    let start = 0
-    while (!this.#isOver) {
-      const end = all.indexOf('\n', start)
-      if (end < 0) break
-      this.#takeLine(all.slice(start, end > start && all[end - 1] === '\r' ? end - 1 : end))
-      start = end + 1
-      if (this.#line % STEP === 0) yield
-    }
-    this.#rest = this.#isOver ? '' : all.slice(start)
-    if (this.#rest.length > MAX_LINE_CHARACTERS) this.#takeLine(this.#rest)
+  take(text: string): Generator<void, void> {
+    return this.#csv.take(text)
   }
 
   /** Takes the end of the file and gives all that was read. */
   *end(): Generator<void, DeckReading> {
-    if (this.#rest !== '' && !this.#isOver) this.#takeLine(this.#rest.replace(/\r$/, ''))
+    this.#csv.end()
     yield
     if (this.#rows === 0 && this.#mistakeCount === 0) {
       this.#line = 1
@@ -124,20 +105,15 @@ export class DeckCsvParser {
     }
   }
 
-  #takeLine(line: string): void {
-    this.#line++
-    if (line.length > MAX_LINE_CHARACTERS) {
-      this.#giveUp(`the line has more than ${MAX_LINE_CHARACTERS} characters: is this a CSV file?`)
-    } else if (!EMPTY_ROW.test(line)) {
-      if (this.#columns) this.#takeRow(line, this.#columns)
-      else this.#takeHeader(line)
-    }
+  #takeCells(row: CsvRow): void {
+    this.#line = row.line
+    if (row.fault !== undefined && (row.isEnd || !this.#columns)) this.#giveUp(row.fault)
+    else if (this.#columns) this.#takeRow(row, this.#columns)
+    else this.#takeHeader(row.cells ?? [])
   }
 
-  #takeHeader(line: string): void {
-    this.#separator = separatorOf(line)
-    const names = cellsOf(line, this.#separator)
-    const header = typeof names === 'string' ? names : readHeader(names)
+  #takeHeader(cells: readonly string[]): void {
+    const header = readHeader(cells)
     if (typeof header === 'string') {
       this.#giveUp(header)
       return
@@ -147,15 +123,14 @@ export class DeckCsvParser {
     this.#ignored = header.ignored
   }
 
-  #takeRow(line: string, columns: DeckColumns): void {
+  #takeRow({ cells, fault }: CsvRow, columns: DeckColumns): void {
     if (this.#rows === MAX_ROWS) {
       this.#giveUp(`a deck may have ${MAX_ROWS} rates at most: the rest was not read`)
       return
     }
     this.#rows++
-    const cells = cellsOf(line, this.#separator)
-    if (typeof cells === 'string') {
-      this.#complain(null, null, cells)
+    if (fault !== undefined) {
+      this.#complain(null, null, fault)
       return
     }
     if (cells.length !== this.#names.length) {
@@ -263,8 +238,7 @@ export class DeckCsvParser {
   /** Nothing more is read after this. */
   #giveUp(message: string): void {
     this.#complain(null, null, message)
-    this.#isOver = true
-    this.#rest = ''
+    this.#csv.stop()
   }
 }
 

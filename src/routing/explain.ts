@@ -63,9 +63,12 @@ export function reasonsForSender({
 export function refusalsForSender({ refused }: RouteDecision): ExplainedDecision['refused'] {
   return refused.map(({ carrier, code }) => ({
     carrier,
-    reason: code === 'loss' ? 'not open to this tenant' : REFUSALS[code],
+    reason: OF_MONEY.has(code) ? 'not open to this tenant' : REFUSALS[code],
   }))
 }
+
+/** What a tenant pays and what is left of it is between the operator and the carriers. */
+const OF_MONEY: ReadonlySet<RefusalCode> = new Set(['loss', 'margin_too_small'])
 
 /** Why a candidate stands where it stands, one sentence for each fact. */
 export function explainCandidate(candidate: RouteCandidate, strategy: StrategyName): string[] {
@@ -165,6 +168,7 @@ const REFUSALS: Readonly<Record<RefusalCode, string>> = {
   no_rate: 'has no rate for this number',
   text: 'cannot carry the text',
   loss: 'costs more than the tenant pays',
+  margin_too_small: 'leaves less of the price than the minimum margin',
   canary_stopped: 'the canary of its route, stopped because it delivers too little',
   not_in_rule: 'the failure rule that sends it elsewhere does not name it',
   short_code: 'does not reach this short code',

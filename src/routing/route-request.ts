@@ -12,6 +12,15 @@ export interface ProfileLayout {
   readonly needs: number
 }
 
+/** What carriers must leave of a price. */
+export interface RequiredMargin {
+  /** Of the price, in millionths. */
+  readonly ppm: number
+  /** For each segment, in millionths of {@link currency}; 0: as {@link ppm} says. */
+  readonly micros: number
+  readonly currency: string
+}
+
 /** The message to be routed. */
 export interface RouteRequest extends RouteSubject {
   /** What it takes with a profile, the same however often it is asked; undefined: it cannot be sent there. */
@@ -20,11 +29,15 @@ export interface RouteRequest extends RouteSubject {
   readonly siblingCarrier: string | undefined
   /** Carriers that are out of the question, such as those that have been tried. */
   readonly excluded: ReadonlyMap<string, Exclusion> | undefined
-  /** What the tenant pays for a segment, in millionths of {@link sellCurrency}; null: what it costs. */
+  /** What the tenant pays, in millionths of {@link sellCurrency}; null: what it costs. */
   readonly sellMicros: number | null
   readonly sellCurrency: string
+  /** It pays that for the message and not for each segment. */
+  readonly sellsMessage: boolean
   /** Carriers that cost more than that are refused. */
   readonly refusesLosses: boolean
+  /** Carriers that leave less of it are refused; undefined: none is for that. */
+  readonly minMargin: RequiredMargin | undefined
   /** 32 random bits. */
   readonly draw: number
   /** How many messages the route has had. */

@@ -13,6 +13,24 @@ export interface TenantTerms {
   /** Undefined: it pays what carriers charge. */
   readonly tariff: TenantTariff | undefined
   readonly lossMaking: LossMaking
+  /** Absent: none is asked for. */
+  readonly minMargin?: MinMargin | undefined
+}
+
+/** What is to be left of a tenant's price after the carrier's cost: by each of both figures. */
+export interface MinMargin {
+  /** Of the price, in millionths. */
+  readonly ppm: number
+  /** Of each segment; undefined: as {@link ppm} says. */
+  readonly perSegment: Money | undefined
+  /** Carriers that leave less are out of the question; otherwise the timeline says so. */
+  readonly isRequired: boolean
+}
+
+/** What a tenant pays, as far as carriers are judged by it. */
+export interface SalePrice extends Money {
+  /** What it is for: each segment, or the message however long it is. */
+  readonly per: 'segment' | 'message'
 }
 
 /** Whether a carrier may have a message that costs more than the tenant pays. */
@@ -89,6 +107,25 @@ export function marginOf(cost: Money, price: Money, conversion?: Conversion): Ma
 /** Whether a price is known to be below its cost. */
 export function isLoss(margin: Margin | undefined): boolean {
   return margin !== undefined && margin.micros < 0n
+}
+
+/**
+ * Whether less is left of a price than is asked for; undefined where the conversion lacks a currency.
+ *
+ * @param segments - of the message that the price is for
+ */
+export function isMarginTooSmall(
+  margin: Margin,
+  price: Money,
+  { ppm, perSegment }: MinMargin,
+  segments: number,
+  conversion?: Conversion,
+): boolean | undefined {
+  if (margin.micros * 1_000_000n < price.micros * BigInt(ppm)) return true
+  if (!perSegment) return false
+  const least = { ...perSegment, micros: perSegment.micros * BigInt(segments) }
+  const converted = convertedMicros(least, margin.currency, conversion)
+  return converted === undefined ? undefined : margin.micros < converted
 }
 
 /** An amount in another currency; undefined: the conversion lacks one of the two. */

@@ -62,6 +62,53 @@ describe('billing', () => {
     })
   })
 
+  it('asks for a minimum margin for all, or for a tenant', () => {
+    const amount = { amount: '0.002', currency: 'EUR' }
+    const { tenants } = load({
+      tenants: [
+        { name: 'usual' },
+        { name: 'own', billing: { min_margin_percent: '0', below_min_margin: 'flag' } },
+      ],
+      billing: { min_margin_percent: '12.5', min_margin: amount },
+    })
+    const perSegment = { micros: 2_000n, currency: 'EUR' }
+    expect(tenants.map(({ billing }) => billing.minMargin)).toEqual([
+      { ppm: 125_000, perSegment, isRequired: true },
+      { ppm: 0, perSegment, isRequired: false },
+    ])
+    expect(load({ tenants: [{ name: 'a' }] }).tenants[0]?.billing.minMargin).toBeUndefined()
+  })
+
+  it('has tiers of its own for a tenant, or those of all', () => {
+    const { tenants } = load({
+      tenants: [
+        { name: 'usual' },
+        {
+          name: 'own',
+          billing: {
+            charge_per: 'message',
+            tiers: [{ above_segments: 0, discount_percent: '2.5' }],
+          },
+        },
+        { name: 'none', billing: { tiers: [] } },
+      ],
+      billing: {
+        tiers: [
+          { above_segments: 100_000, discount_percent: '5' },
+          { above_segments: 1_000_000, discount_percent: '7.5' },
+        ],
+      },
+    })
+    expect(tenants.map(({ billing }) => billing.tiers)).toMatchObject([
+      [
+        { unit: 'segment', tier: { aboveSegments: 100_000, discountPpm: 50_000 } },
+        { unit: 'segment', tier: { aboveSegments: 1_000_000, discountPpm: 75_000 } },
+      ],
+      [{ unit: 'message', tier: { aboveSegments: 0, discountPpm: 25_000 } }],
+      [],
+    ])
+  })
+
   it('takes rates of tenants from a list as from the tenant', () => {
     const { tenants } = load({
       tenants: [{ name: 'acme', rates: [{ prefix: '44', price: '0.04', currency: 'EUR' }] }],
@@ -116,6 +163,55 @@ describe('billing', () => {
       'an unknown currency',
       { tenants: [{ name: 'acme', billing: { currency: 'EEE' } }] },
       'tenants[0].billing.currency: "EEE" is not allowed',
+    ],
+    [
+      'tiers that do not ascend',
+      {
+        billing: {
+          tiers: [
+            { above_segments: 100, discount_percent: '5' },
+            { above_segments: 100, discount_percent: '6' },
+          ],
+        },
+      },
+      'billing.tiers[1].above_segments: 100 is not above 100, the border before',
+    ],
+    [
+      'tiers of a tenant that do not ascend',
+      {
+        tenants: [
+          {
+            name: 'acme',
+            billing: {
+              tiers: [
+                { above_segments: 200, discount_percent: '5' },
+                { above_segments: 100, discount_percent: '6' },
+              ],
+            },
+          },
+        ],
+      },
+      'tenants[0].billing.tiers[1].above_segments: 100 is not above 200, the border before',
+    ],
+    [
+      'a discount of all and more',
+      { billing: { tiers: [{ above_segments: 1, discount_percent: '100' }] } },
+      'billing.tiers[0].discount_percent: "100" is not allowed',
+    ],
+    [
+      'a border below zero',
+      { billing: { tiers: [{ above_segments: -1, discount_percent: '1' }] } },
+      'billing.tiers[0].above_segments: -1 is not allowed',
+    ],
+    [
+      'a margin of which currency nobody says',
+      { billing: { min_margin: { amount: '0.01' } } },
+      'billing.min_margin.currency: is missing',
+    ],
+    [
+      'a tier without a border',
+      { billing: { tiers: [{ discount_percent: '1' }] } },
+      'billing.tiers[0].above_segments: is missing',
     ],
     [
       'a tax of all and more',

@@ -145,8 +145,10 @@ describe('a good configuration', () => {
         pricing: { rates: [], lossMaking: 'allow' },
         billing: {
           charging: USUAL_TERMS,
+          tiers: [],
           currency: undefined,
           creditLimitMicros: undefined,
+          minMargin: undefined,
         },
       },
     ])
@@ -175,6 +177,7 @@ describe('a good configuration', () => {
         enquireLinkSeconds: 30,
         inactivitySeconds: 0,
         dialect: DEFAULT_DIALECT,
+        statuses: {},
       },
     ])
     expect(config.carriers).toEqual([

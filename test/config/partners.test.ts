@@ -142,6 +142,20 @@ describe('an account', () => {
     expect(mistake).toMatch(/^partners\[0\]\.password: "\*\*\*" is not allowed; allowed: 1 to 8/)
   })
 
+  test('may have statuses of its own, by name or number', () => {
+    const statuses = { balance_insufficient: 0x450, quota_exceeded: 'ESME_RX_P_APPN' }
+    const text = `tenants: [{ name: t }]
+partners: [{ system_id: p, password: pw, tenant: t, statuses: { busy: 0x4ff, no_route: ESME_RSYSERR } }]`
+    writeFileSync(join(cwd, 'linehaul.yaml'), text)
+    expect(loadConfig({ env: {}, cwd }).partners[0]?.statuses).toEqual({
+      busy: 0x4ff,
+      no_route: 0x08,
+    })
+    expect(mistakesOf(withPartner({ statuses }))).toEqual([
+      expect.stringContaining('partners[0].statuses.balance_insufficient: "1104" is not allowed'),
+    ])
+  })
+
   test('of code is one of the file', () => {
     const settings = { systemId: 'p', password: 'pw', tenant: 't' }
     expect(completePartner(settings)).toEqual(load(withPartner({})).partners[0])
@@ -152,6 +166,15 @@ describe('an account', () => {
     [{ allow_from: ['nowhere'] }, 'partners[0].allow_from[0]: "nowhere" is not allowed'],
     [{ bind_types: [] }, 'partners[0].bind_types: a list is not allowed'],
     [{ bind_types: ['pair'] }, 'partners[0].bind_types[0]: "pair" is not allowed'],
+    [
+      { statuses: { balance_insufficient: 'ESME_ROK' } },
+      'partners[0].statuses.balance_insufficient: "ESME_ROK" is not allowed',
+    ],
+    [{ statuses: { busy: '0x500' } }, 'partners[0].statuses.busy: "0x500" is not allowed'],
+    [
+      { statuses: { balance_insuficient: '0x450' } },
+      'partners[0].statuses.balance_insuficient: there is no such key; did you mean balance_insufficient?',
+    ],
     [{ sender_ids: ['A*B'] }, 'partners[0].sender_ids[0]: "A*B" is not allowed'],
     [{ tls: 'required' }, 'partners[0].tls: needs TLS, and there is no smpp.tls'],
     [

@@ -136,6 +136,69 @@ describe('the balance of a tenant', () => {
   })
 })
 
+describe('tiers by volume', () => {
+  const tierOf = (above: number, discountPpm: number) => {
+    return { ...USUAL_TERMS, tier: { aboveSegments: above, discountPpm } }
+  }
+  const tiers = [tierOf(2, 100_000), tierOf(4, 500_000)]
+  const to = ['+447700900123', '+447700900124', '+447700900125']
+  const amounts = (body: { messages: { price?: { amount: string } }[] }) =>
+    body.messages.map(({ price }) => price?.amount)
+
+  it('price each message by what was accepted before it, and a dry run says so', async () => {
+    await open({ tiers })
+    const list = { ...MESSAGE, text: 'x'.repeat(161), to: ['nobody', ...to] }
+    const quoted = await bodyOf(await post('/v1/messages', { ...list, dry_run: true }))
+    expect(amounts(quoted)).toEqual([undefined, '0.0700', '0.0630', '0.0350'])
+    expect(amounts(await bodyOf(await post('/v1/messages', list)))).toEqual(amounts(quoted))
+    const single = await bodyOf(await post('/v1/messages', { ...MESSAGE, dry_run: true }))
+    expect(single.price.amount).toBe('0.0175')
+    expect((await bodyOf(await post('/v1/messages', MESSAGE))).price.amount).toBe('0.0175')
+    expect(await balance()).toMatchObject([{ reserved: '0.1855' }])
+  })
+
+  it('are shown with the volume of the month, and with each message', async () => {
+    await open({ tiers })
+    await post('/v1/messages', { ...MESSAGE, to })
+    const { volume } = await bodyOf(await get('/v1/billing/balance'))
+    expect(volume).toEqual({
+      month: new Date().toISOString().slice(0, 7),
+      segments: 3,
+      tier: { above_segments: 2, discount_percent: '10' },
+      next_tier: { above_segments: 4, discount_percent: '50' },
+    })
+    const { id } = await bodyOf(await post('/v1/messages', MESSAGE))
+    const { timeline } = await bodyOf(await get(`/v1/messages/${id}`, OPERATOR))
+    expect(timeline[1].detail.money).toMatchObject({
+      price: { amount: '0.0315' },
+      loss_making: true,
+      tier: { above_segments: 2, discount_percent: '10' },
+    })
+  })
+
+  it('do not count what is refused', async () => {
+    await open({ tiers, currency: 'EUR', creditLimitMicros: 70_000n })
+    const body = await bodyOf(await post('/v1/messages', { ...MESSAGE, to }))
+    expect(amounts(body)).toEqual(['0.0350', '0.0350', undefined])
+    expect((await bodyOf(await get('/v1/billing/balance'))).volume.segments).toBe(2)
+  })
+
+  it('stay as they were at the acceptance when a message is replaced', async () => {
+    await open({ tiers })
+    const { id } = await bodyOf(await post('/v1/messages', MESSAGE))
+    await post('/v1/messages', { ...MESSAGE, to })
+    const changed = await app.request(`/v1/messages/${id}`, {
+      method: 'PATCH',
+      body: JSON.stringify({ text: 'x'.repeat(161) }),
+      headers: TENANT,
+    })
+    expect((await bodyOf(changed)).price.amount).toBe('0.0700')
+    expect((await bodyOf(await get('/v1/billing/balance'))).volume.segments).toBe(5)
+    await get('/v1/billing/ledger')
+    expect((await bodyOf(await get('/v1/billing/balance'))).volume.segments).toBe(5)
+  })
+})
+
 describe('the ledger of a tenant', () => {
   it('shows every movement page by page, newest first, and those of one message', async () => {
     await open()

@@ -186,6 +186,7 @@ test('/openapi.json describes what is there', async () => {
     '/v1/billing/balance',
     '/v1/billing/ledger',
     '/v1/billing/payments',
+    '/v1/billing/reconciliations',
     '/v1/binds',
     '/v1/binds/{id}/pcap',
     '/v1/binds/{id}/pdus',

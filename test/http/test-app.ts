@@ -30,6 +30,7 @@ import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
 import { LiveMessages } from '../../src/messages/live.ts'
 import { OutboxLog } from '../../src/messages/outbox-log.ts'
+import { Reconciliations } from '../../src/messages/reconciliation.ts'
 import { Replacement } from '../../src/messages/replacement.ts'
 import { Resolution } from '../../src/messages/resolution.ts'
 import { Routes } from '../../src/messages/routes.ts'
@@ -45,6 +46,7 @@ import { Destinations } from '../../src/routing/destination.ts'
 import { Guards } from '../../src/routing/guards.ts'
 import { Quality } from '../../src/routing/quality.ts'
 import type { LossMaking } from '../../src/routing/tenant-price.ts'
+import { receiptKeys } from '../../src/smpp/id-profile.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
@@ -225,6 +227,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const limits = limitsBy(policyOf(options.limits ?? {}))
   const charges = new Charges({
     accounts: ledger.accounts,
+    volumes: ledger.volumes,
     termsFor: () => options.billing,
     conversion: () => new PriceConversion(),
   })
@@ -252,8 +255,17 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   })
   const app = createApp({
     accounts: ledger.accounts,
+    charges,
     funding: new Funding(work),
     ledger: new LedgerArchive(store, () => tables.flush()),
+    reconciliations: new Reconciliations({
+      store,
+      tables,
+      keysFor: (name) => {
+        const carrier = byName.get(name)
+        return carrier && ((id) => receiptKeys([id], carrier.config.messageIdProfile))
+      },
+    }),
     intake,
     archive: new Archive(store, live, tables),
     inbound: new InboundArchive(store),

@@ -242,6 +242,32 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
     })
   })
 
+  test('that cannot pay are answered as their accounts say, by a change for bound sessions too', async () => {
+    const billing = { currency: 'EUR', credit_limit: '0.01' }
+    const tenants = [{ name: 'demo', api_keys: ['test-key-1'], rates: RATES, billing }]
+    await gateway.configure(fileWith({ tenants }))
+    const client = await bound()
+    const text = { source_addr: 'ACME', source_addr_ton: 5, short_message: 'Hello' }
+    const statuses = async () => {
+      const data = { source_addr: 'ACME', message_payload: Buffer.from('Hello') }
+      const multi = await client.ask('submit_multi', {
+        ...text,
+        dest_address: [{ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: recipient() }],
+      })
+      const refused = multi.unsuccess_sme as unknown as { error_status_code: number }[]
+      return [
+        (await client.submit(recipient())).command_status,
+        (await client.ask('data_sm', { ...data, destination_addr: recipient() })).command_status,
+        multi.command_status,
+        ...refused.map((one) => one.error_status_code),
+      ]
+    }
+    expect(await statuses()).toEqual([0x45, 0x45, 0x45, 0x45])
+    const own = { ...PARTNER, statuses: { balance_insufficient: '0x450' } }
+    await gateway.configure(fileWith({ tenants, partners: [own] }))
+    expect(await statuses()).toEqual([0x450, 0x450, 0x45, 0x450])
+  })
+
   test('a renewed certificate is shown to new connections, the others stay', async () => {
     const tls = { tls: true, rejectUnauthorized: false }
     const client = await PartnerClient.connect(gateway.smppTlsPort, tls)

@@ -153,7 +153,7 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
       tags: [],
       expectsReply: false,
       registeredDelivery: 0,
-      segmentPrice: null,
+      price: null,
       refusesLosses: false,
     }).candidates
     expect(letter.priceMicros).toBe(cheap?.priceMicros)

@@ -215,7 +215,7 @@ describe.each(testDatabases())('the ledger, on $name', ({ open }) => {
     await first.write(receipt('a', 'DELIVERED'))
     await first.spool.write(receipt('b', 'DELIVERED'))
     const ledger = new Ledger()
-    await ledger.load(store)
+    await ledger.load(store, new Date())
     const second = new Journal(store, { node: 'second', ledger })
     journals.push(second)
     await recover({

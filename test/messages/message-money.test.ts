@@ -167,6 +167,29 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     })
   })
 
+  it('with too small a margin is refused or flagged, as the operator asks', async () => {
+    const perSegment = { micros: 1_000n, currency: 'EUR' }
+    const minMargin = { ppm: 250_000, perSegment, isRequired: true }
+    agreed = { ...terms(1, 'allow', '44,0.0135,EUR'), minMargin }
+    const { id } = await intake.accept(TENANT, request())
+    await harness.journal.settled()
+    const [detail] = await routedDetails(id)
+    expect(isDecisionRecord(detail) && decisionOf(detail)).toMatchObject({
+      candidates: [{ carrier: 'alpha' }],
+      refused: [{ carrier: 'beta', code: 'margin_too_small' }],
+    })
+    expect(detail).toMatchObject({ money: { margin_too_small: false, loss_making: false } })
+    const dearer = { ...minMargin, ppm: 260_000 }
+    agreed = { ...agreed, minMargin: dearer }
+    await expect(intake.accept(TENANT, request())).rejects.toMatchObject({ code: 'no_route' })
+    agreed = { ...agreed, minMargin: { ...dearer, isRequired: false } }
+    const flagged = await intake.accept(TENANT, request())
+    await harness.journal.settled()
+    expect(await routedDetails(flagged.id)).toMatchObject([{ money: { margin_too_small: true } }])
+    const moved = routes.choose(flagged, new Set(['alpha']), new Date())
+    expect(moved?.event.detail).toMatchObject({ money: { margin_too_small: true } })
+  })
+
   it.each([
     ['0.02', 'beta'],
     ['0.015', undefined],

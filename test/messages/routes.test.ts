@@ -39,7 +39,7 @@ function question(text = 'Hello') {
     tags: [],
     expectsReply: false,
     registeredDelivery: 0,
-    segmentPrice: null,
+    price: null,
     refusesLosses: false,
   } as const
 }

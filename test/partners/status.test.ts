@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { RESPELLED_REFUSALS } from '../../src/config/partner-statuses.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { commandStatusOf } from '../../src/partners/status.ts'
 
@@ -32,3 +33,17 @@ test('what is no refusal of ours is a system error', () => {
   expect(commandStatusOf(new TypeError('a bug'))).toBe(0x08)
   expect(commandStatusOf(undefined)).toBe(0x08)
 })
+
+test('those of an account go over the usual ones', () => {
+  const own = { balance_insufficient: 0x450 }
+  expect(commandStatusOf(new GatewayError('balance_insufficient', 'no'), own)).toBe(0x450)
+  expect(commandStatusOf(new GatewayError('quota_exceeded', 'no'), own)).toBe(0x14)
+  expect(commandStatusOf(new TypeError('a bug'), own)).toBe(0x08)
+})
+
+test.each(RESPELLED_REFUSALS)(
+  'an account may have its own for %s, which has a usual one',
+  (code) => {
+    expect(commandStatusOf(new GatewayError(code, 'no'))).not.toBe(0x08)
+  },
+)

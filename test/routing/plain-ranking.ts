@@ -91,9 +91,18 @@ export function plainRanking(
     if (!layout) return 'text'
     if ((layout.needs & (carrier.lacks ?? 0)) !== 0) return 'capability'
     if (layout.segments > (carrier.maxSegments ?? Number.POSITIVE_INFINITY)) return 'capability'
-    const price = priceOf(carriers[index] as TestCarrier) as number
-    const isLoss = request.sellMicros !== null && price > request.sellMicros
-    return request.refusesLosses && isLoss ? 'loss' : undefined
+    const { sellMicros, sellsMessage, refusesLosses, minMargin } = request
+    if (sellMicros === null) return undefined
+    const cost = (priceOf(carriers[index] as TestCarrier) as number) * layout.segments
+    const paid = sellsMessage ? sellMicros : sellMicros * layout.segments
+    if (refusesLosses && cost > paid) return 'loss'
+    if (minMargin === undefined) return undefined
+    const isKnown = minMargin.currency === request.sellCurrency
+    const least = Math.max(
+      (paid * minMargin.ppm) / 1_000_000,
+      isKnown ? minMargin.micros * layout.segments : 0,
+    )
+    return paid - cost < least ? 'margin_too_small' : undefined
   }
 
   function priceOf({ rates }: TestCarrier): number | undefined {

@@ -62,7 +62,15 @@ const request = fc.record({
       .array(fc.tuple(fc.constantFrom(...NAMES), fc.constantFrom(...EXCLUSIONS)), { maxLength: 3 })
       .map((pairs) => new Map(pairs)),
   ),
-  sellMicros: fc.constantFrom(null, 4),
+  sellMicros: fc.constantFrom(null, 4, 8),
+  sellsMessage: fc.boolean(),
+  minMargin: some(
+    fc.record({
+      ppm: fc.constantFrom(0, 250_000, 500_000),
+      micros: fc.nat(3),
+      currency: fc.constantFrom('EUR', 'EUR', 'GBP'),
+    }),
+  ),
   refusesLosses: fc.boolean(),
   draw: fc.nat(2 ** 32 - 1),
   turn: fc.nat(1_000).map((turn) => () => turn),

@@ -2,9 +2,13 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RouteCandidate } from '../../src/routing/decision.ts'
 import { decisionOf, recordOf } from '../../src/routing/decision-record.ts'
-import { explainCandidate, explainDecision } from '../../src/routing/explain.ts'
+import { explainCandidate, explainDecision, refusalsForSender } from '../../src/routing/explain.ts'
 import { replay } from '../../src/routing/replay.ts'
-import { CAPABILITIES, type RouteRequest } from '../../src/routing/route-request.ts'
+import {
+  CAPABILITIES,
+  type RequiredMargin,
+  type RouteRequest,
+} from '../../src/routing/route-request.ts'
 import { requestOf, routerOf, routeWith, type TestCarrier, type TestRouter } from './subject.ts'
 
 const ANYWHERE = { '': [10_000n, 'EUR'] } as const
@@ -119,6 +123,63 @@ describe('without a route', () => {
     const request = requestOf({ siblingCarrier: 'b' })
     expect(order(routerOf(carriers('up')), request)).toEqual(['b', 'a'])
     expect(order(routerOf(carriers('down')), request)).toEqual(['a', 'b'])
+  })
+
+  describe('with a minimum margin', () => {
+    // The tenant pays 40,000; `a` leaves 10,000 of a segment and 25 %, `b` 2,000 and 5 %.
+    const tested = routerOf(
+      [
+        { name: 'a', rates: { '': [30_000n, 'EUR'] } },
+        { name: 'b', rates: { '': [19_000n, 'GBP'] } },
+        { name: 'c', rates: { '': [1n, 'CHF'] } },
+      ],
+      { conversion: { EUR: 1, GBP: 2, USD: 0.5 } },
+    )
+    const least = (more: Partial<RequiredMargin>) => ({
+      ppm: 0,
+      micros: 0,
+      currency: 'EUR',
+      ...more,
+    })
+    const layOut = () => ({ segments: 2, encoding: 'gsm7', needs: 0 })
+
+    it.each<[string, Partial<RouteRequest>, string[]]>([
+      ['both leave it', { minMargin: least({ ppm: 50_000, micros: 2_000 }) }, []],
+      ['one leaves less of the price', { minMargin: least({ ppm: 50_001 }) }, ['b']],
+      ['one leaves less of a segment', { minMargin: least({ micros: 2_001 }) }, ['b']],
+      ['in another currency', { minMargin: least({ micros: 4_001, currency: 'USD' }) }, ['b']],
+      ['none leaves it', { minMargin: least({ micros: 10_001 }) }, ['a', 'b']],
+      ['in a currency that nobody knows', { minMargin: least({ micros: 1, currency: 'XAF' }) }, []],
+      ['the price is the cost', { sellMicros: null, minMargin: least({ ppm: 900_000 }) }, []],
+      [
+        'the price is for the message, whose two segments cost more',
+        { sellMicros: 79_000, sellsMessage: true, layOut, minMargin: least({ ppm: 50_000 }) },
+        ['b'],
+      ],
+      [
+        'the margin is of each segment, the price of the message',
+        { sellMicros: 80_000, sellsMessage: true, layOut, minMargin: least({ micros: 2_001 }) },
+        ['b'],
+      ],
+    ])('refuses carriers where %s', (_, more, expected) => {
+      const { refused } = decide(tested, requestOf({ sellMicros: 40_000, ...more }))
+      expect(refused).toEqual(expected.map((carrier) => ({ carrier, code: 'margin_too_small' })))
+    })
+
+    it('names a loss before it', () => {
+      const request = requestOf({
+        sellMicros: 35_000,
+        refusesLosses: true,
+        minMargin: least({ ppm: 500_000 }),
+      })
+      const decision = decide(tested, request)
+      expect(decision.refused).toEqual([
+        { carrier: 'a', code: 'margin_too_small' },
+        { carrier: 'b', code: 'loss' },
+      ])
+      expect(explainDecision(decision).refused[0]?.reason).toContain('minimum margin')
+      expect(refusalsForSender(decision)[0]?.reason).toBe('not open to this tenant')
+    })
   })
 
   it('breaks ties by name', () => {

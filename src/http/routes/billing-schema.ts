@@ -9,9 +9,28 @@ const ofTenant = z.string().optional().openapi({
 
 export const balanceQuery = z.strictObject({ tenant: ofTenant })
 
+const tier = z
+  .object({
+    above_segments: z.int().openapi({ example: 100_000 }),
+    discount_percent: z.string().openapi({ example: '5' }),
+  })
+  .openapi('VolumeTier')
+
+const volume = z
+  .object({
+    month: z.string().openapi({ example: '2026-10', description: 'A calendar month in UTC.' }),
+    segments: z.int().openapi({ description: 'Of the messages accepted in it so far.' }),
+    tier: tier.nullable().openapi({
+      description: 'The tier that the next message is priced by; null: none.',
+    }),
+    next_tier: tier.nullable().openapi({ description: 'The one after it; null: there is none.' }),
+  })
+  .openapi('Volume')
+
 export const accountList = z
   .object({
     tenant: z.string(),
+    volume,
     accounts: z.array(
       z.object({
         currency: z.string().openapi({ example: 'EUR' }),

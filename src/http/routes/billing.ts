@@ -3,12 +3,15 @@ import type { Context } from 'hono'
 import type { Access } from '../../accounts/access.ts'
 import type { Tenant } from '../../accounts/caller.ts'
 import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
+import type { Charges, VolumeStanding } from '../../billing/charges.ts'
 import type { LedgerArchive, LedgerRow, LinePlace } from '../../billing/ledger-archive.ts'
+import type { Clock } from '../../core/clock.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { formatMicros, parseSignedMicros } from '../../core/money.ts'
 import { EVERY_TENANT } from '../../messages/archive.ts'
 import type { Funding } from '../../messages/funding.ts'
+import { tierBody } from '../../messages/money-detail.ts'
 import type { AppEnv } from '../env.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
 import {
@@ -26,10 +29,12 @@ import { problem } from './message-schema.ts'
 /** What the routes work with. */
 export interface BillingParts {
   readonly accounts: Accounts
+  readonly charges: Charges
   readonly funding: Funding
   readonly ledger: LedgerArchive
   readonly access: Access
   readonly logger: Logger
+  readonly clock: Clock
 }
 
 const problems = {
@@ -79,13 +84,14 @@ const paymentRoute = createRoute({
 
 /** Routes under `/v1/billing`. */
 export function billingRoutes(parts: BillingParts) {
-  const { accounts, funding, ledger, access, logger } = parts
+  const { accounts, charges, funding, ledger, access, logger, clock } = parts
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   app.openapi(balanceRoute, (c) => {
     const owner = ownerOf(c, access, c.req.valid('query').tenant)
     const standings = accounts.standings(owner.id)
-    return c.json({ tenant: owner.name, accounts: standings.map(accountBody) }, 200)
+    const volume = volumeBody(charges.volumeAt(owner.id, clock()))
+    return c.json({ tenant: owner.name, volume, accounts: standings.map(accountBody) }, 200)
   })
 
   app.openapi(ledgerRoute, async (c) => {
@@ -173,6 +179,15 @@ function accountBody(account: AccountStanding) {
     spent: formatMicros(revenue + tax),
     credit_limit: creditLimitMicros === null ? null : formatMicros(creditLimitMicros),
     available: available === null ? null : formatMicros(available),
+  }
+}
+
+function volumeBody({ month, segments, tier, nextTier }: VolumeStanding) {
+  return {
+    month,
+    segments,
+    tier: tier && tierBody(tier),
+    next_tier: nextTier && tierBody(nextTier),
   }
 }
 

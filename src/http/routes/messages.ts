@@ -214,9 +214,13 @@ export function messageRoutes({
   }
 
   function quote(tenantId: string, requests: readonly MessageRequest[], requestId: string) {
+    // Each is priced by what would be accepted before it.
+    let segmentsBefore = 0
     return requests.map((request, index) => {
       try {
-        return quotedBody(intake.quotes.quote(tenantId, request))
+        const quoted = intake.quotes.quote(tenantId, request, { segmentsBefore })
+        segmentsBefore += quoted.segments
+        return quotedBody(quoted)
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error
         return refusedBody(request.to, index, error, requestId)
