@@ -86,12 +86,11 @@ function termsOf(
 type PricedTenant = Pick<TenantConfig, 'name' | 'pricing'> & Pick<TenantBilling, 'minMargin'>
 
 function pricedTenants({ tenants, sandbox }: Config): PricedTenant[] {
-  if (!sandbox)
-    return tenants.map(({ name, pricing, billing: { minMargin } }) => ({
-      name,
-      pricing,
-      minMargin,
-    }))
-  const pricing = { rates: [], lossMaking: 'allow' as const }
-  return [{ name: DEMO_TENANT, pricing, minMargin: undefined }]
+  if (sandbox) {
+    const pricing = { rates: [], lossMaking: 'allow' as const }
+    return [{ name: DEMO_TENANT, pricing, minMargin: undefined }]
+  }
+  return tenants.map(({ name, pricing, billing }) => {
+    return { name, pricing, minMargin: billing.minMargin }
+  })
 }

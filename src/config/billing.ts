@@ -7,17 +7,9 @@ import {
 } from '../core/charging.ts'
 import { CURRENCIES } from '../core/currencies.ts'
 import { type Money, parseMicros } from '../core/money.ts'
-import {
-  choice,
-  flag,
-  list,
-  mapping,
-  optionalText,
-  requiredInteger,
-  requiredText,
-  setting,
-} from './field.ts'
-import { type Mistake, pathText } from './mistake.ts'
+import { choice, flag, list, mapping, optionalText, requiredText, setting } from './field.ts'
+import { PERCENT, PERCENT_ALLOWED, ppm } from './forms.ts'
+import { TIERS_ALLOWED, tier, toTiers } from './volume-tiers.ts'
 
 /** Whether and how messages are paid for. */
 export interface BillingConfig {
@@ -74,8 +66,6 @@ const BELOW_MIN_MARGIN = ['refuse', 'flag'] as const
 const AMOUNT = /^\d{1,12}(\.\d{1,6})?$/
 const AMOUNT_ALLOWED = 'a decimal number with at most 6 decimals, for example "250.00"'
 const CURRENCY_ALLOWED = 'three capital letters of ISO 4217, for example EUR'
-const PERCENT = /^\d{1,2}(\.\d{1,4})?$/
-const PERCENT_ALLOWED = 'a decimal number below 100 with at most 4 decimals, for example "19"'
 const SINCE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?$/
 const SINCE_ALLOWED = 'a date or an instant in UTC, for example 2026-12-01 or 2026-12-01T06:00:00Z'
 
@@ -148,19 +138,6 @@ const conversion = mapping({
   }),
   since: requiredText(SINCE, SINCE_ALLOWED, {
     about: 'From when on; of several, the one that began last counts.',
-  }),
-})
-
-const TIERS_ALLOWED = 'a list of { above_segments, discount_percent }, the lowest border first'
-
-const tier = mapping({
-  above_segments: requiredInteger(0, 1_000_000_000_000, {
-    about: 'It counts for what comes after so many segments of the month.',
-    unit: 'segments',
-  }),
-  discount_percent: requiredText(PERCENT, PERCENT_ALLOWED, {
-    about: 'What is taken off the price.',
-    unit: 'percent',
   }),
 })
 
@@ -304,10 +281,7 @@ export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): T
   }
   return {
     charging,
-    tiers: (tenant.tiers ?? file.tiers).map(({ above_segments, discount_percent }) => ({
-      ...charging,
-      tier: { aboveSegments: above_segments, discountPpm: ppm(discount_percent) },
-    })),
+    tiers: toTiers(tenant.tiers ?? file.tiers, charging),
     currency: tenant.currency,
     creditLimitMicros: limit === undefined ? undefined : parseMicros(limit),
     minMargin: toMinMargin(file, tenant),
@@ -323,28 +297,4 @@ function toMinMargin(file: FileBilling, tenant: FileTenantBilling): MinMarginCon
     perSegment: amount && { micros: parseMicros(amount.amount), currency: amount.currency },
     isRequired: (tenant.below_min_margin ?? file.below_min_margin) === 'refuse',
   }
-}
-
-/** Millionths of a percentage: one percent is 10,000. */
-function ppm(percent: string): number {
-  return Number(parseMicros(percent) / 100n)
-}
-
-/**
- * What is wrong with a list of tiers besides its form: each border must be above the one before.
- *
- * @param path - where `tiers` stands
- */
-export function tierMistakes(tiers: unknown, path: readonly PropertyKey[]): Mistake[] {
-  if (!Array.isArray(tiers)) return []
-  const borders = tiers.map((each: unknown) => {
-    const border = (each as { above_segments?: unknown } | null)?.above_segments
-    return typeof border === 'number' ? border : undefined
-  })
-  return borders.flatMap((border, index) => {
-    const before = borders[index - 1]
-    if (border === undefined || before === undefined || border > before) return []
-    const message = `${border} is not above ${before}, the border before: write the tiers from the lowest border to the highest`
-    return [{ path: pathText([...path, index, 'above_segments']), message }]
-  })
 }

@@ -1,10 +1,10 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
-import { tierMistakes } from './billing.ts'
 import { failureRuleMistakes } from './failure-rule-check.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
 import { sharedPorts } from './ports-check.ts'
+import { tierMistakes } from './volume-tiers.ts'
 
 /**
  * Finds mistakes that show only when several settings are seen together.

@@ -1,3 +1,5 @@
+import { parseMicros } from '../core/money.ts'
+
 /** A host name or an IP address. */
 export const HOST = /^[A-Za-z0-9_:][A-Za-z0-9_.:%-]{0,252}$/
 
@@ -9,3 +11,15 @@ export const FILE = /^[^\0]+$/
 
 /** {@link FILE} in words. */
 export const FILE_ALLOWED = 'the path of a PEM file, or the PEM text itself'
+
+/** A share in percent. */
+export const PERCENT = /^\d{1,2}(\.\d{1,4})?$/
+
+/** {@link PERCENT} in words. */
+export const PERCENT_ALLOWED =
+  'a decimal number below 100 with at most 4 decimals, for example "19"'
+
+/** Millionths of a percentage: one percent is 10,000. */
+export function ppm(percent: string): number {
+  return Number(parseMicros(percent) / 100n)
+}

@@ -6,6 +6,7 @@ import { LineMistakes, shown } from '../routing/line-mistakes.ts'
 
 /** What a column of a carrier's file of submits can be. */
 export const BILL_COLUMNS = ['id', 'to', 'segments', 'amount', 'currency', 'at'] as const
+/** One of them. */
 export type BillColumn = (typeof BILL_COLUMNS)[number]
 /** Names of columns in a file that are not the usual ones. */
 export type BillColumnNames = Readonly<Partial<Record<BillColumn, string>>>

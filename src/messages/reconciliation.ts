@@ -25,6 +25,7 @@ export const DIFFERENCE_KINDS = [
   'segments_differ',
   'destination_differs',
 ] as const
+/** One of them. */
 export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number]
 
 /** One difference: what the carrier says, and what we do. */
