@@ -350,6 +350,128 @@ CREATE TABLE "tenants" (
 	CONSTRAINT "tenants_name_unique" UNIQUE("name")
 );
 --> statement-breakpoint
+CREATE TABLE "balance_alerts" (
+	"tenant_id" uuid NOT NULL,
+	"currency" text NOT NULL,
+	"state" text NOT NULL,
+	"told_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "balance_alerts_key" PRIMARY KEY("tenant_id","currency","state")
+);
+--> statement-breakpoint
+CREATE TABLE "ledger_days" (
+	"tenant_id" uuid NOT NULL,
+	"currency" text NOT NULL,
+	"starts_at" timestamp with time zone NOT NULL,
+	"kind" text NOT NULL,
+	"lines" bigint NOT NULL,
+	"balance" bigint NOT NULL,
+	"reserved" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"funding" bigint NOT NULL,
+	CONSTRAINT "ledger_days_key" PRIMARY KEY("tenant_id","currency","starts_at","kind")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_charges" (
+	"tenant_id" uuid NOT NULL,
+	"starts_at" timestamp with time zone NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"currency" text NOT NULL,
+	"unit" text NOT NULL,
+	"unit_price" bigint NOT NULL,
+	"tax_ppm" integer NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	CONSTRAINT "usage_charges_key" PRIMARY KEY("tenant_id","starts_at","country","network","currency","unit","unit_price","tax_ppm")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_days" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"carrier" text NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"traffic_class" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_days_key" PRIMARY KEY("starts_at","tenant_id","carrier","country","network","traffic_class","currency")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_hours" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"carrier" text NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"traffic_class" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_hours_key" PRIMARY KEY("starts_at","tenant_id","carrier","country","network","traffic_class","currency")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_pending" (
+	"id" bigserial PRIMARY KEY NOT NULL,
+	"cells" jsonb NOT NULL,
+	"movements" jsonb NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "usage_senders" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"sender" text NOT NULL,
+	"country" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_senders_key" PRIMARY KEY("starts_at","tenant_id","sender","country","currency")
+);
+--> statement-breakpoint
 CREATE TABLE "webhook_endpoints" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"tenant_id" uuid NOT NULL,
@@ -396,5 +518,8 @@ CREATE INDEX "network_versions_by_kind" ON "network_versions" USING btree ("kind
 CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("recipient","id") WHERE state = 'waiting';--> statement-breakpoint
 CREATE INDEX "outbox_by_message" ON "outbox" USING btree ("message_id");--> statement-breakpoint
 CREATE INDEX "receipts_by_carrier" ON "receipts" USING btree ("carrier","received_at");--> statement-breakpoint
+CREATE INDEX "usage_days_by_tenant" ON "usage_days" USING btree ("tenant_id","starts_at");--> statement-breakpoint
+CREATE INDEX "usage_hours_by_tenant" ON "usage_hours" USING btree ("tenant_id","starts_at");--> statement-breakpoint
+CREATE INDEX "usage_senders_by_tenant" ON "usage_senders" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "webhook_endpoints_by_tenant" ON "webhook_endpoints" USING btree ("tenant_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "webhook_callback_of_tenant" ON "webhook_endpoints" USING btree ("tenant_id") WHERE "webhook_endpoints"."kind" = 'callback';

@@ -6,6 +6,9 @@ import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
 import { LedgerArchive } from './billing/ledger-archive.ts'
+import { StatementArchive } from './billing/statement-archive.ts'
+import { UsageArchive } from './billing/usage-archive.ts'
+import { UsageRollUp } from './billing/usage-roll-up.ts'
 import { Binds } from './binds.ts'
 import { carrierChecks, checkPlans } from './carrier-checking.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
@@ -260,6 +263,8 @@ async function assemble(
     logger,
     committedSeq: () => spool.committedSeq,
   })
+  const flush = () => tables.flush()
+  const rollUp = new UsageRollUp({ store, logger })
   const matcher = new ReceiptMatcher({ store, live, tracker, onEffects, logger })
   const receipts = new ReceiptTransport(logger, clock)
   const alerts = new Alerts(receipts, clock)
@@ -649,7 +654,9 @@ async function assemble(
     configuration,
     accounts: ledger.accounts,
     funding,
-    ledger: new LedgerArchive(store, () => tables.flush()),
+    ledger: new LedgerArchive(store, flush),
+    statements: new StatementArchive(store, flush),
+    usage: new UsageArchive(store, flush),
     access,
     logger,
     version: VERSION,
@@ -679,6 +686,7 @@ async function assemble(
   inbox.start()
   sweeper.start()
   retention.start()
+  rollUp.start()
   upkeep?.start()
   await teller.start()
   qualityStore.start()
@@ -720,6 +728,7 @@ async function assemble(
     await matcher.close()
     await spool.close()
     await tables.close()
+    await rollUp.close()
     marks?.close()
     await qualityStore.close()
     await keepGuards()

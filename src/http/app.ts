@@ -27,8 +27,10 @@ import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
+import { type StatementParts, statementRoutes } from './routes/statements.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
+import { type UsageParts, usageRoutes } from './routes/usage.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 
 /** What the HTTP side is built with. */
@@ -45,11 +47,13 @@ export interface AppParts
     RateDeckParts,
     ResolveParts,
     RouteTestParts,
+    StatementParts,
     SystemParts,
     BindParts,
     CarrierParts,
     ConfigParts,
     TraceParts,
+    UsageParts,
     WebhookParts {
   readonly access: Access
   readonly logger: Logger
@@ -64,7 +68,8 @@ const OPERATOR_PATHS =
   /^\/v1\/(?:binds|carriers|config|guards|networks|numbers|ported-numbers|rate-decks|route|billing\/payments)(?:\/|$)/
 
 /** What tenants read of their own messages and money, and operators of all. */
-const SHARED_PATHS = /^\/v1\/(?:messages(?:\/[^/]+(?:\/trace)?)?|billing\/(?:balance|ledger))$/
+const SHARED_PATHS =
+  /^\/v1\/(?:messages(?:\/[^/]+(?:\/trace)?)?|billing\/(?:balance|ledger|usage|statement|invoices\/[^/]+))$/
 
 /** Where a body is a rate deck: the route counts its octets as they come. */
 const DECK_PATHS = /^\/v1\/rate-decks\/[^/]+\/[^/]+(?:\/preview)?$/
@@ -203,6 +208,8 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', billingRoutes(parts))
+  app.route('/', usageRoutes(parts))
+  app.route('/', statementRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

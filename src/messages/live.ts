@@ -1,7 +1,7 @@
 import type { Booked, Booking } from '../billing/booking.ts'
 import type { KeptEntry, ReceiptEntry, TimelineEvent, ToldEntry } from './journal.ts'
 import type { Message } from './message.ts'
-import { standsBooked, takeBookings } from './message-bookings.ts'
+import { changedAt, standsBooked, takeBookings } from './message-bookings.ts'
 import { PartnerIndex } from './partner-index.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
 import type { Telling, TellingTry } from './telling.ts'
@@ -25,8 +25,8 @@ export interface Attempt {
   readonly costCurrency: string
   /** See {@link Message.carrierDeckVersion}. */
   readonly carrierDeckVersion: number
-  /** True once it has a row. */
-  isStored: boolean
+  /** The state that its row has; undefined: it has no row yet. */
+  storedState: SegmentState | undefined
   /** The ledger says what its carrier is owed for it. */
   isOwed: boolean
 }
@@ -47,6 +47,8 @@ export interface LiveMessage {
   readonly attempts: Attempt[]
   /** The status that its row has; undefined: it has no row yet. */
   storedStatus: MessageStatus | undefined
+  /** The segments that its row has; 0: it has no row yet. */
+  storedSegments: number
   unsaved: Unsaved | undefined
   /** What the ledger says of it; undefined: nothing. */
   booked: Booked | undefined
@@ -94,6 +96,8 @@ export interface MessageChange {
   readonly storedStatus: MessageStatus | undefined
   readonly row: Message
   readonly isHeld: boolean
+  /** When it has changed last, and what is booked counts from. */
+  readonly at: Date
   /** Text, price or times are others than the row has. */
   readonly isReplaced: boolean
   /** The cost is another than the row has. */
@@ -103,6 +107,10 @@ export interface MessageChange {
   readonly changedAttempts: readonly Attempt[]
   /** Lines of the ledger. */
   readonly bookings: readonly Booking[]
+  /** Parts of its price that they charge. */
+  readonly charged: number
+  /** Segments that it has more than its row. */
+  readonly addedSegments: number
 }
 
 /** Messages kept for the receipts they still wait for; older ones are found in the tables. */
@@ -201,6 +209,7 @@ export class LiveMessages {
       message,
       attempts,
       storedStatus,
+      storedSegments: storedStatus === undefined ? 0 : message.segments,
       unsaved: undefined,
       booked: storedStatus && standsBooked({ message, attempts }),
       isHeld: false,
@@ -391,6 +400,7 @@ export class LiveMessages {
     for (const live of changed) {
       live.unsaved = undefined
       live.storedStatus = live.message.status
+      live.storedSegments = live.message.segments
     }
     this.#unsaved = new Set()
     this.#tellings.clear()
@@ -445,19 +455,29 @@ export function untold(
 
 function changeOf(live: LiveMessage): MessageChange {
   const attempts = [...(live.unsaved?.attempts ?? [])]
+  const chargedBefore = live.booked?.charged ?? 0
+  const at = changedAt(live)
+  const bookings = takeBookings(live, at)
   const change = {
     live,
-    bookings: takeBookings(live),
+    at,
+    bookings,
+    charged: (live.booked?.charged ?? 0) - chargedBefore,
+    addedSegments: live.message.segments - live.storedSegments,
     storedStatus: live.storedStatus,
     row: { ...live.message },
     isHeld: live.isHeld,
     isReplaced: live.unsaved?.isReplaced ?? false,
     hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],
-    newAttempts: attempts.filter(({ isStored }) => !isStored).map((attempt) => ({ ...attempt })),
-    changedAttempts: attempts.filter(({ isStored }) => isStored).map((attempt) => ({ ...attempt })),
+    newAttempts: attempts
+      .filter(({ storedState }) => storedState === undefined)
+      .map((attempt) => ({ ...attempt })),
+    changedAttempts: attempts
+      .filter(({ storedState }) => storedState !== undefined)
+      .map((attempt) => ({ ...attempt })),
   }
-  for (const attempt of attempts) attempt.isStored = true
+  for (const attempt of attempts) attempt.storedState = attempt.state
   return change
 }
 
