@@ -31,6 +31,7 @@ import {
   showDeadLetter,
 } from './dlq.ts'
 import { hashPasswordOfInput } from './hash-password.ts'
+import { writeInvoices } from './invoice-commands.ts'
 import { proveLedger } from './ledger-commands.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
@@ -71,6 +72,8 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul rotate-encryption        seal everything stored with the active key, while the gateway is stopped
   linehaul ledger check             prove from the database that no line of the ledger was changed, that the accounts
                                     are the sums of their lines, and every message is charged as its state says
+  linehaul invoices [--month 2026-10] [--tenant NAME] [--format csv|json]
+                                    what tenants are invoiced for a month, by default the last one, from the database
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
   linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
@@ -232,6 +235,22 @@ async function ledger(args: string[]): Promise<void> {
   if (positionals.join(' ') !== 'check') throw new UsageError('say "linehaul ledger check"')
   const done = await proveLedger({ say, complain }, readConfig())
   if (!done) process.exitCode = 1
+}
+
+async function invoices(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      month: { type: 'string' },
+      tenant: { type: 'string' },
+      format: { type: 'string', default: 'csv' },
+    },
+  })
+  const { month, tenant, format } = values
+  if (format !== 'csv' && format !== 'json') {
+    throw new UsageError(`there is no format "${format}": csv or json`)
+  }
+  await writeInvoices({ month, tenant, isCsv: format === 'csv', say }, readConfig())
 }
 
 async function rotateEncryption(): Promise<void> {
@@ -675,6 +694,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   'check-config': checkConfig,
   migrate,
   ledger,
+  invoices,
   'rotate-encryption': rotateEncryption,
   send,
   dlq,

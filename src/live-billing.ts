@@ -1,5 +1,5 @@
 import { type Access, DEMO_TENANT } from './accounts/access.ts'
-import type { CreditTerms } from './billing/accounts.ts'
+import type { Accounts, CreditTerms } from './billing/accounts.ts'
 import type { TenantCharging } from './billing/charges.ts'
 import { PriceConversion } from './billing/price-conversion.ts'
 import type { OpeningBalance, TenantBilling } from './config/billing.ts'
@@ -28,6 +28,7 @@ export class LiveBilling implements LivePart {
   #terms: ReadonlyMap<string, TenantBilling>
   #conversion: PriceConversion
   #funding: Funding | undefined
+  #accounts: Accounts | undefined
 
   constructor({ config, tenants, logger }: LiveBillingOptions) {
     this.#tenants = tenants
@@ -44,10 +45,15 @@ export class LiveBilling implements LivePart {
 
   readonly conversion = (): PriceConversion => this.#conversion
 
-  /** Books the opening balances that are new, now and with every configuration that brings some. */
-  async open(funding: Funding): Promise<void> {
+  /**
+   * Books the opening balances that are new, now and with every configuration that brings some, and looks which
+   * accounts are low by what is agreed.
+   */
+  async open(funding: Funding, accounts: Accounts): Promise<void> {
     this.#funding = funding
+    this.#accounts = accounts
     for (const balance of this.#config.billing.balances) await this.#bookOpening(balance)
+    accounts.lookAtAll()
   }
 
   async prepare(next: Config): Promise<() => void> {
@@ -58,6 +64,7 @@ export class LiveBilling implements LivePart {
       this.#config = next
       this.#terms = terms
       this.#conversion = conversion
+      this.#accounts?.lookAtAll()
       for (const balance of next.billing.balances) {
         this.#bookOpening(balance).catch((error: unknown) => {
           this.#logger.error(
@@ -102,6 +109,7 @@ function termsOf(
     charging: USUAL_TERMS,
     currency: undefined,
     creditLimitMicros: undefined,
+    lowBalanceMicros: undefined,
   }
   const all = sandbox ? [{ name: DEMO_TENANT, billing: demo }] : tenants
   return new Map(

@@ -3,11 +3,13 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
+import { BalanceMarkStore } from './billing/balance-marks.ts'
 import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
 import { LedgerArchive } from './billing/ledger-archive.ts'
 import { StatementArchive } from './billing/statement-archive.ts'
 import { UsageArchive } from './billing/usage-archive.ts'
+import { UsageRetention } from './billing/usage-retention.ts'
 import { UsageRollUp } from './billing/usage-roll-up.ts'
 import { Binds } from './binds.ts'
 import { carrierChecks, checkPlans } from './carrier-checking.ts'
@@ -228,7 +230,11 @@ async function assemble(
   const live = new LiveMessages()
   const tenants = new LiveTenants({ access, config, store })
   const billing = new LiveBilling({ config, tenants, logger })
-  const ledger = new Ledger(billing.creditFor)
+  const balanceMarks = new BalanceMarkStore(store, logger)
+  const ledger = new Ledger(billing.creditFor, (change) => {
+    healthAlerts.noteBalance(change)
+    balanceMarks.keep(change)
+  })
   await ledger.load(store)
   const going = new LiveConfig(config)
 
@@ -265,6 +271,7 @@ async function assemble(
   })
   const flush = () => tables.flush()
   const rollUp = new UsageRollUp({ store, logger })
+  const usageRetention = new UsageRetention(store, config.usage)
   const matcher = new ReceiptMatcher({ store, live, tracker, onEffects, logger })
   const receipts = new ReceiptTransport(logger, clock)
   const alerts = new Alerts(receipts, clock)
@@ -436,6 +443,7 @@ async function assemble(
     ...work,
     keptFor: tenants.keptFor,
     purgeAnswers: (now) => keys.purge(now),
+    purgeUsage: (now) => usageRetention.purge(now),
     onErased: (what, count) => metrics.erased(what, count),
   })
   const upkeep =
@@ -604,6 +612,7 @@ async function assemble(
       numbers,
       recorder,
       addressGuard: guard,
+      usageRetention,
       webhooks,
       poster,
       clock,
@@ -676,7 +685,7 @@ async function assemble(
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
   await sweeper.sweep()
   await dispatcher.loadBacklogs()
-  await billing.open(funding)
+  await billing.open(funding, ledger.accounts)
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
   await partners.start()
@@ -729,6 +738,7 @@ async function assemble(
     await spool.close()
     await tables.close()
     await rollUp.close()
+    await balanceMarks.close()
     marks?.close()
     await qualityStore.close()
     await keepGuards()

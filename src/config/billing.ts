@@ -37,6 +37,8 @@ export interface TenantBilling {
   readonly currency: string | undefined
   /** Undefined: it has none; without any money it is unlimited. */
   readonly creditLimitMicros: bigint | undefined
+  /** Operators are told when less may be spent; undefined: never. */
+  readonly lowBalanceMicros: bigint | undefined
 }
 
 const AMOUNT = /^\d{1,12}(\.\d{1,6})?$/
@@ -152,6 +154,11 @@ export const tenantBillingSchema = setting(
       about: 'How far below zero the account may go; it needs `currency`.',
       unit: 'currency',
     }),
+    low_balance: optionalText(AMOUNT, AMOUNT_ALLOWED, {
+      about:
+        'Operators are told when less than that may still be spent ([alerts.md](alerts.md)); for a tenant with a balance or a credit limit.',
+      unit: 'currency',
+    }),
     charge_per: optionalChoice(CHARGE_UNITS, ABOUT.per),
     charge_on: optionalChoice(CHARGE_MOMENTS, ABOUT.on),
     charge_failed: optionalFlag(ABOUT.failed),
@@ -206,7 +213,7 @@ export function toBilling(file: FileBilling, balances: FileBalances): BillingCon
 
 /** The billing of the file, with what one tenant says put over it. */
 export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): TenantBilling {
-  const { credit_limit: limit } = tenant
+  const { credit_limit: limit, low_balance: low } = tenant
   return {
     charging: {
       unit: tenant.charge_per ?? file.charge_per,
@@ -218,5 +225,6 @@ export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): T
     },
     currency: tenant.currency,
     creditLimitMicros: limit === undefined ? undefined : parseMicros(limit),
+    lowBalanceMicros: low === undefined ? undefined : parseMicros(low),
   }
 }

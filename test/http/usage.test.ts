@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { USUAL_TERMS } from '../../src/core/charging.ts'
 import type { Store } from '../../src/store/open.ts'
 import { openTestPglite } from '../support/database.ts'
@@ -13,17 +13,23 @@ const CSV = { ...OPERATOR, accept: 'text/csv' }
 /** A segment costs 0.035. */
 const MESSAGE = { to: '+447700900123', from: 'ACME', text: 'Hello' }
 
-const MONTH = new Date().toISOString().slice(0, '2026-10'.length)
-const TODAY = `${new Date().toISOString().slice(0, '2026-10-01'.length)}T00:00:00.000Z`
+const NOW = new Date('2026-10-15T12:00:00Z')
+const MONTH = '2026-10'
+const TODAY = '2026-10-15T00:00:00.000Z'
 
 let store: Store
 let app: TestApp
 
 beforeAll(async () => {
+  // The day must not change between what is done and what is asked.
+  vi.useFakeTimers({ toFake: ['Date'], now: NOW })
   store = await openTestPglite()
 })
 afterEach(() => app.close())
-afterAll(() => store.close())
+afterAll(async () => {
+  vi.useRealTimers()
+  await store.close()
+})
 
 async function open(): Promise<void> {
   const charging = { ...USUAL_TERMS, taxPpm: 200_000 }
@@ -203,8 +209,7 @@ describe('GET /v1/billing/statement', () => {
     await store.query(sql`update usage_pending set movements =
       jsonb_set(movements, '{0,0}', to_jsonb((movements->0->>0)::int8 - 1))`)
     await pay('5', 'r2')
-    const day = TODAY.slice(0, '2026-10-01'.length)
-    const { statements } = await bodyOf(await get(`/v1/billing/statement?from=${day}`))
+    const { statements } = await bodyOf(await get('/v1/billing/statement?from=2026-10-15'))
     expect(statements).toMatchObject([
       {
         opening: { balance: '10.0000' },
