@@ -441,6 +441,33 @@ CREATE TABLE "usage_hours" (
 	CONSTRAINT "usage_hours_key" PRIMARY KEY("starts_at","tenant_id","carrier","country","network","traffic_class","currency")
 );
 --> statement-breakpoint
+CREATE TABLE "usage_months" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"carrier" text NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"traffic_class" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_months_key" PRIMARY KEY("starts_at","tenant_id","carrier","country","network","traffic_class","currency")
+);
+--> statement-breakpoint
 CREATE TABLE "usage_pending" (
 	"id" bigserial PRIMARY KEY NOT NULL,
 	"cells" jsonb NOT NULL,
@@ -520,6 +547,7 @@ CREATE INDEX "outbox_by_message" ON "outbox" USING btree ("message_id");--> stat
 CREATE INDEX "receipts_by_carrier" ON "receipts" USING btree ("carrier","received_at");--> statement-breakpoint
 CREATE INDEX "usage_days_by_tenant" ON "usage_days" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "usage_hours_by_tenant" ON "usage_hours" USING btree ("tenant_id","starts_at");--> statement-breakpoint
+CREATE INDEX "usage_months_by_tenant" ON "usage_months" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "usage_senders_by_tenant" ON "usage_senders" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "webhook_endpoints_by_tenant" ON "webhook_endpoints" USING btree ("tenant_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "webhook_callback_of_tenant" ON "webhook_endpoints" USING btree ("tenant_id") WHERE "webhook_endpoints"."kind" = 'callback';

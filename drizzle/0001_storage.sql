@@ -6,5 +6,6 @@ ALTER TABLE "journal" SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum
 ALTER TABLE "attempts" SET (fillfactor = 60);--> statement-breakpoint
 ALTER TABLE "usage_hours" SET (fillfactor = 70);--> statement-breakpoint
 ALTER TABLE "usage_days" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "usage_months" SET (fillfactor = 70);--> statement-breakpoint
 -- As the journal: a row lives for some seconds.
 ALTER TABLE "usage_pending" SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);

@@ -16,6 +16,9 @@ const ROLL_UP_EVERY_MS = 15_000
 /** Writes of the tables that are added up at once; more of them in turn. */
 const PAGE = 200
 
+/** The embedded database works in our own thread: it must not hold up all else. */
+const PAGE_EMBEDDED = 20
+
 const FIGURES = [...USAGE_COUNTS, ...USAGE_AMOUNTS]
 const PERIOD = [
   'starts_at',
@@ -49,7 +52,7 @@ export interface UsageRollUpOptions {
 }
 
 /**
- * Adds what is pending up, by hours and days, every few seconds. Readers see what is pending besides: when
+ * Adds what is pending up, by hours, days and months, every few seconds. Readers see what is pending besides: when
  * it happens matters to nobody.
  */
 export class UsageRollUp {
@@ -81,8 +84,9 @@ export class UsageRollUp {
   /** Adds up everything that is pending. */
   async run(): Promise<void> {
     const { store, maxSenders = MAX_SENDERS } = this.#options
-    for (let rows = PAGE; rows === PAGE; ) {
-      const [row] = await store.query<{ rows: number }>(rollUp(maxSenders))
+    const page = store.kind === 'pglite' ? PAGE_EMBEDDED : PAGE
+    for (let rows = page; rows === page; ) {
+      const [row] = await store.query<{ rows: number }>(rollUp(page, maxSenders))
       rows = row?.rows ?? 0
     }
   }
@@ -100,15 +104,18 @@ export class UsageRollUp {
 }
 
 /** One statement: what it adds to the sums is taken from what is pending, or nothing happens. */
-function rollUp(maxSenders: number): SQL {
+function rollUp(page: number, maxSenders: number): SQL {
   return sql`
     with taken as (
       delete from usage_pending
-      where id in (select id from usage_pending order by id limit ${PAGE})
+      where id in (select id from usage_pending order by id limit ${page})
       returning cells, movements
     ), by_hour as materialized (${pendingCells('taken')}
     ), by_day as materialized (
       select date_trunc('day', starts_at, 'UTC') as starts_at, ${sql.raw(BESIDE_TIME.join(', '))}
+      from by_hour
+    ), by_month as (
+      select date_trunc('month', starts_at, 'UTC') as starts_at, ${sql.raw(BESIDE_TIME.join(', '))}
       from by_hour
     ), ${keptSenders(maxSenders)}, by_sender as (
       select c.starts_at, c.tenant_id, coalesce(k.sender, '') as sender, c.country, c.currency,
@@ -119,6 +126,7 @@ function rollUp(maxSenders: number): SQL {
     ), moved as (${pendingMovements('taken')}
     ), hours as (${addTo('usage_hours', PERIOD, FIGURES, 'by_hour')}
     ), days as (${addTo('usage_days', PERIOD, FIGURES, 'by_day')}
+    ), months as (${addTo('usage_months', PERIOD, FIGURES, 'by_month')}
     ), senders as (${addTo('usage_senders', SENDER, FIGURES, 'by_sender')}
     ), charges as (${addTo('usage_charges', CHARGE, ['charged', 'revenue', 'tax'], 'charged')}
     ), movements as (${addTo('ledger_days', MOVEMENT, MOVED, 'moved')}

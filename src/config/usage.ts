@@ -18,8 +18,7 @@ export const usageSchema = setting(
       unit: 'days',
     }),
     daily_days: integer(0, MAX_DAYS, 1827, {
-      about:
-        'Age at which the usage of single days is deleted, and with it that of months; 0 keeps it.',
+      about: 'Age at which the usage of single days is deleted; 0 keeps it. That of months stays.',
       unit: 'days',
     }),
   }).prefault({}),

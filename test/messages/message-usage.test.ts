@@ -1,5 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { checkDays } from '../../src/billing/ledger-days-check.ts'
+import { UsageRetention } from '../../src/billing/usage-retention.ts'
 import { UsageRollUp } from '../../src/billing/usage-roll-up.ts'
 import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
 import type { Message } from '../../src/messages/message.ts'
@@ -86,6 +88,7 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
     ]
     expect(await rowsOf(sql`usage_hours`)).toEqual(expect.arrayContaining(expected))
     expect(await rowsOf(sql`usage_days`)).toHaveLength(2)
+    expect(await rowsOf(sql`usage_months`)).toHaveLength(2)
     expect(await rowsOf(sql`usage_charges`)).toEqual([
       {
         ...where,
@@ -266,5 +269,58 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
     await interrupted.close()
     expect(await rowsOf(sql`usage_hours`)).toMatchObject([{ messages_accepted: 2 }])
     expect(await usageDifferences(store)).toEqual([])
+  })
+
+  it('is deleted by age, without what invoices and statements are made of', async () => {
+    const journal = await openJournal()
+    const at = (day: number) => new Date(Date.UTC(2026, 9, day, 12))
+    for (const day of [5, 6, 20]) {
+      const message = billed({ createdAt: at(day) })
+      await journal.write(
+        accepted(message),
+        submitting(message, { at: at(day) }),
+        moved(message, 'sent', { answers: ids(`${day}a`, `${day}b`, `${day}c`), at: at(day) }),
+        receipt(`${day}a`, 'DELIVERED', { receivedAt: at(day) }),
+      )
+    }
+    await rollUp.run()
+    const tables = ['hours', 'days', 'months', 'senders', 'charges']
+    const rowCounts = async () => {
+      const counts = tables.map(async (name) => {
+        const rows = await store.query(sql`select from ${sql.raw(`usage_${name}`)}`)
+        return `${rows.length} ${name}`
+      })
+      return (await Promise.all(counts)).join(', ')
+    }
+    expect(await rowCounts()).toBe('6 hours, 6 days, 2 months, 3 senders, 3 charges')
+    const retention = new UsageRetention(store, { hourlyDays: 10, dailyDays: 15 })
+    const purged: number[] = []
+    do purged.push(await retention.purge(at(20)))
+    while (purged.at(-1) !== 0)
+    expect(purged).toEqual([4, 2, 1, 0])
+    expect(await rowCounts()).toBe('2 hours, 4 days, 2 months, 2 senders, 3 charges')
+    expect(await checkDays(store)).toEqual([])
+    retention.follow({ hourlyDays: 0, dailyDays: 0 })
+    expect(await retention.purge(at(31))).toBe(0)
+  })
+
+  it.each([
+    [
+      'the sums of a day',
+      sql`update ledger_days set balance = balance - 1 where kind = 'settle'`,
+      'the settle lines',
+    ],
+    ['what was charged', sql`update usage_charges set revenue = 0`, 'what was charged'],
+    ['what is pending', sql`delete from usage_pending`, 'the settle lines'],
+  ])('is found out when somebody has changed %s', async (_, change, expected) => {
+    const journal = await openJournal()
+    await journal.sent(billed(), 'a', 'b', 'c')
+    await journal.write(receipt('a', 'DELIVERED'))
+    await rollUp.run()
+    await journal.write(receipt('b', 'DELIVERED'))
+    expect(await checkDays(store)).toEqual([])
+    await store.query(change)
+    const [fault] = await checkDays(store)
+    expect(fault?.where).toContain(`${expected} of tenant ${TENANT} in EUR on `)
   })
 })

@@ -15,7 +15,7 @@ export async function usageDifferences(store: Store): Promise<string[]> {
   ]
   const differences = faults.map(({ where, what }) => `${where}: ${what}`)
   const expected = await expectedSums(store)
-  for (const table of ['usage_hours', 'usage_days', 'usage_senders']) {
+  for (const table of ['usage_hours', 'usage_days', 'usage_months', 'usage_senders']) {
     const found = await sumsOf(store, table)
     for (const [name, sum] of Object.entries(expected)) {
       if (found[name] !== sum) differences.push(`${table}.${name}: ${found[name]}, not ${sum}`)

@@ -37,7 +37,7 @@ const figures = () => ({
 
 /** Whose messages, and which; an empty text stands for what there is none of. */
 const dimensions = () => ({
-  /** Start of the hour or day, UTC. */
+  /** Start of the hour, day or month, UTC. */
   starts_at: instant(),
   tenant_id: uuid().notNull(),
   carrier: text().notNull(),
@@ -92,6 +92,23 @@ export const usageDays = pgTable('usage_days', { ...dimensions(), ...figures() }
     ],
   }),
   index('usage_days_by_tenant').on(table.tenant_id, table.starts_at),
+])
+
+/** What messages have done in each month: never deleted. */
+export const usageMonths = pgTable('usage_months', { ...dimensions(), ...figures() }, (table) => [
+  primaryKey({
+    name: 'usage_months_key',
+    columns: [
+      table.starts_at,
+      table.tenant_id,
+      table.carrier,
+      table.country,
+      table.network,
+      table.traffic_class,
+      table.currency,
+    ],
+  }),
+  index('usage_months_by_tenant').on(table.tenant_id, table.starts_at),
 ])
 
 /** What messages of each sender have done on each day. */
