@@ -61,10 +61,13 @@ export class LiveBilling implements LivePart {
     const terms = termsOf(next, access)
     const conversion = new PriceConversion(next.billing.conversions)
     return () => {
+      const before = this.#terms
       this.#config = next
       this.#terms = terms
       this.#conversion = conversion
-      this.#accounts?.lookAtAll()
+      for (const [tenantId, agreed] of terms) {
+        if (!mayTellAlike(before.get(tenantId), agreed)) this.#accounts?.lookAt(tenantId)
+      }
       for (const balance of next.billing.balances) {
         this.#bookOpening(balance).catch((error: unknown) => {
           this.#logger.error(
@@ -98,6 +101,15 @@ export class LiveBilling implements LivePart {
       )
     }
   }
+}
+
+/** Whether a tenant's account is low, or used up, by the one as by the other. */
+function mayTellAlike(before: TenantBilling | undefined, after: TenantBilling): boolean {
+  return (
+    before?.creditLimitMicros === after.creditLimitMicros &&
+    before?.lowBalanceMicros === after.lowBalanceMicros &&
+    before?.currency === after.currency
+  )
 }
 
 function termsOf(

@@ -127,11 +127,16 @@ export class Accounts {
     this.#look(account, booking.messageId !== null)
   }
 
-  /** Looks at every account: other terms hold, or the gateway starts. */
+  /** Looks which accounts are low, once everything is loaded. */
   lookAtAll(): void {
     for (const ofTenant of this.#accounts.values()) {
-      for (const account of ofTenant.values()) this.#look(account, false)
+      for (const account of ofTenant.values()) this.#look(account, true)
     }
+  }
+
+  /** Looks at the accounts of a tenant for which other terms hold. */
+  lookAt(tenantId: string): void {
+    for (const account of this.#accounts.get(tenantId)?.values() ?? []) this.#look(account, false)
   }
 
   /** How the accounts of a tenant stand, one for each currency. */

@@ -29,6 +29,17 @@ function line(of: Partial<Booking>): Booking {
   }
 }
 
+const SUMS = {
+  tenantId: ACME,
+  currency: 'EUR',
+  balance: 0n,
+  reserved: 0n,
+  revenue: 0n,
+  tax: 0n,
+  funding: 0n,
+  isFunded: true,
+}
+
 const money = (micros: bigint, currency = 'EUR') =>
   line({ kind: 'top_up', currency, balance: micros, funding: -micros, messageId: null })
 
@@ -53,7 +64,7 @@ function watched(more: Partial<CreditTerms> = {}) {
     told: () => changes.map(({ state, isIn }) => `${isIn ? '' : 'not '}${state}`),
     agree(next: Partial<CreditTerms>) {
       terms = { ...terms, ...next }
-      accounts.lookAtAll()
+      accounts.lookAt(ACME)
     },
   }
 }
@@ -163,11 +174,25 @@ describe('what was told of an account', () => {
     await second.ledger.load(store)
     second.accounts.book(money(500n))
     second.accounts.hold('m1', ACME, 1n, 'EUR')
+    expect(second.told()).toEqual([])
+    second.accounts.book(money(501n))
+    second.accounts.hold('m2', ACME, 1n, 'EUR')
     expect(second.told()).toEqual(['not low', 'low'])
     const third = watched()
     await third.ledger.load(store)
     third.accounts.book(money(999n))
     third.accounts.lookAtAll()
-    expect(third.told()).toEqual([])
+    expect(() => third.accounts.hold('m2', ACME, 1_000n, 'EUR')).toThrow()
+    expect(third.told()).toEqual(['exhausted'])
+    for (const change of third.changes) marks.keep(change)
+    await marks.close()
+    const fourth = watched()
+    await fourth.ledger.load(store)
+    fourth.accounts.load([{ ...SUMS, balance: 999n }])
+    fourth.accounts.lookAtAll()
+    expect(() => fourth.accounts.hold('m2', ACME, 1_000n, 'EUR')).toThrow()
+    expect(fourth.told()).toEqual([])
+    fourth.agree({ currency: 'EUR', creditLimitMicros: 500n })
+    expect(fourth.told()).toEqual(['not low', 'not exhausted'])
   })
 })

@@ -8,7 +8,16 @@ import type { Message } from '../../src/messages/message.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { usageDifferences } from '../support/usage-check.ts'
-import { accepted, ids, Journal, moved, receipt, submitting, testMessage } from './builders.ts'
+import {
+  accepted,
+  ids,
+  Journal,
+  moved,
+  receipt,
+  submitting,
+  TENANT,
+  testMessage,
+} from './builders.ts'
 import { Unsteady } from './unsteady.ts'
 
 const TAXED = termsText({ ...USUAL_TERMS, taxPpm: 200_000 })
