@@ -1,8 +1,5 @@
 /** What may be told of an account: less is available than was agreed, or a message was refused for it. */
-export type BalanceState = (typeof BALANCE_STATES)[number]
-
-/** {@link BalanceState} */
-export const BALANCE_STATES = ['low', 'exhausted'] as const
+export type BalanceState = 'low' | 'exhausted'
 
 /** What was told of an account and has not changed for the better since. */
 export type BalanceMarks = Record<BalanceState, boolean>

@@ -1,14 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
+import type { Period } from './periods.ts'
 import { USAGE_AMOUNTS, USAGE_COUNTS, type UsageFigures } from './usage-figures.ts'
 import { pendingCells } from './usage-pending.ts'
-
-/** How long the periods are that usage is summed by, UTC. */
-export const USAGE_GRANULARITIES = ['hour', 'day', 'month'] as const
-
-/** {@link USAGE_GRANULARITIES} */
-export type UsageGranularity = (typeof USAGE_GRANULARITIES)[number]
 
 /** What usage can be told apart by, as its columns are named. */
 export const USAGE_DIMENSIONS = [
@@ -25,7 +20,7 @@ export type UsageDimension = (typeof USAGE_DIMENSIONS)[number]
 
 /** Which usage is asked for. */
 export interface UsageQuery {
-  readonly granularity: UsageGranularity
+  readonly granularity: Period
   /** Start of the first period. */
   readonly from: Date
   readonly before: Date
@@ -129,7 +124,7 @@ function selectUsage({
     limit ${limit}::int4`
 }
 
-const TABLES: Readonly<Record<UsageGranularity, string>> = {
+const TABLES: Readonly<Record<Period, string>> = {
   hour: 'usage_hours',
   day: 'usage_days',
   month: 'usage_months',

@@ -96,7 +96,7 @@ export interface MessageChange {
   readonly storedStatus: MessageStatus | undefined
   readonly row: Message
   readonly isHeld: boolean
-  /** When it has changed last, and what is booked counts from. */
+  /** When it, or one of its segments, has changed last: the time of {@link bookings}. */
   readonly at: Date
   /** Text, price or times are others than the row has. */
   readonly isReplaced: boolean
