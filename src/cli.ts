@@ -69,6 +69,8 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     compare a carrier's file of what it has taken with what was submitted to it:
                                     [--columns id=message_id,amount=charge] [--currency EUR] [--examples N]
                                     [--format text|json|csv], and an operator's key: [--key KEY] [--url URL]
+  linehaul invoices [--month 2026-10] [--tenant NAME] [--format csv|json]
+                                    what tenants are invoiced for a month, by default the last one, from the database
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
   linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
@@ -261,6 +263,23 @@ async function reconcile(args: string[]): Promise<void> {
   const wish: ReconcileChoice = { ...choice, carrier, file, format }
   const command = { ...operatorAccess('reconcile', values), say, complain }
   if (!(await reconcileFile(command, wish))) process.exitCode = 1
+}
+
+async function invoices(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      month: { type: 'string' },
+      tenant: { type: 'string' },
+      format: { type: 'string', default: 'csv' },
+    },
+  })
+  const { month, tenant, format } = values
+  if (format !== 'csv' && format !== 'json') {
+    throw new UsageError(`there is no format "${format}": csv or json`)
+  }
+  const { writeInvoices } = await import('./invoice-commands.ts')
+  await writeInvoices({ month, tenant, isCsv: format === 'csv', say }, readConfig())
 }
 
 async function rotateEncryption(): Promise<void> {
@@ -710,6 +729,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   migrate,
   ledger,
   reconcile,
+  invoices,
   'rotate-encryption': rotateEncryption,
   send,
   dlq,

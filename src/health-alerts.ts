@@ -1,5 +1,7 @@
 import type { OperatorAlert } from './alerting/operator-alerts.ts'
+import type { BalanceChange } from './billing/balance-watch.ts'
 import type { AlertEvent, AlertsConfig, AlertWay } from './config/alerts.ts'
+import { formatMicros } from './core/money.ts'
 import type { CarrierCheck } from './messages/carrier-standing.ts'
 import type { HealthChange } from './messages/health-store.ts'
 import type { OpenBreaker } from './routing/guard-breakers.ts'
@@ -19,7 +21,7 @@ interface Outage {
   isTold: boolean
 }
 
-/** Tells operators how carriers, canaries and guards stand, as far as they want to know. */
+/** Tells operators how carriers, canaries, guards and balances stand, as far as they want to know. */
 export class HealthAlerts {
   readonly #options: HealthAlertsOptions
   #ways: Readonly<Record<AlertEvent, readonly AlertWay[]>>
@@ -127,6 +129,27 @@ export class HealthAlerts {
     })
   }
 
+  /** An account runs low, or a message was refused for it; that it is over is not told. */
+  noteBalance({ tenantId, currency, state, isIn, available, lowMicros }: BalanceChange): void {
+    if (!isIn) return
+    const tenant = this.#options.tenantName(tenantId)
+    const left = `${formatMicros(available)} ${currency} left`
+    this.#raise(`balance_${state}`, {
+      type: `alert.balance_${state}`,
+      kind: `balance_${state}:${tenantId}:${currency}`,
+      title:
+        state === 'low'
+          ? `${tenant}: the balance is low: ${left}`
+          : `${tenant}: a message was refused because the balance does not pay for it: ${left}`,
+      data: {
+        tenant,
+        currency,
+        available: formatMicros(available),
+        low_balance: lowMicros === undefined ? null : formatMicros(lowMicros),
+      },
+    })
+  }
+
   /** Counts no outage any more. */
   close(): void {
     for (const { timer } of this.#outages.values()) clearTimeout(timer)
@@ -174,12 +197,15 @@ export class HealthAlerts {
 /** Of each event, the ways that there are and that it is told by. */
 function waysOf(config: AlertsConfig): Readonly<Record<AlertEvent, readonly AlertWay[]>> {
   const isThere = (way: AlertWay) => config[way] !== undefined
-  const { breaker, connection, canary, guard, check } = config.events
+  const { breaker, connection, canary, guard, check, balance_low, balance_exhausted } =
+    config.events
   return {
     breaker: breaker.filter(isThere),
     connection: connection.filter(isThere),
     canary: canary.filter(isThere),
     guard: guard.filter(isThere),
     check: check.filter(isThere),
+    balance_low: balance_low.filter(isThere),
+    balance_exhausted: balance_exhausted.filter(isThere),
   }
 }

@@ -1,4 +1,5 @@
 import { checkLedger, type LedgerFault } from './billing/ledger-check.ts'
+import { checkDays } from './billing/ledger-days-check.ts'
 import { checkMessages } from './messages/ledger-message-check.ts'
 import { openForReading, type StoreOptions } from './store/open.ts'
 
@@ -10,7 +11,8 @@ export interface LedgerCommand {
 
 /**
  * Proves from the database alone that money is conserved: the lines are those that were written, the accounts are
- * their sums, and every message is charged as its state says. True when all of it holds.
+ * their sums, every message is charged as its state says, and statements and invoices are sums of the same lines.
+ * True when all of it holds.
  */
 export async function proveLedger(
   { say, complain }: LedgerCommand,
@@ -19,14 +21,16 @@ export async function proveLedger(
   const store = await openForReading(options)
   try {
     // One moment of it, whatever is written meanwhile.
-    const { ledger, messages } = await store.db.transaction(
+    const { ledger, messages, days } = await store.db.transaction(
       async (tx) => ({
         ledger: await checkLedger(store, tx),
         messages: await checkMessages(store, tx),
+        days: await checkDays(store, tx),
       }),
       { isolationLevel: 'repeatable read', accessMode: 'read only' },
     )
-    const faults: LedgerFault[] = [...ledger.faults, ...(messages.fault ? [messages.fault] : [])]
+    const ofMessages = messages.fault ? [messages.fault] : []
+    const faults: LedgerFault[] = [...ledger.faults, ...ofMessages, ...days]
     for (const { where, what } of faults) complain(`${where}: ${what}`)
     if (faults.length > 0) return false
     say(

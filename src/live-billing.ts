@@ -1,5 +1,5 @@
 import { type Access, DEMO_TENANT } from './accounts/access.ts'
-import type { CreditTerms } from './billing/accounts.ts'
+import type { Accounts, CreditTerms } from './billing/accounts.ts'
 import type { TenantCharging } from './billing/charges.ts'
 import { PriceConversion } from './billing/price-conversion.ts'
 import type { OpeningBalance, TenantBilling } from './config/billing.ts'
@@ -28,6 +28,7 @@ export class LiveBilling implements LivePart {
   #terms: ReadonlyMap<string, TenantBilling>
   #conversion: PriceConversion
   #funding: Funding | undefined
+  #accounts: Accounts | undefined
 
   constructor({ config, tenants, logger }: LiveBillingOptions) {
     this.#tenants = tenants
@@ -44,10 +45,15 @@ export class LiveBilling implements LivePart {
 
   readonly conversion = (): PriceConversion => this.#conversion
 
-  /** Books the opening balances that are new, now and with every configuration that brings some. */
-  async open(funding: Funding): Promise<void> {
+  /**
+   * Books the opening balances that are new, now and with every configuration that brings some, and looks which
+   * accounts are low by what is agreed.
+   */
+  async open(funding: Funding, accounts: Accounts): Promise<void> {
     this.#funding = funding
+    this.#accounts = accounts
     for (const balance of this.#config.billing.balances) await this.#bookOpening(balance)
+    accounts.lookAtAll()
   }
 
   async prepare(next: Config): Promise<() => void> {
@@ -55,9 +61,13 @@ export class LiveBilling implements LivePart {
     const terms = termsOf(next, access)
     const conversion = new PriceConversion(next.billing.conversions)
     return () => {
+      const before = this.#terms
       this.#config = next
       this.#terms = terms
       this.#conversion = conversion
+      for (const [tenantId, agreed] of terms) {
+        if (!mayTellAlike(before.get(tenantId), agreed)) this.#accounts?.lookAt(tenantId)
+      }
       for (const balance of next.billing.balances) {
         this.#bookOpening(balance).catch((error: unknown) => {
           this.#logger.error(
@@ -93,6 +103,15 @@ export class LiveBilling implements LivePart {
   }
 }
 
+/** Whether a tenant's account is low, or used up, by the one as by the other. */
+function mayTellAlike(before: TenantBilling | undefined, after: TenantBilling): boolean {
+  return (
+    before?.creditLimitMicros === after.creditLimitMicros &&
+    before?.lowBalanceMicros === after.lowBalanceMicros &&
+    before?.currency === after.currency
+  )
+}
+
 function termsOf(
   { billing, tenants, sandbox }: Config,
   access: Access,
@@ -104,6 +123,7 @@ function termsOf(
     currency: undefined,
     creditLimitMicros: undefined,
     minMargin: undefined,
+    lowBalanceMicros: undefined,
   }
   const all = sandbox ? [{ name: DEMO_TENANT, billing: demo }] : tenants
   return new Map(

@@ -1,5 +1,6 @@
 import type { Access } from './accounts/access.ts'
 import type { OperatorAlerts } from './alerting/operator-alerts.ts'
+import type { UsageRetention } from './billing/usage-retention.ts'
 import type { GuardsConfig } from './config/guards.ts'
 import type { InboundConfig } from './config/inbound.ts'
 import type { Config, LogLevel, RecorderConfig } from './config/schema.ts'
@@ -32,6 +33,7 @@ export interface LiveGateway {
   readonly numbers: Numbers
   readonly recorder: Recorder
   readonly addressGuard: AddressGuard
+  readonly usageRetention: UsageRetention
   readonly webhooks: WebhookSender
   readonly poster: PosterThread
   readonly clock: Clock
@@ -71,6 +73,7 @@ export function liveParts(gateway: LiveGateway): LivePart[] {
         ),
     },
     part('inbound', (inbound) => gateway.inboundRoutes.replace(inboundRoutes(inbound, access))),
+    part('usage', (usage) => gateway.usageRetention.follow(usage)),
     part('recorder', (recorder) => gateway.recorder.follow(recorderOptions(recorder))),
     part('webhooks', (webhooks) => {
       gateway.addressGuard.follow(webhooks)

@@ -3,9 +3,14 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
+import { BalanceMarkStore } from './billing/balance-marks.ts'
 import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
 import { LedgerArchive } from './billing/ledger-archive.ts'
+import { StatementArchive } from './billing/statement-archive.ts'
+import { UsageArchive } from './billing/usage-archive.ts'
+import { UsageRetention } from './billing/usage-retention.ts'
+import { UsageRollUp } from './billing/usage-roll-up.ts'
 import { Binds } from './binds.ts'
 import { carrierChecks, checkPlans } from './carrier-checking.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
@@ -227,7 +232,11 @@ async function assemble(
   const live = new LiveMessages()
   const tenants = new LiveTenants({ access, config, store })
   const billing = new LiveBilling({ config, tenants, logger })
-  const ledger = new Ledger(billing.creditFor)
+  const balanceMarks = new BalanceMarkStore(store, logger)
+  const ledger = new Ledger(billing.creditFor, (change) => {
+    healthAlerts.noteBalance(change)
+    balanceMarks.keep(change)
+  })
   await ledger.load(store, clock())
   const going = new LiveConfig(config)
 
@@ -262,6 +271,9 @@ async function assemble(
     logger,
     committedSeq: () => spool.committedSeq,
   })
+  const flush = () => tables.flush()
+  const rollUp = new UsageRollUp({ store, logger })
+  const usageRetention = new UsageRetention(store, config.usage)
   const matcher = new ReceiptMatcher({ store, live, tracker, onEffects, logger })
   const receipts = new ReceiptTransport(logger, clock)
   const alerts = new Alerts(receipts, clock)
@@ -434,6 +446,7 @@ async function assemble(
     ...work,
     keptFor: tenants.keptFor,
     purgeAnswers: (now) => keys.purge(now),
+    purgeUsage: (now) => usageRetention.purge(now),
     onErased: (what, count) => metrics.erased(what, count),
   })
   const upkeep =
@@ -608,6 +621,7 @@ async function assemble(
       numbers,
       recorder,
       addressGuard: guard,
+      usageRetention,
       webhooks,
       poster,
       clock,
@@ -659,8 +673,10 @@ async function assemble(
     accounts: ledger.accounts,
     charges,
     funding,
-    ledger: new LedgerArchive(store, () => tables.flush()),
+    ledger: new LedgerArchive(store, flush),
     reconciliations: new Reconciliations({ store, tables, keysFor: billedIdKeys }),
+    statements: new StatementArchive(store, flush),
+    usage: new UsageArchive(store, flush),
     access,
     logger,
     version: VERSION,
@@ -680,7 +696,7 @@ async function assemble(
   // Before a carrier is up: what waited too long while nobody ran is not sent any more.
   await sweeper.sweep()
   await dispatcher.loadBacklogs()
-  await billing.open(funding)
+  await billing.open(funding, ledger.accounts)
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
   await partners.start()
@@ -690,6 +706,7 @@ async function assemble(
   inbox.start()
   sweeper.start()
   retention.start()
+  rollUp.start()
   upkeep?.start()
   await teller.start()
   qualityStore.start()
@@ -731,6 +748,8 @@ async function assemble(
     await matcher.close()
     await spool.close()
     await tables.close()
+    await rollUp.close()
+    await balanceMarks.close()
     marks?.close()
     await qualityStore.close()
     await keepGuards()

@@ -1,6 +1,8 @@
 import { GatewayError } from '../core/errors.ts'
 import { formatMicros } from '../core/money.ts'
 import { type AccountSums, addLine, emptySums } from './account-sums.ts'
+import type { StoredMark } from './balance-marks.ts'
+import { type BalanceChange, type BalanceMarks, BalanceWatch } from './balance-watch.ts'
 import type { Booking, Writable } from './booking.ts'
 
 /** What is agreed with a tenant about its account. */
@@ -9,6 +11,8 @@ export interface CreditTerms {
   readonly creditLimitMicros: bigint | undefined
   /** The currency of that limit, and of its account. */
   readonly currency: string | undefined
+  /** When less than that may be spent, somebody is told; in millionths. Undefined: never. */
+  readonly lowBalanceMicros?: bigint | undefined
 }
 
 /** How a tenant's account stands. */
@@ -23,6 +27,7 @@ export interface AccountStanding extends AccountSums {
 interface Account extends Writable<AccountSums> {
   /** Of messages that are accepted and whose lines are not written yet. */
   held: bigint
+  readonly told: BalanceMarks
 }
 
 interface Hold {
@@ -43,13 +48,22 @@ export class Accounts {
   readonly #accounts = new Map<string, Map<string, Account>>()
   /** By message. */
   readonly #holds = new Map<string, Hold>()
+  readonly #watch: BalanceWatch
 
-  constructor(termsFor: (tenantId: string) => CreditTerms | undefined = () => undefined) {
+  /** @param onBalance - told of accounts that run low */
+  constructor(
+    termsFor: (tenantId: string) => CreditTerms | undefined = () => undefined,
+    onBalance: (change: BalanceChange) => void = () => {},
+  ) {
     this.#termsFor = termsFor
+    this.#watch = new BalanceWatch(onBalance)
   }
 
   /** Takes over what the tables say; call it before anything is held. */
-  load(sums: readonly AccountSums[]): void {
+  load(sums: readonly AccountSums[], marks: readonly StoredMark[] = []): void {
+    for (const { tenantId, currency, state } of marks) {
+      this.#account(tenantId, currency).told[state] = true
+    }
     for (const sum of sums) {
       const account = this.#account(sum.tenantId, sum.currency)
       account.balance = sum.balance
@@ -84,14 +98,18 @@ export class Accounts {
    * @throws {GatewayError} `balance_insufficient`
    */
   hold(key: string, tenantId: string, micros: bigint, currency: string): void {
-    const refusal = micros > 0n ? this.refusal(tenantId, micros, currency) : undefined
-    if (refusal) throw refusal
     const account = this.#account(tenantId, currency)
+    const refusal = micros > 0n ? this.refusal(tenantId, micros, currency) : undefined
+    if (refusal) {
+      this.#watch.refused(account, this.#available(account) ?? 0n, this.#lowOf(account))
+      throw refusal
+    }
     const before = this.#holds.get(key)
     const kept = before?.account === account ? before.micros : 0n
     if (before && before.account !== account) this.giveBack(key)
     account.held += micros
     this.#holds.set(key, { account, micros: kept + micros })
+    this.#look(account, true)
   }
 
   /** What was set aside is not needed, or stands in the ledger from now on. */
@@ -106,6 +124,19 @@ export class Accounts {
   book(booking: Booking): void {
     const account = this.#account(booking.tenantId, booking.currency)
     addLine(account, booking)
+    this.#look(account, booking.messageId !== null)
+  }
+
+  /** Looks which accounts are low, once everything is loaded. */
+  lookAtAll(): void {
+    for (const ofTenant of this.#accounts.values()) {
+      for (const account of ofTenant.values()) this.#look(account, true)
+    }
+  }
+
+  /** Looks at the accounts of a tenant for which other terms hold. */
+  lookAt(tenantId: string): void {
+    for (const account of this.#accounts.get(tenantId)?.values() ?? []) this.#look(account, false)
   }
 
   /** How the accounts of a tenant stand, one for each currency. */
@@ -125,6 +156,20 @@ export class Accounts {
       creditLimitMicros: account.currency === currency ? (creditLimitMicros ?? null) : null,
       available: this.#available(account),
     }))
+  }
+
+  #look(account: Account, isByMessages: boolean): void {
+    const low = this.#lowOf(account)
+    if (low === undefined && !account.told.low && !account.told.exhausted) return
+    const available = this.#available(account)
+    if (available !== null) this.#watch.look(account, available, low, isByMessages)
+  }
+
+  /** When the account of a tenant is low; undefined: never, as those in other currencies. */
+  #lowOf({ tenantId, currency, isFunded }: Account): bigint | undefined {
+    const terms = this.#termsFor(tenantId)
+    const isOwn = terms?.currency === undefined ? isFunded : terms.currency === currency
+    return isOwn ? terms?.lowBalanceMicros : undefined
   }
 
   /** What may be spent; null: there is no limit. */
@@ -151,7 +196,10 @@ export class Accounts {
     }
     let account = ofTenant.get(currency)
     if (!account) {
-      account = Object.assign(emptySums(tenantId, currency), { held: 0n })
+      account = Object.assign(emptySums(tenantId, currency), {
+        held: 0n,
+        told: { low: false, exhausted: false },
+      })
       ofTenant.set(currency, account)
     }
     return account

@@ -8,6 +8,8 @@ export interface Booked {
   readonly reserved: bigint
   readonly revenue: bigint
   readonly tax: bigint
+  /** Parts that {@link revenue} is for. */
+  readonly charged: number
 }
 
 /** What a carrier is owed. */
@@ -59,7 +61,7 @@ export interface Booking {
 /** A line that is being made. */
 export type Writable<Line> = { -readonly [Key in keyof Line]: Line[Key] }
 
-const NOTHING: Booked = { currency: '', reserved: 0n, revenue: 0n, tax: 0n }
+const NOTHING: Booked = { currency: '', reserved: 0n, revenue: 0n, tax: 0n, charged: 0 }
 
 /** What is to be booked of a message: see {@link bookedFor}. */
 export interface Charge {
@@ -80,7 +82,7 @@ export function bookedFor(charge: Charge, terms: ChargingTerms): Booked {
   const taxed = taxOn(share(priceMicros, 1, parts), terms.taxPpm)
   const tax = taxed * BigInt(charged)
   const open = isOpen ? priceMicros - revenue + taxed * BigInt(parts - charged) : 0n
-  return { currency: priceCurrency, reserved: open, revenue, tax }
+  return { currency: priceCurrency, reserved: open, revenue, tax, charged }
 }
 
 /** What a message takes from the balance while all of it is open: its price with the tax. */

@@ -1,5 +1,7 @@
 import type { Store } from '../store/open.ts'
 import { Accounts, type CreditTerms } from './accounts.ts'
+import { loadMarks } from './balance-marks.ts'
+import type { BalanceChange } from './balance-watch.ts'
 import type { Booking } from './booking.ts'
 import { CHAIN_START, type ChainHead, type LedgerBatch, sealBatch } from './ledger-chain.ts'
 import { loadAccounts, loadChainHead } from './ledger-tables.ts'
@@ -16,14 +18,20 @@ export class Ledger {
   readonly volumes = new Volumes()
   #head: ChainHead = CHAIN_START
 
-  /** @param termsFor - what is agreed with a tenant about its account */
-  constructor(termsFor?: (tenantId: string) => CreditTerms | undefined) {
-    this.accounts = new Accounts(termsFor)
+  /**
+   * @param termsFor - what is agreed with a tenant about its account
+   * @param onBalance - told of accounts that run low
+   */
+  constructor(
+    termsFor?: (tenantId: string) => CreditTerms | undefined,
+    onBalance?: (change: BalanceChange) => void,
+  ) {
+    this.accounts = new Accounts(termsFor, onBalance)
   }
 
   /** Takes over what the tables say; call it before anything is booked. */
   async load(store: Store, at: Date): Promise<void> {
-    this.accounts.load(await loadAccounts(store))
+    this.accounts.load(await loadAccounts(store), await loadMarks(store))
     this.volumes.load(await loadVolumes(store, at))
     await this.findEnd(store)
   }

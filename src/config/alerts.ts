@@ -27,7 +27,15 @@ export type AlertEvent = (typeof ALERT_EVENTS)[number]
 export type AlertWay = (typeof ALERT_WAYS)[number]
 
 /** {@link AlertEvent}. */
-export const ALERT_EVENTS = ['breaker', 'connection', 'canary', 'guard', 'check'] as const
+export const ALERT_EVENTS = [
+  'breaker',
+  'connection',
+  'canary',
+  'guard',
+  'check',
+  'balance_low',
+  'balance_exhausted',
+] as const
 
 const ALERT_WAYS = ['webhook', 'mail'] as const
 const WAYS = `a list of ${ALERT_WAYS.join(', ')}; empty for none`
@@ -89,6 +97,8 @@ const events = mapping({
   canary: ways('The canary of a route was stopped.'),
   guard: ways('A guard has opened a breaker.'),
   check: ways('A check of a carrier has failed, or passes again.'),
+  balance_low: ways('A tenant may spend less than `tenants[].billing.low_balance`.'),
+  balance_exhausted: ways('A message was refused because its tenant cannot pay for it.'),
 } satisfies Record<AlertEvent, unknown>)
 
 /** The `alerts` section of the file. */

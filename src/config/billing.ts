@@ -49,6 +49,8 @@ export interface TenantBilling {
   readonly creditLimitMicros: bigint | undefined
   /** Undefined: none is asked for. */
   readonly minMargin: MinMarginConfig | undefined
+  /** Operators are told when less may be spent; undefined: never. */
+  readonly lowBalanceMicros: bigint | undefined
 }
 
 /** What is to be left of a tenant's price after the carrier's cost. */
@@ -205,6 +207,11 @@ export const tenantBillingSchema = setting(
       about: 'How far below zero the account may go; it needs `currency`.',
       unit: 'currency',
     }),
+    low_balance: optionalText(AMOUNT, AMOUNT_ALLOWED, {
+      about:
+        'Operators are told when less than that may still be spent ([alerts.md](alerts.md)); for a tenant with a balance or a credit limit.',
+      unit: 'currency',
+    }),
     charge_per: optionalChoice(CHARGE_UNITS, ABOUT.per),
     charge_on: optionalChoice(CHARGE_MOMENTS, ABOUT.on),
     charge_failed: optionalFlag(ABOUT.failed),
@@ -271,7 +278,7 @@ export function toBilling(file: FileBilling, balances: FileBalances): BillingCon
 
 /** The billing of the file, with what one tenant says put over it. */
 export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): TenantBilling {
-  const { credit_limit: limit } = tenant
+  const { credit_limit: limit, low_balance: low } = tenant
   const charging: ChargingTerms = {
     unit: tenant.charge_per ?? file.charge_per,
     on: tenant.charge_on ?? file.charge_on,
@@ -284,6 +291,7 @@ export function toTenantBilling(file: FileBilling, tenant: FileTenantBilling): T
     tiers: toTiers(tenant.tiers ?? file.tiers, charging),
     currency: tenant.currency,
     creditLimitMicros: limit === undefined ? undefined : parseMicros(limit),
+    lowBalanceMicros: low === undefined ? undefined : parseMicros(low),
     minMargin: toMinMargin(file, tenant),
   }
 }

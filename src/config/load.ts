@@ -33,6 +33,7 @@ import {
 } from './schema.ts'
 import { toSmpp } from './smpp-listeners.ts'
 import { type ConfigSource, type ConfigText, readConfigFile, variablesOf } from './source.ts'
+import { toUsage } from './usage.ts'
 import { lastKey, textKeysOf } from './written.ts'
 
 /** The settings of a carrier that have no default, and a few more, as code hands them over. */
@@ -257,6 +258,7 @@ function toConfig(
     },
     guards: toGuards(content.guards),
     billing: toBilling(content.billing, content.balances),
+    usage: toUsage(content.usage),
     limits: toLimits(content.limits),
     numbers: toNumbers(content.numbers, folder),
     retention: toRetention(content.retention),

@@ -52,6 +52,7 @@ import {
 } from './rates.ts'
 import { type RoutingConfig, routingSchema } from './routing.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
+import { type UsageConfig, usageSchema } from './usage.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
 export interface Config {
@@ -79,6 +80,7 @@ export interface Config {
   readonly inbound: InboundConfig
   readonly guards: GuardsConfig
   readonly billing: BillingConfig
+  readonly usage: UsageConfig
   readonly limits: LimitPolicy
   readonly numbers: NumbersConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
@@ -675,6 +677,7 @@ export const fileSchema = mapping({
   inbound: inboundSchema,
   guards: guardsSchema,
   billing: billingSchema,
+  usage: usageSchema,
   balances: balancesSchema,
   rates: tenantRatesSchema,
   limits: limitsSchema,

@@ -28,8 +28,10 @@ import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ReconciliationParts, reconciliationRoutes } from './routes/reconciliations.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
+import { type StatementParts, statementRoutes } from './routes/statements.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
+import { type UsageParts, usageRoutes } from './routes/usage.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 
 /** What the HTTP side is built with. */
@@ -47,11 +49,13 @@ export interface AppParts
     RateDeckParts,
     ResolveParts,
     RouteTestParts,
+    StatementParts,
     SystemParts,
     BindParts,
     CarrierParts,
     ConfigParts,
     TraceParts,
+    UsageParts,
     WebhookParts {
   readonly access: Access
   readonly logger: Logger
@@ -179,6 +183,8 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', messageRoutes(parts))
   app.route('/', billingRoutes(parts))
   app.route('/', reconciliationRoutes(parts))
+  app.route('/', usageRoutes(parts))
+  app.route('/', statementRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

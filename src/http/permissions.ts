@@ -51,6 +51,9 @@ export const PERMISSIONS: readonly Row[] = [
 
   ['GET', '/v1/billing/balance', 'shared', 'billing:read'],
   ['GET', '/v1/billing/ledger', 'shared', 'billing:read'],
+  ['GET', '/v1/billing/usage', 'shared', 'billing:read'],
+  ['GET', '/v1/billing/statement', 'shared', 'billing:read'],
+  ['GET', '/v1/billing/invoices/:month', 'shared', 'billing:read'],
   ['POST', '/v1/billing/payments', 'operator', 'billing:write'],
   ['POST', '/v1/billing/reconciliations', 'operator', 'billing:read'],
 

@@ -1,8 +1,7 @@
 import type { Booked, Booking } from '../billing/booking.ts'
 import type { KeptEntry, ReceiptEntry, TimelineEvent, ToldEntry } from './journal.ts'
 import type { Message } from './message.ts'
-import { standsBooked, takeBookings } from './message-bookings.ts'
-import { takeSegments } from './message-volumes.ts'
+import { changedAt, standsBooked, takeBookings } from './message-bookings.ts'
 import { PartnerIndex } from './partner-index.ts'
 import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
 import type { Telling, TellingTry } from './telling.ts'
@@ -26,8 +25,8 @@ export interface Attempt {
   readonly costCurrency: string
   /** See {@link Message.carrierDeckVersion}. */
   readonly carrierDeckVersion: number
-  /** True once it has a row. */
-  isStored: boolean
+  /** The state that its row has; undefined: it has no row yet. */
+  storedState: SegmentState | undefined
   /** The ledger says what its carrier is owed for it. */
   isOwed: boolean
 }
@@ -48,11 +47,11 @@ export interface LiveMessage {
   readonly attempts: Attempt[]
   /** The status that its row has; undefined: it has no row yet. */
   storedStatus: MessageStatus | undefined
+  /** The segments that its row has; 0: it has no row yet. */
+  storedSegments: number
   unsaved: Unsaved | undefined
   /** What the ledger says of it; undefined: nothing. */
   booked: Booked | undefined
-  /** Segments of it in the volume of its tenant. */
-  countedSegments: number
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
   isHeld: boolean
   /** The receipt that says that its present submit is lost, while it is in memory. */
@@ -97,6 +96,8 @@ export interface MessageChange {
   readonly storedStatus: MessageStatus | undefined
   readonly row: Message
   readonly isHeld: boolean
+  /** When it, or one of its segments, has changed last: the time of {@link bookings}. */
+  readonly at: Date
   /** Text, price or times are others than the row has. */
   readonly isReplaced: boolean
   /** The cost is another than the row has. */
@@ -106,8 +107,10 @@ export interface MessageChange {
   readonly changedAttempts: readonly Attempt[]
   /** Lines of the ledger. */
   readonly bookings: readonly Booking[]
-  /** What it adds to the volume of its tenant. */
-  readonly moreSegments: number
+  /** Parts of its price that they charge. */
+  readonly charged: number
+  /** Segments that it has more than its row. */
+  readonly addedSegments: number
 }
 
 /** Messages kept for the receipts they still wait for; older ones are found in the tables. */
@@ -206,9 +209,9 @@ export class LiveMessages {
       message,
       attempts,
       storedStatus,
+      storedSegments: storedStatus === undefined ? 0 : message.segments,
       unsaved: undefined,
       booked: storedStatus && standsBooked({ message, attempts }),
-      countedSegments: storedStatus ? message.segments : 0,
       isHeld: false,
       failedReceipt: undefined,
     }
@@ -397,6 +400,7 @@ export class LiveMessages {
     for (const live of changed) {
       live.unsaved = undefined
       live.storedStatus = live.message.status
+      live.storedSegments = live.message.segments
     }
     this.#unsaved = new Set()
     this.#tellings.clear()
@@ -451,20 +455,29 @@ export function untold(
 
 function changeOf(live: LiveMessage): MessageChange {
   const attempts = [...(live.unsaved?.attempts ?? [])]
+  const chargedBefore = live.booked?.charged ?? 0
+  const at = changedAt(live)
+  const bookings = takeBookings(live, at)
   const change = {
     live,
-    bookings: takeBookings(live),
-    moreSegments: takeSegments(live),
+    at,
+    bookings,
+    charged: (live.booked?.charged ?? 0) - chargedBefore,
+    addedSegments: live.message.segments - live.storedSegments,
     storedStatus: live.storedStatus,
     row: { ...live.message },
     isHeld: live.isHeld,
     isReplaced: live.unsaved?.isReplaced ?? false,
     hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],
-    newAttempts: attempts.filter(({ isStored }) => !isStored).map((attempt) => ({ ...attempt })),
-    changedAttempts: attempts.filter(({ isStored }) => isStored).map((attempt) => ({ ...attempt })),
+    newAttempts: attempts
+      .filter(({ storedState }) => storedState === undefined)
+      .map((attempt) => ({ ...attempt })),
+    changedAttempts: attempts
+      .filter(({ storedState }) => storedState !== undefined)
+      .map((attempt) => ({ ...attempt })),
   }
-  for (const attempt of attempts) attempt.isStored = true
+  for (const attempt of attempts) attempt.storedState = attempt.state
   return change
 }
 

@@ -14,11 +14,13 @@ import type { SegmentState } from './states.ts'
 /**
  * The lines that bring the ledger to where a message stands, seen from what was booked for it last; they
  * count as booked from then on. None for a message that is not billed.
+ *
+ * @param at - see {@link changedAt}
  */
-export function takeBookings(live: LiveMessage): Booking[] {
+export function takeBookings(live: LiveMessage, at: Date): Booking[] {
   const { message, attempts } = live
   if (message.charging === null) return []
-  const about = { at: message.updatedAt, tenantId: message.tenantId, messageId: message.id }
+  const about = { at, tenantId: message.tenantId, messageId: message.id }
   const before = live.booked
   live.booked = standsBooked(live)
   const bookings = live.booked ? bookingsBetween(before, live.booked, about) : []
@@ -29,6 +31,19 @@ export function takeBookings(live: LiveMessage): Booking[] {
     else bookings.push(costBooking(owed, about))
   }
   return bookings
+}
+
+/**
+ * When a message or one of its segments has changed last: a receipt may settle a segment, and with it what is
+ * charged, while the message stays where it is.
+ */
+export function changedAt({ message, attempts }: LiveMessage): Date {
+  let latest = message.updatedAt
+  for (const { answeredAt, receiptAt } of attempts) {
+    if (answeredAt !== null && answeredAt > latest) latest = answeredAt
+    if (receiptAt !== null && receiptAt > latest) latest = receiptAt
+  }
+  return latest
 }
 
 /** What is booked for a message in a state; undefined: it is not billed. */

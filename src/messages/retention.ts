@@ -24,6 +24,7 @@ export type Erased =
   | 'receipts'
   | 'refused_entries'
   | 'answers'
+  | 'usage'
 
 /** What a {@link Retention} is built with. */
 export interface RetentionOptions {
@@ -32,6 +33,8 @@ export interface RetentionOptions {
   readonly keptFor: (tenant: string | undefined) => KeptFor
   /** Deletes answers to calls with a key that are over; gives how many. */
   readonly purgeAnswers?: (now: Date) => Promise<number>
+  /** Deletes a batch of usage that is kept no longer; gives how many rows, 0 when none are left. */
+  readonly purgeUsage?: (now: Date) => Promise<number>
   /** Told after every batch. */
   readonly onErased?: (what: Erased, count: number) => void
   readonly logger: Logger
@@ -95,7 +98,7 @@ export class Retention {
 
   /** Erases all that is due; resolves when it is done, or closed. */
   async run(): Promise<void> {
-    const { store, keptFor, purgeAnswers, clock } = this.#options
+    const { store, keptFor, purgeAnswers, purgeUsage, clock } = this.#options
     const now = clock()
     const tenants = await store.query<{ id: string; name: string }>(
       sql`select id, name from tenants order by id`,
@@ -112,6 +115,12 @@ export class Retention {
     await this.#eraseInbound(null, keptWithoutOwner, now)
     const { days } = keptWithoutOwner
     if (days !== undefined) await this.#deleteRefused(daysBefore(now, days))
+    if (purgeUsage) {
+      await this.#batches('usage', async () => {
+        const erased = await purgeUsage(now)
+        return { erased, isLast: erased === 0 }
+      })
+    }
     if (this.#isClosed) return
     if (purgeAnswers) this.#tell('answers', await purgeAnswers(now))
     await this.#reseal()

@@ -1,11 +1,14 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { LedgerBatch } from '../billing/ledger-chain.ts'
+import { movementsOf } from '../billing/ledger-days.ts'
 import { ledgerParts } from '../billing/ledger-rows.ts'
+import { insertPending } from '../billing/usage-pending.ts'
 import { addToVolumes } from '../billing/volume-tables.ts'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import type { KeptEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, MessageChange, Snapshot, TellingRecord } from './live.ts'
+import { usageOf } from './message-usage.ts'
 import { volumesOf } from './message-volumes.ts'
 import { writePassThrough } from './pass-through.ts'
 import { inAnswer, inMessage, inOutbox, inReceipt, sealJson, sealOctets } from './sealing.ts'
@@ -53,6 +56,7 @@ export async function snapshotStatement(snapshot: Snapshot, target: SnapshotTarg
     ['new_answers', () => writeAnswers(snapshot.answers, cipher)],
     ...ledgerParts(target.batch),
     ['volumes', () => addToVolumes(volumesOf(messages))],
+    ['new_usage', () => insertPending(usageOf(messages), movementsOf(target.batch.bookings))],
   ]
   const bodies: SQL[] = []
   for (const [name, build] of parts) {

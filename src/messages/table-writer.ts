@@ -259,7 +259,8 @@ function takeOver({ messages, bookings }: Snapshot, { accounts, volumes }: Ledge
       volumes.giveBack(key)
     }
     for (const line of change.bookings) accounts.book(line)
-    if (change.moreSegments !== 0) volumes.add(volumeOf(change))
+    const volume = volumeOf(change)
+    if (volume) volumes.add(volume)
   }
   for (const line of bookings) accounts.book(line)
 }

@@ -346,7 +346,7 @@ function attemptFromRow(row: AttemptRow): Attempt {
     costMicros: BigInt(row.cost_micros),
     costCurrency: row.cost_currency,
     carrierDeckVersion: row.carrier_deck_version,
-    isStored: true,
+    storedState: row.state,
     isOwed: isTaken(row.state as SegmentState),
   }
 }

@@ -131,7 +131,7 @@ export class Tracker {
         costMicros: shareOf(message.costMicros, entry.segmentCount, segment),
         costCurrency: message.costCurrency,
         carrierDeckVersion: message.carrierDeckVersion,
-        isStored: false,
+        storedState: undefined,
         isOwed: false,
       }
       live.attempts.push(attempt)

@@ -8,7 +8,15 @@ const BOTH = ['webhook', 'mail'] as const
 const CONFIG: AlertsConfig = {
   webhook: { url: 'https://ops.example', secret: 'whsec_x' },
   mail: undefined,
-  events: { breaker: BOTH, connection: BOTH, canary: BOTH, guard: BOTH, check: BOTH },
+  events: {
+    breaker: BOTH,
+    connection: BOTH,
+    canary: BOTH,
+    guard: BOTH,
+    check: BOTH,
+    balance_low: BOTH,
+    balance_exhausted: ['mail'],
+  },
   downMs: 60_000,
 }
 
@@ -136,5 +144,33 @@ describe('HealthAlerts', () => {
     change('connection', 'up', 'down')
     vi.advanceTimersByTime(61_000)
     expect(raised).toEqual([])
+  })
+
+  it('tells of balances by the ways of each event, and nothing when it is over', () => {
+    const change = {
+      tenantId: 't1',
+      currency: 'EUR',
+      available: 9_500_000n,
+      lowMicros: 10_000_000n,
+      isIn: true,
+    }
+    alerts.noteBalance({ ...change, state: 'low' })
+    alerts.noteBalance({ ...change, state: 'low', isIn: false })
+    // By mail only, which is not set up.
+    alerts.noteBalance({ ...change, state: 'exhausted' })
+    expect(raised).toEqual([
+      {
+        type: 'alert.balance_low',
+        kind: 'balance_low:t1:EUR',
+        title: 'name of t1: the balance is low: 9.5000 EUR left',
+        data: {
+          tenant: 'name of t1',
+          currency: 'EUR',
+          available: '9.5000',
+          low_balance: '10.0000',
+        },
+        ways: ['webhook'],
+      },
+    ])
   })
 })

@@ -17,6 +17,7 @@ describe('what stands booked for a message', () => {
       reserved: 90_000n,
       revenue: 0n,
       tax: 0n,
+      charged: 0,
     })
   })
 
@@ -26,6 +27,7 @@ describe('what stands booked for a message', () => {
       reserved: 66_668n + 2n * 6_333n,
       revenue: 33_333n,
       tax: 6_333n,
+      charged: 1,
     })
     expect(totalOf(100_001n, 3, 190_000)).toBe(100_001n + 3n * 6_333n)
   })
@@ -36,6 +38,7 @@ describe('what stands booked for a message', () => {
       reserved: 0n,
       revenue: 60_000n,
       tax: 11_400n,
+      charged: 2,
     })
   })
 })

@@ -50,6 +50,7 @@ describe('billing', () => {
       },
       {
         creditLimitMicros: undefined,
+        lowBalanceMicros: undefined,
         charging: { unit: 'segment', chargesFailed: false, taxPpm: 190_000 },
       },
     ])

@@ -45,6 +45,8 @@ const DEFAULT_ALERTS = {
     canary: BOTH_WAYS,
     guard: BOTH_WAYS,
     check: BOTH_WAYS,
+    balance_low: BOTH_WAYS,
+    balance_exhausted: BOTH_WAYS,
   },
   downMs: 60_000,
 }
@@ -125,6 +127,7 @@ describe('a good configuration', () => {
       guards: DEFAULT_GUARDS,
       webhooks: { allowPrivateAddresses: false },
       redis: undefined,
+      usage: { hourlyDays: 92, dailyDays: 1827 },
       retention: { days: undefined, bodyDays: undefined },
       encryption: { keys: [], active: undefined },
       sandbox: true,
@@ -149,6 +152,7 @@ describe('a good configuration', () => {
           currency: undefined,
           creditLimitMicros: undefined,
           minMargin: undefined,
+          lowBalanceMicros: undefined,
         },
       },
     ])

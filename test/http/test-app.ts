@@ -6,6 +6,8 @@ import { Charges, type TenantCharging } from '../../src/billing/charges.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
 import { LedgerArchive } from '../../src/billing/ledger-archive.ts'
 import { PriceConversion } from '../../src/billing/price-conversion.ts'
+import { StatementArchive } from '../../src/billing/statement-archive.ts'
+import { UsageArchive } from '../../src/billing/usage-archive.ts'
 import { Binds } from '../../src/binds.ts'
 import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
@@ -28,7 +30,7 @@ import { Feedback } from '../../src/messages/feedback.ts'
 import { Funding } from '../../src/messages/funding.ts'
 import { IdempotencyKeys } from '../../src/messages/idempotency.ts'
 import { Intake } from '../../src/messages/intake.ts'
-import { LiveMessages } from '../../src/messages/live.ts'
+import { type LiveMessage, LiveMessages } from '../../src/messages/live.ts'
 import { OutboxLog } from '../../src/messages/outbox-log.ts'
 import { Reconciliations } from '../../src/messages/reconciliation.ts'
 import { Replacement } from '../../src/messages/replacement.ts'
@@ -54,6 +56,7 @@ import { Endpoints } from '../../src/webhooks/endpoints.ts'
 import { LocalPoster } from '../../src/webhooks/poster.ts'
 import { WebhookSender } from '../../src/webhooks/sender.ts'
 import { limitsBy, policyOf } from '../limits/policies.ts'
+import { ids, moved, receipt, submitting } from '../messages/builders.ts'
 import { testPolicies } from '../messages/harness.ts'
 import { openTestPglite, truncate } from '../support/database.ts'
 
@@ -87,6 +90,8 @@ export interface TestApp {
   settled(): Promise<void>
   /** Ends a waiting message as the sweeper does after its validity: then it is a dead letter. */
   bury(id: string): Promise<void>
+  /** Lets a carrier take a waiting message, and its receipts say that it has arrived. */
+  deliver(id: string): Promise<void>
   /** Rows in the tables that a message is written to. */
   rowCount(): Promise<number>
   close(): Promise<void>
@@ -266,6 +271,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
         return carrier && ((id) => receiptKeys([id], carrier.config.messageIdProfile))
       },
     }),
+    statements: new StatementArchive(store, () => tables.flush()),
+    usage: new UsageArchive(store, () => tables.flush()),
     intake,
     archive: new Archive(store, live, tables),
     inbound: new InboundArchive(store),
@@ -313,6 +320,16 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   })
   const request = async (path: string, init: RequestInit = {}) =>
     app.request(path, { ...init, headers: { authorization: 'Bearer demo-key', ...init.headers } })
+  async function withdraw(id: string): Promise<LiveMessage> {
+    const [found] = await store.query<{ tenant_id: string }>(
+      sql`select tenant_id from messages where id = ${id}`,
+    )
+    const tenantId = found?.tenant_id ?? live.get(id)?.message.tenantId ?? ''
+    const taken = await withdrawal.take(tenantId, id)
+    if (!taken.isTaken) throw new Error(`${id} does not wait`)
+    return taken.live
+  }
+
   return {
     app,
     store,
@@ -330,16 +347,20 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       }),
     settled: () => tables.flush(),
     async bury(id) {
-      const [found] = await store.query<{ tenant_id: string }>(
-        sql`select tenant_id from messages where id = ${id}`,
-      )
-      const taken = await withdrawal.take(
-        found?.tenant_id ?? live.get(id)?.message.tenantId ?? '',
-        id,
-      )
-      if (!taken.isTaken) throw new Error(`${id} does not wait`)
+      const taken = await withdraw(id)
       await spool.write(endEntry(taken.message, 'expired', new Date()))
-      live.letGo(taken.live)
+      live.letGo(taken)
+    },
+    async deliver(id) {
+      const taken = await withdraw(id)
+      const { message } = taken
+      const names = Array.from({ length: message.segments }, (_, index) => `${id}-${index}`)
+      await spool.write(
+        submitting(message),
+        moved(message, 'sent', { answers: ids(...names) }),
+        ...names.map((name) => receipt(name, 'DELIVERED')),
+      )
+      live.letGo(taken)
     },
     async rowCount() {
       await tables.flush()

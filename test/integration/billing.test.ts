@@ -27,6 +27,11 @@ const databases = [
 const RSUBMITFAIL = 0x45
 const PATIENCE_MS = 60_000
 
+interface Charged {
+  readonly charged: number
+  readonly revenue: string
+}
+
 describe.each(databases)('on $name', ({ postgresUrl }) => {
   const cleanUps: (() => Promise<unknown>)[] = []
 
@@ -68,8 +73,10 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
       /** Stops the gateway, and proves from the database alone that its ledger is in order. */
       check: async () => {
         await close()
-        return checkLedger(folder.path, database?.url)
+        return linehaul(['ledger', 'check'], folder.path, database?.url)
       },
+      /** Runs another command. */
+      run: (...command: readonly string[]) => linehaul(command, folder.path, database?.url),
     }
   }
 
@@ -79,7 +86,7 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
   }
 
   test('a balance of a thousand segments pays for exactly a thousand, whoever is faster', async () => {
-    const { gateway, restart, check } = await open('10.00')
+    const { gateway, restart, check, run } = await open('10.00')
     const taken = { rest: 0, smpp: 0 }
     /** Long texts as long as they are paid for, and short ones then. */
     async function sender(): Promise<void> {
@@ -132,10 +139,20 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
       text: 'Hello',
     })
     expect(status).toBe(402)
+    const operator = new ApiClient(gateway().url, 'admin-key-1')
+    const { body: usage } = await operator.get(
+      '/v1/billing/usage?group_by=tenant&granularity=month',
+    )
+    expect(usage.rows.map(({ charged, revenue }: Charged) => [charged, revenue])).toEqual([
+      [1_000, '10.0000'],
+    ])
     expect(await check()).toMatchObject({
       code: 0,
       output: expect.stringMatching(/in order: \d+ lines/),
     })
+    const month = usage.rows[0].starts_at.slice(0, '2026-10'.length)
+    const { output } = await run('invoices', '--month', month, '--tenant', 'demo')
+    expect(output).toContain(`demo,${month},EUR,total,,,,,,,10.0000,0.0000,10.0000,,,`)
   }, 120_000)
 
   test('what is lost is given back, and money that comes later is spent', async () => {
@@ -169,13 +186,13 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
   }, 60_000)
 })
 
-/** Runs `linehaul ledger check`. */
-async function checkLedger(folder: string, databaseUrl: string | undefined) {
+/** Runs a command of `linehaul`. */
+async function linehaul(args: readonly string[], folder: string, databaseUrl: string | undefined) {
   const env = environmentFor(folder, {
     LINEHAUL_CONFIG: join(folder, 'linehaul.yaml'),
     DATABASE_URL: databaseUrl,
   })
-  const command = [BIN, 'ledger', 'check']
+  const command = [BIN, ...args]
   try {
     const { stdout } = await promisify(execFile)(process.execPath, command, { env })
     return { code: 0, output: stdout }

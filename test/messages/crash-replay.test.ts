@@ -2,15 +2,20 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { uuidv7 } from 'uuidv7'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Ledger } from '../../src/billing/ledger.ts'
+import { UsageRollUp } from '../../src/billing/usage-roll-up.ts'
+import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
 import type { JournalEntry } from '../../src/messages/journal.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { recover } from '../../src/messages/recovery.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
+import { usageDifferences } from '../support/usage-check.ts'
 import { accepted, ids, Journal, moved, partnerMessage, receipt, submitting } from './builders.ts'
 import { testPolicies } from './harness.ts'
 
 const NEVER_MS = 3_600_000
+const CHARGING = termsText({ ...USUAL_TERMS, taxPpm: 190_000 })
 
 const HAPPENINGS = [
   'submit',
@@ -67,6 +72,8 @@ class Life {
         id: this.#ids[index] ?? '',
         createdAt: this.start,
         segments: index + 1,
+        priceMicros: BigInt(index + 1) * 30_000n,
+        charging: CHARGING,
       }),
     )
     const attempts = [0, 0]
@@ -179,7 +186,9 @@ describe.each(testDatabases())('a crash on $name', ({ open }) => {
       await first.spool.write(entry)
       await first.matcher.settled()
     }
-    const next = keep(new Journal(store, { node: 'next', gatherMs: NEVER_MS }))
+    const ledger = new Ledger()
+    await ledger.load(store, new Date())
+    const next = keep(new Journal(store, { node: 'next', gatherMs: NEVER_MS, ledger }))
     await recover({
       store,
       node: 'next',
@@ -196,10 +205,12 @@ describe.each(testDatabases())('a crash on $name', ({ open }) => {
     const afterStart = await tables()
     for (const entry of commits.slice(end)) await next.write(entry)
     const atEnd = await tables()
+    if (end % 2 === 0) await new UsageRollUp({ store, logger: next.logger }).run()
+    const differences = await usageDifferences(store)
     const complaints = next.logger.lines.filter(([level]) => level === 'error')
     for (const journal of journals.splice(0)) await journal.close()
     await truncate(store)
-    return { afterStart, atEnd, complaints }
+    return { afterStart, atEnd, complaints, differences }
   }
 
   it('at any commit leaves nothing out and does nothing twice', async () => {
@@ -214,6 +225,7 @@ describe.each(testDatabases())('a crash on $name', ({ open }) => {
       fc.asyncProperty(scenario, async ({ happenings, end, saved }) => {
         const life = new Life(happenings)
         const uncut = await runs(life, end, end)
+        expect(uncut.differences).toEqual([])
         expect(await runs(life, Math.min(saved, end), end)).toEqual(uncut)
       }),
       { numRuns: 25 },

@@ -33,7 +33,7 @@ function uncertain(message: Partial<Message>, attempt: Partial<Attempt> = {}): U
       costMicros: 0n,
       costCurrency: 'EUR',
       carrierDeckVersion: 0,
-      isStored: true,
+      storedState: 'uncertain',
       isOwed: false,
       ...attempt,
     },

@@ -1,7 +1,5 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
-import type { Context } from 'hono'
 import type { Access } from '../../accounts/access.ts'
-import type { Tenant } from '../../accounts/caller.ts'
 import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
 import type { Charges, VolumeStanding } from '../../billing/charges.ts'
 import type { LedgerArchive, LedgerRow, LinePlace } from '../../billing/ledger-archive.ts'
@@ -25,6 +23,7 @@ import {
 import { json } from './json-response.ts'
 import { instant } from './message-body.ts'
 import { problem } from './message-schema.ts'
+import { ownerOf, tenantNamed } from './owner.ts'
 
 /** What the routes work with. */
 export interface BillingParts {
@@ -150,24 +149,6 @@ export function billingRoutes(parts: BillingParts) {
   })
 
   return app
-}
-
-/** A tenant's key speaks for itself; one of the operator's for the tenant that is named. */
-function ownerOf(c: Context<AppEnv>, access: Access, name: string | undefined): Tenant {
-  // That of a demo belongs to a tenant, too.
-  const own = c.get('caller').tenant
-  if (own && (name === undefined || name === own.name)) return own
-  if (c.get('scope') !== EVERY_TENANT) {
-    throw new GatewayError('forbidden', `this key is not of the tenant "${name}"`)
-  }
-  if (name !== undefined) return tenantNamed(access, name)
-  throw new GatewayError('tenant_missing', 'say which tenant: ?tenant=NAME', { pointer: '/tenant' })
-}
-
-function tenantNamed(access: Access, name: string): Tenant {
-  const tenant = access.tenantNamed(name)
-  if (tenant) return tenant
-  throw new GatewayError('not_found', `there is no tenant "${name}"`, { pointer: '/tenant' })
 }
 
 function accountBody(account: AccountStanding) {
