@@ -17,6 +17,36 @@ CREATE TABLE "attempts" (
 	CONSTRAINT "attempts_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
 );
 --> statement-breakpoint
+CREATE TABLE "audit_anchor" (
+	"id" integer PRIMARY KEY DEFAULT 1 NOT NULL,
+	"number" bigint NOT NULL,
+	"hash" text NOT NULL,
+	CONSTRAINT "audit_anchor_one" CHECK (id = 1)
+);
+--> statement-breakpoint
+CREATE TABLE "audit_entries" (
+	"number" bigint PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"actor_kind" text NOT NULL,
+	"actor_name" text,
+	"actor_tenant_id" uuid,
+	"address" text,
+	"request_id" text,
+	"action" text NOT NULL,
+	"subject_kind" text,
+	"subject_id" text,
+	"tenant_id" uuid,
+	"outcome" text NOT NULL,
+	"reason" text,
+	"before" text,
+	"after" text,
+	"count" integer NOT NULL,
+	"first_at" timestamp with time zone,
+	"last_at" timestamp with time zone,
+	"previous_hash" text NOT NULL,
+	"hash" text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "carrier_health" (
 	"carrier" text PRIMARY KEY NOT NULL,
 	"mode" text NOT NULL,
@@ -368,6 +398,10 @@ ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_tenant_id_tenants_id_fk" FOREIGN
 ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
 CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE is_uncertain;--> statement-breakpoint
+CREATE INDEX "audit_by_time" ON "audit_entries" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "audit_by_action" ON "audit_entries" USING btree ("action","number");--> statement-breakpoint
+CREATE INDEX "audit_by_actor" ON "audit_entries" USING btree ("actor_name","number");--> statement-breakpoint
+CREATE INDEX "audit_by_tenant" ON "audit_entries" USING btree ("tenant_id","number") WHERE tenant_id is not null;--> statement-breakpoint
 CREATE INDEX "carrier_history_by_carrier" ON "carrier_history" USING btree ("carrier","id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "inbound_messages_by_tenant" ON "inbound_messages" USING btree ("tenant_id","id");--> statement-breakpoint

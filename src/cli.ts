@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { ApiAccess } from './api-call.ts'
+import { AUDIT_CHOICE, listAudit, noteByHand, proveAudit } from './audit-commands.ts'
 import { listBinds, writeCapture } from './capture.ts'
 import {
   CARRIER_ORDERS,
@@ -71,6 +72,12 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul rotate-encryption        seal everything stored with the active key, while the gateway is stopped
   linehaul ledger check             prove from the database that no line of the ledger was changed, that the accounts
                                     are the sums of their lines, and every message is charged as its state says
+  linehaul audit list [--actor NAME] [--action NAME] [--subject ID] [--tenant NAME] [--outcome WORD]
+                                    [--from TIME] [--before TIME] [--limit N] [--json] [--key KEY] [--url URL]
+                                    who has changed and used what, newest first
+  linehaul audit verify [--head HASH]
+                                    prove from the database that no entry of the audit log was changed, removed, added
+                                    or moved; with the hash of an earlier run also that its end was not cut off
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
   linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
@@ -223,6 +230,7 @@ async function checkConfig(args: string[]): Promise<void> {
 async function migrate(): Promise<void> {
   const config = readConfig()
   const store = await openStore(config)
+  await noteByHand(store, 'database.migrate', { version: VERSION })
   await store.close()
   say('the database schema is up to date')
 }
@@ -234,6 +242,20 @@ async function ledger(args: string[]): Promise<void> {
   if (!done) process.exitCode = 1
 }
 
+async function audit([action, ...args]: string[]): Promise<void> {
+  if (action === 'verify') {
+    const { values } = parseArgs({ args, options: { head: { type: 'string' } } })
+    if (!(await proveAudit({ say, complain }, readConfig(), values.head))) process.exitCode = 1
+    return
+  }
+  if (action !== 'list') throw new UsageError('audit needs one of: list, verify [--head HASH]')
+  const options = { ...DLQ_OPTIONS, ...AUDIT_CHOICE, limit: { type: 'string' } } as const
+  const { values } = parseArgs({ args, options })
+  const { key: _key, url: _url, json: isJson = false, limit, ...choice } = values
+  const command = { ...operatorAccess('audit', values), isJson, say, complain }
+  if (!(await listAudit(command, choice, readLimit(limit, 50)))) process.exitCode = 1
+}
+
 async function rotateEncryption(): Promise<void> {
   const config = readConfig()
   const { keys, active } = config.encryption
@@ -241,6 +263,7 @@ async function rotateEncryption(): Promise<void> {
   try {
     await checkEncryptionKeys(store)
     const { rows, unreadable } = await reseal(store, async () => false)
+    await noteByHand(store, 'encryption.rotate', { rows, unreadable })
     say(
       active === undefined
         ? `${rows} rows were written in the clear; no key is needed any more`
@@ -675,6 +698,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   'check-config': checkConfig,
   migrate,
   ledger,
+  audit,
   'rotate-encryption': rotateEncryption,
   send,
   dlq,

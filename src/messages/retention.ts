@@ -24,6 +24,7 @@ export type Erased =
   | 'receipts'
   | 'refused_entries'
   | 'answers'
+  | 'audit_entries'
 
 /** What a {@link Retention} is built with. */
 export interface RetentionOptions {
@@ -32,6 +33,8 @@ export interface RetentionOptions {
   readonly keptFor: (tenant: string | undefined) => KeptFor
   /** Deletes answers to calls with a key that are over; gives how many. */
   readonly purgeAnswers?: (now: Date) => Promise<number>
+  /** Deletes a stretch of the audit log that is over; gives how many entries, 0 when nothing is left to do. */
+  readonly eraseAudit?: (now: Date) => Promise<number>
   /** Told after every batch. */
   readonly onErased?: (what: Erased, count: number) => void
   readonly logger: Logger
@@ -95,7 +98,7 @@ export class Retention {
 
   /** Erases all that is due; resolves when it is done, or closed. */
   async run(): Promise<void> {
-    const { store, keptFor, purgeAnswers, clock } = this.#options
+    const { store, keptFor, purgeAnswers, eraseAudit, clock } = this.#options
     const now = clock()
     const tenants = await store.query<{ id: string; name: string }>(
       sql`select id, name from tenants order by id`,
@@ -114,6 +117,13 @@ export class Retention {
     if (days !== undefined) await this.#deleteRefused(daysBefore(now, days))
     if (this.#isClosed) return
     if (purgeAnswers) this.#tell('answers', await purgeAnswers(now))
+    if (eraseAudit) {
+      await this.#batches('audit_entries', async () => {
+        const erased = await eraseAudit(now)
+        return { erased, isLast: erased === 0 }
+      })
+    }
+    if (this.#isClosed) return
     await this.#reseal()
   }
 

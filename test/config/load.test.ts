@@ -125,7 +125,7 @@ describe('a good configuration', () => {
       guards: DEFAULT_GUARDS,
       webhooks: { allowPrivateAddresses: false },
       redis: undefined,
-      retention: { days: undefined, bodyDays: undefined },
+      retention: { days: undefined, bodyDays: undefined, auditDays: 400 },
       encryption: { keys: [], active: undefined },
       sandbox: true,
       file: undefined,

@@ -85,7 +85,7 @@ export async function truncate(store: Store): Promise<void> {
       carrier_quality, carrier_health, carrier_history,
       idempotency_keys, encryption_keys, rate_decks, rate_deck_parts,
       network_versions, ported_numbers, config_versions, inbound_messages, inbound_parts,
-      ledger, ledger_batches, ledger_accounts, ledger_carriers,
+      audit_entries, audit_anchor, ledger, ledger_batches, ledger_accounts, ledger_carriers,
       webhook_endpoints, message_feedback, guard_states, limit_counters, api_keys, tenants`,
   )
 }

@@ -107,6 +107,7 @@ export function guardRoutes({ guards, tenantName, clock, logger }: GuardParts) {
       throw new GatewayError('not_found', `no breaker with the id "${id}" is open`)
     }
     const { reason } = breaker
+    c.get('audit').subject('guard', id).before(guardBody(breaker, tenantName)).after(null)
     logger.info({ guard: breaker.guard, id, reason }, 'an operator has closed a breaker')
     return c.json(guardBody(breaker, tenantName), 200)
   })
