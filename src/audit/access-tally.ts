@@ -2,8 +2,8 @@ import type { Clock } from '../core/clock.ts'
 import type { AuditLog } from './audit-log.ts'
 import type { AuditEvent, AuditOutcome } from './entry.ts'
 
-/** What is counted: everything but when. */
-export type TalliedEvent = Omit<AuditEvent, 'at' | 'counted' | 'before' | 'after'>
+/** What is counted: everything but when and by which request; of those that are equal none has a state of its own. */
+export type TalliedEvent = Omit<AuditEvent, 'at' | 'counted' | 'requestId' | 'before' | 'after'>
 
 /** Who calls with a key. */
 export interface AccessCaller {
@@ -137,7 +137,7 @@ export class AccessTally {
     const overflowKey = `${event.action} ${event.outcome}`
     const known = isFull ? this.#others.get(overflowKey) : undefined
     if (known) return known
-    const cell = this.#newCell(isFull ? overflowOf(event) : event)
+    const cell = this.#newCell(isFull ? overflowOf(event) : talliedOf(event))
     this.#others.set(isFull ? overflowKey : key, cell)
     return cell
   }
@@ -196,6 +196,20 @@ export class AccessTally {
     this.#writing = writing
     await writing
     if (this.#writing === writing) this.#writing = undefined
+  }
+}
+
+/** Only what equal events have in common. */
+function talliedOf(event: TalliedEvent): TalliedEvent {
+  const { action, actor, address, tenantId, subject, outcome, reason } = event
+  return {
+    action,
+    actor,
+    address: address ?? null,
+    tenantId: tenantId ?? null,
+    subject: subject ?? null,
+    outcome,
+    reason: reason ?? null,
   }
 }
 

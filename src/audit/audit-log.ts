@@ -20,6 +20,9 @@ export interface AuditLogOptions {
 /** Entries in one statement. */
 const MOST_AT_ONCE = 500
 
+/** Entries that are kept while the database is away. */
+const MAX_WAITING = 50_000
+
 const PATIENCE_MS = 10_000
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
@@ -106,7 +109,12 @@ export class AuditLog {
   }
 
   #push(event: AuditEvent, told: Omit<Waiting, 'content'>): void {
-    this.#waiting.push({ content: contentOf(event), ...told })
+    const waiting = { content: contentOf(event), ...told }
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#giveUp([waiting], new Error(`${MAX_WAITING} entries wait for the database already`))
+      return
+    }
+    this.#waiting.push(waiting)
     this.#running ??= this.#run()
   }
 

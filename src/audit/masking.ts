@@ -14,9 +14,9 @@ const HARMLESS_NAME = /_(until|at|hours)$/
 
 /** Keys of ours, secrets of webhooks, and what stands before an `@` in a URL, wherever they stand. */
 const SECRET_TEXT = /\blh_[\w-]{16,}|\bwhsec_[\w+/=-]{8,}|\bBearer\s+\S+/g
-const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/)[^/?#\s@]+@/gi
+const USER_INFO = /:\/\/[^/?#\s@]+@/g
 /** Many put a token into the query of an address. */
-const QUERY = /([a-z][a-z0-9+.-]*:\/\/[^\s?#]*)\?[^\s#]*/gi
+const QUERY = /(:\/\/[^\s?#]*)\?[^\s#]*/g
 
 /** What the configuration shows in the place of a secret tells one from another, and may stay. */
 const CONFIG_MASK = /^<secret:[0-9a-f]{12}>$/
@@ -26,14 +26,13 @@ const UNSTORABLE = /\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\
 
 /** A text as it may stand in the audit log: without keys, credentials and queries of addresses, not too long. */
 export function maskedText(text: string): string {
+  // What is cut off in the middle of a secret here is cut off as a whole below.
   const masked = text
+    .slice(0, 2 * MAX_TEXT)
     .replace(SECRET_TEXT, MASK)
-    .replace(USER_INFO, `$1${MASK}@`)
+    .replace(USER_INFO, `://${MASK}@`)
     .replace(QUERY, `$1?${MASK}`)
-    .replace(UNSTORABLE, '\uFFFD')
-  return masked.length > MAX_TEXT
-    ? `${masked.slice(0, MAX_TEXT - 1)}\u2026`.replace(UNSTORABLE, '\uFFFD')
-    : masked
+  return masked.slice(0, MAX_TEXT).replace(UNSTORABLE, '\uFFFD')
 }
 
 /** A state as JSON with its secrets masked; null: there is none. */

@@ -12,7 +12,7 @@ import { statusOf } from './problem.ts'
 
 /** Where requests are written down. */
 export interface AuditParts {
-  readonly audit: Pick<AuditLog, 'append' | 'note'>
+  readonly audit: Pick<AuditLog, 'append'>
   readonly accesses: Pick<AccessTally, 'access' | 'note'>
   readonly clock: Clock
 }
@@ -112,41 +112,48 @@ function writeDown(
 ): Promise<unknown> | undefined {
   // Of a request without a valid key there is none.
   const caller: Caller | undefined = c.get('caller')
-  const address = clientAddress(c)
   const outcome = outcomeOf(status)
   if (!caller || status === 401 || status === 403) {
-    const { method, path } = permission ?? NO_ROUTE
-    accesses.note({
-      action: 'access.refused',
-      actor: actorOf(caller),
-      tenantId: caller?.tenant?.id ?? null,
-      address,
-      subject: { kind: 'route', id: `${method} ${path}` },
-      outcome,
-      reason: error instanceof GatewayError ? `${error.code}: ${error.message}` : 'internal',
-    })
+    accesses.note({ ...refusalOf(c, caller, permission, error), outcome })
     return undefined
   }
-  accesses.access(caller, permission ?? NO_ROUTE, address, outcome)
+  accesses.access(caller, permission ?? NO_ROUTE, clientAddress(c), outcome)
   const action = permission?.audit
   if (!action || !c.get('audit').isChange) return undefined
+  const event = { ...changeOf(c, caller), action, outcome }
+  if (outcome === 'done') return audit.append({ ...event, at: clock() })
+  accesses.note({ ...event, reason: codeOf(error, status) })
+  return undefined
+}
+
+function refusalOf(
+  c: Context<AppEnv>,
+  caller: Caller | undefined,
+  permission: Permission | undefined,
+  error: unknown,
+) {
+  const { method, path } = permission ?? NO_ROUTE
+  return {
+    action: 'access.refused' as const,
+    actor: actorOf(caller),
+    tenantId: caller?.tenant?.id ?? null,
+    address: clientAddress(c),
+    subject: { kind: 'route', id: `${method} ${path}` },
+    reason: error instanceof GatewayError ? `${error.code}: ${error.message}` : 'internal',
+  }
+}
+
+function changeOf(c: Context<AppEnv>, caller: Caller) {
   const { tenantId, ...about } = c.get('audit').about
   // Of the operator's own routes none concerns a tenant unless it says so.
   const ofTenant: Tenant | undefined = c.get('tenant')
-  const event = {
+  return {
     ...about,
     actor: actorOf(caller),
-    address,
+    address: clientAddress(c),
     requestId: c.get('requestId'),
-    action,
     tenantId: tenantId ?? ofTenant?.id ?? null,
-    outcome,
   }
-  if (outcome === 'done') return audit.append({ ...event, at: clock() })
-  const failed = { ...event, reason: codeOf(error, status) }
-  if (outcome === 'failed') audit.note({ ...failed, at: clock() })
-  else accesses.note(failed)
-  return undefined
 }
 
 function actorOf(caller: Caller | undefined): AuditActor {

@@ -10,7 +10,7 @@ import { type EntryRow, entryOf } from '../../src/audit/tables.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import type { Store } from '../../src/store/open.ts'
-import { testDatabases, truncate } from '../support/database.ts'
+import { testDatabases } from '../support/database.ts'
 
 const AT = new Date('2026-11-01T10:00:00.123Z')
 const TENANT = '01a1fbfe-0226-7d8b-828e-234281d9dc9a'
@@ -52,7 +52,7 @@ describe.each(testDatabases())('the audit log on $name', ({ open }) => {
   afterAll(() => store.close())
 
   beforeEach(async () => {
-    await truncate(store)
+    await store.query(sql`truncate audit_entries, audit_anchor`)
     log = await opened()
   })
 

@@ -163,8 +163,8 @@ export function configRoutes({ configuration }: ConfigParts) {
     const text = await c.req.text()
     const who = `key ${c.get('caller').name}`
     const before = there().number
-    const outcome = await there().change({ text, who, comment, ...basedOn, isDryRun })
     c.get('audit').subject('configuration', String(before)).reason(comment)
+    const outcome = await there().change({ text, who, comment, ...basedOn, isDryRun })
     return answer(c, outcome, { before, isDryRun })
   })
 
@@ -174,8 +174,8 @@ export function configRoutes({ configuration }: ConfigParts) {
     const { basedOn } = basedOnOf(c) ?? { basedOn: undefined }
     const wish = { number, who: `key ${c.get('caller').name}`, comment, basedOn }
     const before = there().number
-    const outcome = await there().rollBack(wish)
     c.get('audit').subject('configuration', String(before)).reason(comment)
+    const outcome = await there().rollBack(wish)
     return answer(c, outcome, { before, isDryRun: false })
   })
 
