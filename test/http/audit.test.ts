@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { checkAudit } from '../../src/audit/audit-check.ts'
+import { GatewayError } from '../../src/core/errors.ts'
 import type { LogCall } from '../../src/core/logger.ts'
 import { PERMISSIONS } from '../../src/http/permissions.ts'
 import { openTestApp, problemIn, type TestApp } from './test-app.ts'
@@ -138,10 +139,9 @@ describe('a change', () => {
   })
 
   test('whose entry cannot be written is told as such', async () => {
-    vi.spyOn(api.audit, 'append').mockImplementation(async () => {
-      const { GatewayError } = await import('../../src/core/errors.ts')
-      throw new GatewayError('audit_unwritten', 'carrier.enable was done, and could not be written')
-    })
+    vi.spyOn(api.audit, 'append').mockRejectedValue(
+      new GatewayError('audit_unwritten', 'carrier.enable was done, and could not be written'),
+    )
     const response = await call('POST', '/v1/carriers/alpha/enable', { reason: 'over' })
     expect(response.status).toBe(500)
     expect(await problemIn(response)).toMatchObject({
