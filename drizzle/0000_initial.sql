@@ -17,6 +17,36 @@ CREATE TABLE "attempts" (
 	CONSTRAINT "attempts_message_id_attempt_segment_pk" PRIMARY KEY("message_id","attempt","segment")
 );
 --> statement-breakpoint
+CREATE TABLE "audit_anchor" (
+	"id" integer PRIMARY KEY DEFAULT 1 NOT NULL,
+	"number" bigint NOT NULL,
+	"hash" text NOT NULL,
+	CONSTRAINT "audit_anchor_one" CHECK (id = 1)
+);
+--> statement-breakpoint
+CREATE TABLE "audit_entries" (
+	"number" bigint PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"actor_kind" text NOT NULL,
+	"actor_name" text,
+	"actor_tenant_id" uuid,
+	"address" text,
+	"request_id" text,
+	"action" text NOT NULL,
+	"subject_kind" text,
+	"subject_id" text,
+	"tenant_id" uuid,
+	"outcome" text NOT NULL,
+	"reason" text,
+	"before" text,
+	"after" text,
+	"count" integer NOT NULL,
+	"first_at" timestamp with time zone,
+	"last_at" timestamp with time zone,
+	"previous_hash" text NOT NULL,
+	"hash" text NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "carrier_health" (
 	"carrier" text PRIMARY KEY NOT NULL,
 	"mode" text NOT NULL,
@@ -357,6 +387,155 @@ CREATE TABLE "tenants" (
 	CONSTRAINT "tenants_name_unique" UNIQUE("name")
 );
 --> statement-breakpoint
+CREATE TABLE "balance_alerts" (
+	"tenant_id" uuid NOT NULL,
+	"currency" text NOT NULL,
+	"state" text NOT NULL,
+	"told_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "balance_alerts_key" PRIMARY KEY("tenant_id","currency","state")
+);
+--> statement-breakpoint
+CREATE TABLE "ledger_days" (
+	"tenant_id" uuid NOT NULL,
+	"currency" text NOT NULL,
+	"starts_at" timestamp with time zone NOT NULL,
+	"kind" text NOT NULL,
+	"lines" bigint NOT NULL,
+	"balance" bigint NOT NULL,
+	"reserved" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"funding" bigint NOT NULL,
+	CONSTRAINT "ledger_days_key" PRIMARY KEY("tenant_id","currency","starts_at","kind")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_charges" (
+	"tenant_id" uuid NOT NULL,
+	"starts_at" timestamp with time zone NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"currency" text NOT NULL,
+	"unit" text NOT NULL,
+	"unit_price" bigint NOT NULL,
+	"tax_ppm" integer NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	CONSTRAINT "usage_charges_key" PRIMARY KEY("tenant_id","starts_at","country","network","currency","unit","unit_price","tax_ppm")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_days" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"carrier" text NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"traffic_class" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_days_key" PRIMARY KEY("starts_at","tenant_id","carrier","country","network","traffic_class","currency")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_hours" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"carrier" text NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"traffic_class" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_hours_key" PRIMARY KEY("starts_at","tenant_id","carrier","country","network","traffic_class","currency")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_months" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"carrier" text NOT NULL,
+	"country" text NOT NULL,
+	"network" text NOT NULL,
+	"traffic_class" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_months_key" PRIMARY KEY("starts_at","tenant_id","carrier","country","network","traffic_class","currency")
+);
+--> statement-breakpoint
+CREATE TABLE "usage_pending" (
+	"id" bigserial PRIMARY KEY NOT NULL,
+	"cells" jsonb NOT NULL,
+	"movements" jsonb NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "usage_senders" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"sender" text NOT NULL,
+	"country" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_senders_key" PRIMARY KEY("starts_at","tenant_id","sender","country","currency")
+);
+--> statement-breakpoint
 CREATE TABLE "tenant_volumes" (
 	"tenant_id" uuid NOT NULL,
 	"month" text NOT NULL,
@@ -382,6 +561,10 @@ ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_tenant_id_tenants_id_fk" FOREIGN
 ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
 CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE is_uncertain;--> statement-breakpoint
+CREATE INDEX "audit_by_time" ON "audit_entries" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "audit_by_action" ON "audit_entries" USING btree ("action","number");--> statement-breakpoint
+CREATE INDEX "audit_by_actor" ON "audit_entries" USING btree ("actor_name","number");--> statement-breakpoint
+CREATE INDEX "audit_by_tenant" ON "audit_entries" USING btree ("tenant_id","number") WHERE tenant_id is not null;--> statement-breakpoint
 CREATE INDEX "carrier_history_by_carrier" ON "carrier_history" USING btree ("carrier","id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "inbound_messages_by_tenant" ON "inbound_messages" USING btree ("tenant_id","id");--> statement-breakpoint
@@ -410,5 +593,9 @@ CREATE INDEX "network_versions_by_kind" ON "network_versions" USING btree ("kind
 CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("recipient","id") WHERE state = 'waiting';--> statement-breakpoint
 CREATE INDEX "outbox_by_message" ON "outbox" USING btree ("message_id");--> statement-breakpoint
 CREATE INDEX "receipts_by_carrier" ON "receipts" USING btree ("carrier","received_at");--> statement-breakpoint
+CREATE INDEX "usage_days_by_tenant" ON "usage_days" USING btree ("tenant_id","starts_at");--> statement-breakpoint
+CREATE INDEX "usage_hours_by_tenant" ON "usage_hours" USING btree ("tenant_id","starts_at");--> statement-breakpoint
+CREATE INDEX "usage_months_by_tenant" ON "usage_months" USING btree ("tenant_id","starts_at");--> statement-breakpoint
+CREATE INDEX "usage_senders_by_tenant" ON "usage_senders" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "webhook_endpoints_by_tenant" ON "webhook_endpoints" USING btree ("tenant_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "webhook_callback_of_tenant" ON "webhook_endpoints" USING btree ("tenant_id") WHERE "webhook_endpoints"."kind" = 'callback';

@@ -71,6 +71,12 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
                                     [--format text|json|csv], and an operator's key: [--key KEY] [--url URL]
   linehaul invoices [--month 2026-10] [--tenant NAME] [--format csv|json]
                                     what tenants are invoiced for a month, by default the last one, from the database
+  linehaul audit list [--actor NAME] [--action NAME] [--subject ID] [--tenant NAME] [--outcome WORD]
+                                    [--from TIME] [--before TIME] [--limit N] [--json] [--key KEY] [--url URL]
+                                    who has changed and used what, newest first
+  linehaul audit verify [--head HASH]
+                                    prove from the database that no entry of the audit log was changed, removed, added
+                                    or moved; with the hash of an earlier run also that its end was not cut off
   linehaul send --to NUMBER --from SENDER --text TEXT [--key KEY] [--url URL] [--dry-run]
                                     send one message through a running gateway and follow it
   linehaul dlq list [CHOICE]        messages that no carrier has taken, newest first
@@ -225,7 +231,9 @@ async function checkConfig(args: string[]): Promise<void> {
 
 async function migrate(): Promise<void> {
   const { openStore } = await import('./store/open.ts')
+  const { noteByHand } = await import('./audit-commands.ts')
   const store = await openStore(readConfig())
+  await noteByHand(store, 'database.migrate', { version: VERSION })
   await store.close()
   say('the database schema is up to date')
 }
@@ -282,6 +290,21 @@ async function invoices(args: string[]): Promise<void> {
   await writeInvoices({ month, tenant, isCsv: format === 'csv', say }, readConfig())
 }
 
+async function audit([action, ...args]: string[]): Promise<void> {
+  const { AUDIT_CHOICE, listAudit, proveAudit } = await import('./audit-commands.ts')
+  if (action === 'verify') {
+    const { values } = parseArgs({ args, options: { head: { type: 'string' } } })
+    if (!(await proveAudit({ say, complain }, readConfig(), values.head))) process.exitCode = 1
+    return
+  }
+  if (action !== 'list') throw new UsageError('audit needs one of: list, verify [--head HASH]')
+  const options = { ...DLQ_OPTIONS, ...AUDIT_CHOICE, limit: { type: 'string' } } as const
+  const { values } = parseArgs({ args, options })
+  const { key: _key, url: _url, json: isJson = false, limit, ...choice } = values
+  const command = { ...operatorAccess('audit', values), isJson, say, complain }
+  if (!(await listAudit(command, choice, readLimit(limit, 50)))) process.exitCode = 1
+}
+
 async function rotateEncryption(): Promise<void> {
   const { createCipher } = await import('./store/cipher.ts')
   const { checkEncryptionKeys } = await import('./store/key-check.ts')
@@ -293,6 +316,8 @@ async function rotateEncryption(): Promise<void> {
   try {
     await checkEncryptionKeys(store)
     const { rows, unreadable } = await reseal(store, async () => false)
+    const { noteByHand } = await import('./audit-commands.ts')
+    await noteByHand(store, 'encryption.rotate', { rows, unreadable })
     say(
       active === undefined
         ? `${rows} rows were written in the clear; no key is needed any more`
@@ -730,6 +755,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   ledger,
   reconcile,
   invoices,
+  audit,
   'rotate-encryption': rotateEncryption,
   send,
   dlq,

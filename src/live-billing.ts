@@ -16,6 +16,8 @@ export interface LiveBillingOptions {
   readonly config: Config
   readonly tenants: LiveTenants
   readonly logger: Logger
+  /** Told of every opening balance that was booked. */
+  readonly onOpened?: (tenantId: string, balance: OpeningBalance) => void
 }
 
 /** How tenants pay, by the configuration. */
@@ -23,6 +25,7 @@ export class LiveBilling implements LivePart {
   readonly sections = ['billing', 'tenants'] as const
   readonly #tenants: LiveTenants
   readonly #logger: Logger
+  readonly #onOpened: LiveBillingOptions['onOpened']
   #config: Config
   /** By tenant; at hand, because every message asks. */
   #terms: ReadonlyMap<string, TenantBilling>
@@ -30,9 +33,10 @@ export class LiveBilling implements LivePart {
   #funding: Funding | undefined
   #accounts: Accounts | undefined
 
-  constructor({ config, tenants, logger }: LiveBillingOptions) {
+  constructor({ config, tenants, logger, onOpened }: LiveBillingOptions) {
     this.#tenants = tenants
     this.#logger = logger
+    this.#onOpened = onOpened
     this.#config = config
     this.#terms = termsOf(config, tenants.access)
     this.#conversion = new PriceConversion(config.billing.conversions)
@@ -79,7 +83,8 @@ export class LiveBilling implements LivePart {
     }
   }
 
-  async #bookOpening({ tenant: name, micros, currency }: OpeningBalance): Promise<void> {
+  async #bookOpening(balance: OpeningBalance): Promise<void> {
+    const { tenant: name, micros, currency } = balance
     const tenant = this.#tenants.access.tenantNamed(name)
     if (!tenant || micros === 0n) return
     const payment = {
@@ -92,7 +97,9 @@ export class LiveBilling implements LivePart {
     }
     try {
       const paid = await this.#funding?.book(payment)
-      if (paid?.isNew) this.#logger.info({ tenant: name, currency }, 'an opening balance is booked')
+      if (!paid?.isNew) return
+      this.#logger.info({ tenant: name, currency }, 'an opening balance is booked')
+      this.#onOpened?.(tenant.id, balance)
     } catch (error) {
       if (!(error instanceof GatewayError && error.code === 'payment_differs')) throw error
       this.#logger.warn(

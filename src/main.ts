@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
+import { Auditing } from './auditing.ts'
 import { BalanceMarkStore } from './billing/balance-marks.ts'
 import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
@@ -171,11 +172,15 @@ export async function startGateway(ofFile: Config, options: GatewayOptions): Pro
     const store = await openStore({ ...ofFile, cipher: createCipher(keys, active) })
     opened.push(() => store.close())
     await checkEncryptionKeys(store)
+    const auditing = await Auditing.open(store, logger)
+    opened.push(() => auditing.close())
     const versions = new VersionStore(store)
     const isFromFile = options.isConfigFromFile ?? false
+    const before = documents && (await versions.newest())
     const held =
       documents &&
       (await holdVersion({ versions, documents, clock: systemClock, logger, isFromFile }))
+    if (held && held.version.number !== before?.number) auditing.configFound(before, held.version)
     const config = held?.config ?? ofFile
     options.setLogLevel?.(config.logLevel)
     const sandbox = config.sandbox ? await startOwnSandbox(config, logger) : undefined
@@ -183,6 +188,7 @@ export async function startGateway(ofFile: Config, options: GatewayOptions): Pro
     const { access, newKey } = sandbox
       ? await openDemoAccess(store, { replaceKey: options.replaceDemoKey ?? false })
       : { access: await openAccess(store, config.tenants, config.adminKeys), newKey: undefined }
+    if (newKey) auditing.demoKeyMade(DEMO_TENANT, options.replaceDemoKey ?? false)
     const demoPartner =
       sandbox &&
       completePartner({
@@ -199,6 +205,7 @@ export async function startGateway(ofFile: Config, options: GatewayOptions): Pro
       access,
       setLogLevel: options.setLogLevel,
       held,
+      auditing,
       logger,
       opened,
     })
@@ -219,6 +226,7 @@ interface Assembly {
   readonly setLogLevel: GatewayOptions['setLogLevel']
   /** Undefined: there are no versions. */
   readonly held: HeldVersion | undefined
+  readonly auditing: Auditing
   readonly logger: Logger
   readonly opened: (() => Promise<void>)[]
 }
@@ -226,12 +234,17 @@ interface Assembly {
 async function assemble(
   assembly: Assembly,
 ): Promise<Omit<Gateway, 'config' | 'newDemoKey' | 'demoPartner'>> {
-  const { config, carrierConfigs, store, access, logger, opened } = assembly
+  const { config, carrierConfigs, store, access, auditing, logger, opened } = assembly
   const clock = systemClock
   const metrics = new Metrics()
   const live = new LiveMessages()
   const tenants = new LiveTenants({ access, config, store })
-  const billing = new LiveBilling({ config, tenants, logger })
+  const billing = new LiveBilling({
+    config,
+    tenants,
+    logger,
+    onOpened: (...booked) => auditing.balanceOpened(...booked),
+  })
   const balanceMarks = new BalanceMarkStore(store, logger)
   const ledger = new Ledger(billing.creditFor, (change) => {
     healthAlerts.noteBalance(change)
@@ -287,6 +300,7 @@ async function assemble(
     poster,
     clock,
     onReady: (recipient) => teller.wake(recipient),
+    onDisabled: (endpoint, reason) => auditing.webhookGone(endpoint, reason),
   })
   const teller = new Teller({
     store,
@@ -324,6 +338,7 @@ async function assemble(
     store,
     logger,
     clock,
+    onTableTaken: (...table) => auditing.tableTaken(...table),
   })
   opened.push(() => numbers.close())
   const quality = new Quality(config.quality)
@@ -366,9 +381,14 @@ async function assemble(
     onCanaryStopped: (carrier, route) => {
       const reason = `the canary of the route ${route} delivers too little`
       healthAlerts.noteCanaryStopped(carrier, route, reason)
-      health.setMode(carrier, 'drained', reason).catch((error: unknown) => {
-        logger.error({ carrier, error: messageOf(error) }, 'cannot keep that a canary is stopped')
-      })
+      health.setMode(carrier, 'drained', reason).then(
+        () => auditing.canaryStopped(carrier, reason),
+        (error: unknown) =>
+          logger.error(
+            { carrier, error: messageOf(error) },
+            'cannot keep that a canary is stopped',
+          ),
+      )
     },
   })
   const routeUpkeep = new RouteUpkeep({
@@ -447,6 +467,7 @@ async function assemble(
     keptFor: tenants.keptFor,
     purgeAnswers: (now) => keys.purge(now),
     purgeUsage: (now) => usageRetention.purge(now),
+    eraseAudit: (now) => auditing.erase(now, going.running.retention.auditDays),
     onErased: (what, count) => metrics.erased(what, count),
   })
   const upkeep =
@@ -478,7 +499,10 @@ async function assemble(
     teller,
     clock,
     logger,
-    onBindRefused: (reason) => metrics.bindRefused(reason),
+    onBind: (bind) => {
+      if (bind.refusal) metrics.bindRefused(bind.refusal)
+      auditing.bindJudged(bind)
+    },
     onConnectionRefused: (reason) => metrics.connectionRefused(reason),
     recorder,
   })
@@ -632,7 +656,15 @@ async function assemble(
     }),
   ])
   const { held } = assembly
-  const configuration = held && new Configuration({ ...held, live: going, clock, logger })
+  const configuration =
+    held &&
+    new Configuration({
+      ...held,
+      live: going,
+      clock,
+      logger,
+      onFile: (...taken) => auditing.configTaken(...taken),
+    })
   const app = createApp({
     intake,
     archive,
@@ -670,6 +702,9 @@ async function assemble(
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: () => going.running.recorder.showTexts,
     configuration,
+    audit: auditing.log,
+    accesses: auditing.accesses,
+    auditArchive: auditing.archive,
     accounts: ledger.accounts,
     charges,
     funding,
@@ -711,6 +746,7 @@ async function assemble(
   await teller.start()
   qualityStore.start()
   checks.start()
+  auditing.started()
   const guardTimer = setInterval(() => {
     keepGuards().catch((error: unknown) =>
       logger.error({ error: messageOf(error) }, 'cannot save what guards have learned'),
@@ -756,6 +792,7 @@ async function assemble(
     await limiting.close()
     await numbers.close()
     await assembly.sandbox?.close()
+    await auditing.close()
     await store.close()
   }
 

@@ -4,7 +4,7 @@ import type { Clock } from './core/clock.ts'
 import { GatewayError, messageOf } from './core/errors.ts'
 import type { Logger } from './core/logger.ts'
 import { NetworkDirectory } from './networks/directory.ts'
-import { takeInFiles } from './networks/table-files.ts'
+import { type OnTableTaken, takeInFiles } from './networks/table-files.ts'
 import { Destinations } from './routing/destination.ts'
 import { knownCountries } from './routing/number.ts'
 import { parseSender } from './routing/sender.ts'
@@ -38,6 +38,8 @@ export interface NumbersOptions {
   readonly store: Store
   readonly logger: Logger
   readonly clock: Clock
+  /** Told of every file that was taken in. */
+  readonly onTableTaken?: OnTableTaken
 }
 
 /**
@@ -47,11 +49,11 @@ export interface NumbersOptions {
  *   `webhook_url_invalid`, `webhook_address_refused` for a look-up that may not be asked
  */
 export async function openNumbers(options: NumbersOptions): Promise<Numbers> {
-  const { config, carriers, tenantId, store, logger, clock } = options
+  const { config, carriers, tenantId, store, logger, clock, onTableTaken } = options
   checkNumbers(config)
   let lookup = openLookup(config.lookup)
   const networks = await NetworkDirectory.open({ store, clock, logger, lookup: lookup?.asked })
-  await takeInFiles(networks, config, logger)
+  await takeInFiles(networks, config, logger, onTableTaken)
   const destinations = new Destinations(config.shortCodes, carriers)
   const senderRules = new SenderRules(senderRulesOf(config, tenantId))
   let present = config
@@ -81,7 +83,7 @@ export async function openNumbers(options: NumbersOptions): Promise<Numbers> {
         if (isLookupNew) lookUpBy(nextLookup)
         destinations.replace(next.shortCodes, names)
         senderRules.replace(senderRulesOf(next, tenantId))
-        ending = ending.then(() => takeInFiles(networks, next, logger))
+        ending = ending.then(() => takeInFiles(networks, next, logger, onTableTaken))
       }
     },
     async close() {

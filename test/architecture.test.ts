@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   routing: ['core'],
   networks: ['core', 'routing', 'store'],
   accounts: ['core', 'store'],
+  audit: ['core', 'store'],
   limits: ['core', 'store'],
   billing: ['core', 'store'],
   // The settings of a carrier or a partner are its configuration: a second type for the same fields
@@ -29,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http: [
     'core',
     'accounts',
+    'audit',
     'billing',
     'inbound',
     'limits',

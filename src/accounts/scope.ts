@@ -13,6 +13,7 @@ export const SCOPES = {
   'routing:write': 'change rate decks, networks and ported numbers; reset guards',
   'config:read': 'the configuration and its versions, secrets masked',
   'config:write': 'change the configuration',
+  'audit:read': 'the audit log: changes and accesses',
 } as const
 
 export type Scope = keyof typeof SCOPES
@@ -28,4 +29,5 @@ export const TENANT_SCOPES: ReadonlySet<Scope> = new Set<Scope>([
   'webhooks:write',
   'account:read',
   'billing:read',
+  'audit:read',
 ])

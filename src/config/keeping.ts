@@ -16,6 +16,12 @@ export interface RetentionConfig {
   readonly bodyDays: number | undefined
 }
 
+/** What the section of the file says beside that. */
+export interface FileRetentionConfig extends RetentionConfig {
+  /** Days until an entry of the audit log is deleted; undefined: never. */
+  readonly auditDays: number | undefined
+}
+
 /** Keys for texts and numbers at rest. */
 export interface EncryptionConfig {
   /** Every key that can open what was sealed; empty: nothing was ever sealed. */
@@ -32,6 +38,7 @@ export interface EncryptionKeyConfig {
 }
 
 const MAX_DAYS = 3650
+const USUAL_AUDIT_DAYS = 400
 // The 43rd digit carries four bits of the key; its last two bits are zero.
 const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/
@@ -48,8 +55,16 @@ export const retentionSchema = setting(
       about: 'Age at which the text is erased while the record stays; 0 keeps it with the record.',
       unit: 'days',
     }),
+    audit_days: integer(0, MAX_DAYS, USUAL_AUDIT_DAYS, {
+      about: 'Age at which entries of the audit log are deleted; 0 keeps them.',
+      unit: 'days',
+    }),
   }).prefault({}),
-  { about: 'How long messages are kept.', allowed: 'a mapping', defaultText: '{}' },
+  {
+    about: 'How long messages and the audit log are kept.',
+    allowed: 'a mapping',
+    defaultText: '{}',
+  },
 )
 
 /** The `retention` of a tenant, which beats the section of the file key by key. */
@@ -118,6 +133,11 @@ export function toRetention(file: FileRetention, tenant?: FileTenantRetention): 
     days: (tenant?.days ?? file.days) || undefined,
     bodyDays: (tenant?.body_days ?? file.body_days) || undefined,
   }
+}
+
+/** The section of the file. */
+export function toFileRetention(file: FileRetention): FileRetentionConfig {
+  return { ...toRetention(file), auditDays: file.audit_days || undefined }
 }
 
 /** The keys of a file without mistakes. */

@@ -10,7 +10,7 @@ import { lineFinder, readDocument, typed } from './document.ts'
 import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
-import { toEncryption, toRetention } from './keeping.ts'
+import { toEncryption, toFileRetention, toRetention } from './keeping.ts'
 import { toLimits } from './limits.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { toNumbers } from './numbers.ts'
@@ -261,7 +261,7 @@ function toConfig(
     usage: toUsage(content.usage),
     limits: toLimits(content.limits),
     numbers: toNumbers(content.numbers, folder),
-    retention: toRetention(content.retention),
+    retention: toFileRetention(content.retention),
     encryption: toEncryption(content.encryption),
     adminKeys: content.admin_keys,
     recorder: {

@@ -33,6 +33,7 @@ import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
   type EncryptionConfig,
   encryptionSchema,
+  type FileRetentionConfig,
   type RetentionConfig,
   retentionSchema,
   tenantRetentionSchema,
@@ -84,7 +85,7 @@ export interface Config {
   readonly limits: LimitPolicy
   readonly numbers: NumbersConfig
   /** For what belongs to no tenant of the file; a tenant has its own. */
-  readonly retention: RetentionConfig
+  readonly retention: FileRetentionConfig
   readonly encryption: EncryptionConfig
   /** Keys of the HTTP interface for whoever runs the gateway; they belong to no tenant. */
   readonly adminKeys: readonly string[]

@@ -5,6 +5,7 @@ import type { Access } from '../accounts/access.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
+import { type AuditParts, audited } from './audit.ts'
 import { identify, permit } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { setHeader } from './header.ts'
@@ -12,6 +13,7 @@ import { permissionFor } from './permissions.ts'
 import { errorHandler } from './problem.ts'
 import { limitRequest } from './rate-limit.ts'
 import { MemoRouter } from './router.ts'
+import { type AuditReadParts, auditRoutes } from './routes/audit.ts'
 import { type BillingParts, billingRoutes } from './routes/billing.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
 import { type CarrierParts, carrierRoutes } from './routes/carriers.ts'
@@ -37,6 +39,8 @@ import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 /** What the HTTP side is built with. */
 export interface AppParts
   extends MessageParts,
+    AuditParts,
+    AuditReadParts,
     BillingParts,
     ReconciliationParts,
     DeadLetterParts,
@@ -166,18 +170,21 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    const caller = identify(c, parts.access)
     const permission = permissionFor(c.req.method, c.req.path)
-    if (permission) permit(c, caller, permission)
-    if (!STREAM_PATHS.test(c.req.path)) requireJson(c)
-    // A route that is missing in the table opens to nobody.
-    return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
+    return audited(c, parts, permission, () => {
+      const caller = identify(c, parts.access)
+      if (permission) permit(c, caller, permission)
+      if (!STREAM_PATHS.test(c.req.path)) requireJson(c)
+      // A route that is missing in the table opens to nobody.
+      return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
+    })
   })
 
   app.route('/', systemRoutes(parts))
   app.route('/', bindRoutes(parts))
   app.route('/', carrierRoutes(parts))
   app.route('/', configRoutes(parts))
+  app.route('/', auditRoutes(parts))
   app.route('/', rateDeckRoutes(parts))
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))

@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server'
 import type { Caller, Tenant } from '../accounts/caller.ts'
 import type { Standing } from '../limits/limits.ts'
 import type { TenantScope } from '../messages/archive.ts'
+import type { AuditNote } from './audit.ts'
 
 /** What middleware hands on to routes. */
 export interface AppEnv {
@@ -18,5 +19,7 @@ export interface AppEnv {
     requestStandings: readonly Standing[] | undefined
     /** Where tenants and operators read: whose messages the caller may see. */
     scope: TenantScope
+    /** What the audit log is to say of it; set on routes that have an action in `permissions.ts`. */
+    audit: AuditNote
   }
 }

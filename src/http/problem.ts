@@ -91,6 +91,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   json_invalid: { status: 400, title: 'The body is not JSON' },
   content_type_unsupported: { status: 415, title: 'The body has another type than it must have' },
   body_too_large: { status: 413, title: 'The body is too large' },
+  audit_unwritten: { status: 500, title: 'It was done, and is not in the audit log yet' },
   unauthorized: { status: 401, title: 'No valid API key' },
   forbidden: { status: 403, title: 'The key does not open this' },
   not_found: { status: 404, title: 'Not found' },
@@ -98,6 +99,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
   queue_full: OVERLOADED,
   storage_unavailable: OVERLOADED,
   closed: OVERLOADED,
+}
+
+/** The status that an error is answered with. */
+export function statusOf(error: unknown): number {
+  const code = error instanceof GatewayError ? error.code : ''
+  return (KINDS[code] ?? INTERNAL).status
 }
 
 const INTERNAL: Kind = { status: 500, title: 'Internal error' }

@@ -25,6 +25,7 @@ export type Erased =
   | 'refused_entries'
   | 'answers'
   | 'usage'
+  | 'audit_entries'
 
 /** What a {@link Retention} is built with. */
 export interface RetentionOptions {
@@ -35,6 +36,8 @@ export interface RetentionOptions {
   readonly purgeAnswers?: (now: Date) => Promise<number>
   /** Deletes a batch of usage that is kept no longer; gives how many rows, 0 when none are left. */
   readonly purgeUsage?: (now: Date) => Promise<number>
+  /** Deletes a stretch of the audit log that is over; gives how many entries, 0 when nothing is left to do. */
+  readonly eraseAudit?: (now: Date) => Promise<number>
   /** Told after every batch. */
   readonly onErased?: (what: Erased, count: number) => void
   readonly logger: Logger
@@ -98,7 +101,7 @@ export class Retention {
 
   /** Erases all that is due; resolves when it is done, or closed. */
   async run(): Promise<void> {
-    const { store, keptFor, purgeAnswers, purgeUsage, clock } = this.#options
+    const { store, keptFor, purgeAnswers, purgeUsage, eraseAudit, clock } = this.#options
     const now = clock()
     const tenants = await store.query<{ id: string; name: string }>(
       sql`select id, name from tenants order by id`,
@@ -123,6 +126,13 @@ export class Retention {
     }
     if (this.#isClosed) return
     if (purgeAnswers) this.#tell('answers', await purgeAnswers(now))
+    if (eraseAudit) {
+      await this.#batches('audit_entries', async () => {
+        const erased = await eraseAudit(now)
+        return { erased, isLast: erased === 0 }
+      })
+    }
+    if (this.#isClosed) return
     await this.#reseal()
   }
 

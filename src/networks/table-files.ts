@@ -12,6 +12,12 @@ export interface TableFiles {
   readonly portedFile: string | undefined
 }
 
+/** What a file says. */
+export type TableKind = 'networks' | 'ported_numbers'
+
+/** Told of a file that was taken in. */
+export type OnTableTaken = (kind: TableKind, file: string, rows: number) => void
+
 /** Mistakes of a file that are logged. */
 const LOGGED_MISTAKES = 10
 
@@ -25,12 +31,15 @@ export async function takeInFiles(
   directory: NetworkDirectory,
   { networkFile, portedFile }: TableFiles,
   logger: Logger,
+  onTaken: OnTableTaken = () => {},
 ): Promise<void> {
   if (networkFile !== undefined) {
-    await reported(networkFile, logger, () => takeInNetworks(directory, networkFile))
+    const rows = await reported(networkFile, logger, () => takeInNetworks(directory, networkFile))
+    if (rows !== null) onTaken('networks', networkFile, rows)
   }
   if (portedFile !== undefined) {
-    await reported(portedFile, logger, () => takeInPorted(directory, portedFile))
+    const rows = await reported(portedFile, logger, () => takeInPorted(directory, portedFile))
+    if (rows !== null) onTaken('ported_numbers', portedFile, rows)
   }
 }
 
@@ -62,18 +71,19 @@ async function takeInPorted(directory: NetworkDirectory, file: string): Promise<
   return report
 }
 
+/** Gives how many rows were taken in; null: none, the file is known or cannot be used. */
 async function reported(
   file: string,
   logger: Logger,
   takeIn: () => Promise<Outcome | null>,
-): Promise<void> {
+): Promise<number | null> {
   try {
     const outcome = await takeIn()
-    if (!outcome) return
+    if (!outcome) return null
     const { rows, mistakes, mistakeCount } = outcome
     if (mistakeCount === 0) {
       logger.info({ file, rows }, 'a file about numbers was taken in')
-      return
+      return rows
     }
     const lines = mistakes
       .slice(0, LOGGED_MISTAKES)
@@ -88,6 +98,7 @@ async function reported(
       'a file about numbers cannot be taken in: the old one stays',
     )
   }
+  return null
 }
 
 function sourceOf(file: string): string {

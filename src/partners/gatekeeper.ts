@@ -26,6 +26,18 @@ export type BindRefusal =
   | 'abandoned'
   | 'busy'
 
+/** A bind that was judged. */
+export interface JudgedBind {
+  readonly systemId: string
+  readonly bindType: PartnerBind
+  readonly address: string
+  readonly tls: boolean
+  /** Undefined: there is no such account. */
+  readonly tenantId: string | undefined
+  /** Undefined: it was accepted. */
+  readonly refusal: BindRefusal | undefined
+}
+
 /** What a {@link Gatekeeper} works with. */
 export interface GatekeeperOptions {
   readonly accounts: readonly PartnerAccount[]
@@ -34,7 +46,7 @@ export interface GatekeeperOptions {
   readonly maxDelayMs: number
   readonly clock: Clock
   readonly logger: Logger
-  readonly onRefused: (reason: BindRefusal) => void
+  readonly onJudged: (bind: JudgedBind) => void
 }
 
 const FIRST_VERSION_WITH_PROHIBITED = 0x50
@@ -122,15 +134,12 @@ export class Gatekeeper {
     if (access.maxBinds > 0 && bound.countOf(account.systemId) >= access.maxBinds) {
       return this.#refuse('too_many_binds', bind, origin)
     }
-    return this.#accept(account, bindType, origin)
+    return this.#accept(account, bind, origin)
   }
 
-  #accept(
-    account: PartnerAccount,
-    bindType: PartnerBind,
-    origin: BindOrigin,
-  ): BindVerdict<BoundSession> {
+  #accept(account: PartnerAccount, bind: BindPdu, origin: BindOrigin): BindVerdict<BoundSession> {
     const { bound, clock } = this.#options
+    const bindType = BIND_TYPES[bind.command]
     const { remoteAddress, tls, certificate } = origin
     const context: BoundSession = {
       account,
@@ -141,6 +150,7 @@ export class Gatekeeper {
       isUnwanted: false,
     }
     bound.add(context)
+    this.#tell(bind, origin)
     return {
       status: CommandStatus.ESME_ROK,
       context,
@@ -157,8 +167,20 @@ export class Gatekeeper {
       this.#failures.failed(addressGroup(remoteAddress), account, performance.now())
     }
     this.#options.logger.warn({ system_id, remoteAddress, tls, reason }, 'a bind was refused')
-    this.#options.onRefused(reason)
+    this.#tell(bind, origin, reason)
     return { status: statusOf(reason, bind.interface_version) }
+  }
+
+  #tell({ system_id, command }: BindPdu, origin: BindOrigin, refusal?: BindRefusal): void {
+    const { remoteAddress: address, tls } = origin
+    this.#options.onJudged({
+      systemId: system_id,
+      bindType: BIND_TYPES[command],
+      address,
+      tls,
+      tenantId: this.#accounts.get(system_id)?.account.tenant.id,
+      refusal,
+    })
   }
 
   /** Resolves after the wait, or at once with false when too many wait already. */

@@ -12,7 +12,7 @@ import type { Recorder } from '../smpp/recorder.ts'
 import { SmppServer } from '../smpp/server.ts'
 import type { PartnerAccount } from './account.ts'
 import { type BoundSession, BoundSessions, type PartnerSessionReport } from './bound-sessions.ts'
-import { type BindRefusal, Gatekeeper, sessionFigures } from './gatekeeper.ts'
+import { Gatekeeper, type JudgedBind, sessionFigures } from './gatekeeper.ts'
 import { OutbindCaller } from './outbind-caller.ts'
 import { partnerRecipient, type ReceiptTransport } from './receipt-transport.ts'
 import type { PartnerRequests } from './requests.ts'
@@ -26,8 +26,8 @@ export interface PartnerServerOptions {
   readonly teller: Teller
   readonly clock: Clock
   readonly logger: Logger
-  /** Told of every refused bind, for the metrics. */
-  readonly onBindRefused: (reason: BindRefusal) => void
+  /** Told of every bind, for the metrics and the audit log. */
+  readonly onBind: (bind: JudgedBind) => void
   /** Told of every connection that was closed before it could bind, for the metrics. */
   readonly onConnectionRefused: (reason: RefusalReason) => void
   /** Keeps the latest PDUs of every connection. */
@@ -63,7 +63,7 @@ export class PartnerServer {
       maxDelayMs: Math.min(MAX_BIND_DELAY_MS, (config.sessionInitSeconds * 1_000) / 2),
       clock,
       logger,
-      onRefused: options.onBindRefused,
+      onJudged: options.onBind,
     })
     const caps = new ConnectionCaps(config)
     const { port, tls, proxyProtocol } = config

@@ -33,6 +33,8 @@ export interface ConfigurationOptions extends HeldVersion {
   readonly live: RunningConfig
   readonly clock: Clock
   readonly logger: Logger
+  /** Told what has become of a file that was saved, and which version held before; the next change waits for it. */
+  readonly onFile?: (before: number, outcome: ConfigOutcome) => Promise<void>
 }
 
 /** A version with its document, secrets masked. */
@@ -173,12 +175,14 @@ export class Configuration {
   }
 
   async #takeFile(): Promise<void> {
-    const { documents, versions, logger } = this.#options
+    const { documents, versions, logger, onFile } = this.#options
+    const before = this.number
     try {
       const text = documents.readText()
       if ((await versions.newestOfFile())?.text === text) return await this.#readAgain()
       const origin = { source: 'file', who: null, comment: '', rolledBackTo: null } as const
       const outcome = await this.#takeOver(text, origin, false)
+      await onFile?.(before, outcome)
       if (outcome.kind === 'refused') throw new ConfigError(outcome.mistakes)
     } catch (error) {
       logger.error({ error: messageOf(error) }, 'the configuration stays as it was')

@@ -29,6 +29,8 @@ export interface WebhookSenderOptions {
   readonly clock?: Clock
   /** A recipient that {@link WebhookSender.concurrencyOf} had at 0 can be sent to again. */
   readonly onReady: (recipient: string) => void
+  /** An endpoint was switched off because of its own answer. */
+  readonly onDisabled?: (endpoint: Endpoint, reason: string) => void
   /** From 0 up to 1: spreads the tries. */
   readonly random?: () => number
 }
@@ -61,6 +63,7 @@ export class WebhookSender {
   /** Recipients that have asked to be left alone. */
   readonly #pauses = new Map<string, NodeJS.Timeout>()
   readonly #onReady: (recipient: string) => void
+  readonly #onDisabled: WebhookSenderOptions['onDisabled']
   #isClosed = false
   #underWay = 0
   #onIdle: (() => void) | undefined
@@ -73,6 +76,7 @@ export class WebhookSender {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? Math.random
     this.#onReady = options.onReady
+    this.#onDisabled = options.onDisabled
   }
 
   /** Reads every URL again: which addresses are allowed has changed. */
@@ -207,8 +211,12 @@ export class WebhookSender {
 
   #disable(endpoint: Endpoint): void {
     const { id, tenantId } = endpoint
-    this.#endpoints.disable(endpoint, 'it answered 410 Gone').then(
-      () => this.#logger.info({ endpoint: id, tenant: tenantId }, 'a webhook endpoint is gone'),
+    const reason = 'it answered 410 Gone'
+    this.#endpoints.disable(endpoint, reason).then(
+      () => {
+        this.#logger.info({ endpoint: id, tenant: tenantId }, 'a webhook endpoint is gone')
+        this.#onDisabled?.(endpoint, reason)
+      },
       (error: unknown) =>
         this.#logger.error(
           { endpoint: id, error: messageOf(error) },

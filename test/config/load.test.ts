@@ -128,7 +128,7 @@ describe('a good configuration', () => {
       webhooks: { allowPrivateAddresses: false },
       redis: undefined,
       usage: { hourlyDays: 92, dailyDays: 1827 },
-      retention: { days: undefined, bodyDays: undefined },
+      retention: { days: undefined, bodyDays: undefined, auditDays: 400 },
       encryption: { keys: [], active: undefined },
       sandbox: true,
       file: undefined,

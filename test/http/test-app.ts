@@ -1,6 +1,9 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
 import { openAccess } from '../../src/accounts/access.ts'
+import { AccessTally } from '../../src/audit/access-tally.ts'
+import { AuditArchive } from '../../src/audit/audit-archive.ts'
+import { AuditLog } from '../../src/audit/audit-log.ts'
 import type { CreditTerms } from '../../src/billing/accounts.ts'
 import { Charges, type TenantCharging } from '../../src/billing/charges.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
@@ -14,7 +17,7 @@ import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
 import { completeCarrier } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import { silentLogger } from '../../src/core/logger.ts'
+import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { parseMicros } from '../../src/core/money.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { createApp } from '../../src/http/app.ts'
@@ -69,6 +72,8 @@ export interface TestAppOptions {
   readonly limits?: object
   /** How every tenant pays; absent: nothing is billed. */
   readonly billing?: TenantCharging & CreditTerms
+  /** Where the audit log and the routes write their lines. */
+  readonly logger?: Logger
   /** Is emptied first and stays open; without it the app has one of its own. */
   readonly store?: Store
 }
@@ -81,6 +86,8 @@ export interface TestApp {
   readonly spool: Spool
   readonly keys: IdempotencyKeys
   readonly quality: Quality
+  readonly audit: AuditLog
+  readonly accesses: AccessTally
   /** Codes of the refusals that were counted. */
   readonly refused: string[]
   /** A request of the tenant `demo`, unless the headers say otherwise. */
@@ -258,6 +265,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     recorder: new Recorder({ pdusPerBind: 0, keepEnded: 0 }),
     carriers: new Map(),
   })
+  const audit = await AuditLog.open({ store, logger: options.logger ?? logger, clock })
+  const accesses = new AccessTally({ log: audit, clock })
   const app = createApp({
     accounts: ledger.accounts,
     charges,
@@ -284,6 +293,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     endpoints,
     webhookSender: webhooks,
     webhookEvents: new OutboxLog(store, tables, teller),
+    audit,
+    accesses,
+    auditArchive: new AuditArchive(store),
     binds,
     rateDecks,
     rehearseRouting: () => Promise.reject(new Error('not part of this test')),
@@ -298,7 +310,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     mayShowTexts: () => false,
     configuration: undefined,
     access,
-    logger,
+    logger: options.logger ?? logger,
     version: '0.0.0',
     onRefused: (code) => refused.push(code),
     isReady: async () => !spool.isFull && (await isReachable(store)),
@@ -337,6 +349,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     spool,
     keys,
     quality,
+    audit,
+    accesses,
     refused,
     request,
     post: (body, headers = {}) =>
@@ -375,6 +389,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await tables.close()
       await webhooks.close()
       await health.close()
+      await accesses.close()
+      await audit.close()
       if (!options.store) await store.close()
     },
   }

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { openAccess } from '../../src/accounts/access.ts'
 import type { Tenant } from '../../src/accounts/caller.ts'
 import { silentLogger } from '../../src/core/logger.ts'
+import { AuditNote } from '../../src/http/audit.ts'
 import type { AppEnv } from '../../src/http/env.ts'
 import { errorHandler } from '../../src/http/problem.ts'
 import {
@@ -70,6 +71,7 @@ async function build(allowPrivateAddresses: boolean): Promise<void> {
   app.onError(errorHandler(silentLogger))
   app.use(async (c, next) => {
     c.set('requestId', 'request-1')
+    c.set('audit', new AuditNote())
     c.header('x-request-id', 'request-1')
     c.set('tenant', c.req.header('x-tenant') === 'other' ? other : mine)
     await next()

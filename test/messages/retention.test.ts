@@ -274,6 +274,20 @@ describe.each(testDatabases())('retention on $name', ({ open }) => {
     expect(told).toEqual([['answers', 3]])
   })
 
+  it('has the audit log erased until nothing is left to do', async () => {
+    await opened()
+    const told: [string, number][] = []
+    const stretches = [10_000, 7]
+    await retention(KEEP, {
+      eraseAudit: async (now) => (now === NOW ? (stretches.shift() ?? 0) : 0),
+      onErased: (what, count) => told.push([what, count]),
+    }).run()
+    expect(told).toEqual([
+      ['audit_entries', 10_000],
+      ['audit_entries', 7],
+    ])
+  })
+
   it('seals with the active key what was written before', async () => {
     const journal = await opened()
     const message = await ended(journal, 1)

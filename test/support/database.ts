@@ -85,6 +85,7 @@ export async function truncate(store: Store): Promise<void> {
       carrier_quality, carrier_health, carrier_history,
       idempotency_keys, encryption_keys, rate_decks, rate_deck_parts,
       network_versions, ported_numbers, config_versions, inbound_messages, inbound_parts,
+      audit_entries, audit_anchor,
       ledger, ledger_batches, ledger_accounts, ledger_carriers, ledger_days, balance_alerts,
       tenant_volumes, reconciled_submits,
       usage_pending, usage_hours, usage_days, usage_months, usage_senders, usage_charges,

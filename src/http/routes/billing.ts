@@ -129,7 +129,12 @@ export function billingRoutes(parts: BillingParts) {
         { pointer: '/amount' },
       )
     }
+    const entry = c.get('audit').subject('tenant', owner.name).tenant(owner.id)
+    entry.reason(note ?? undefined).before({ balance: balanceOf(accounts, owner.id, currency) })
     const paid = await funding.book({ tenantId: owner.id, kind, micros, currency, reference, note })
+    const booked = { kind, amount: formatMicros(micros), currency, reference }
+    entry.after({ balance: balanceOf(accounts, owner.id, currency), payment: booked })
+    if (!paid.isNew) entry.nothingChanged()
     if (paid.isNew) {
       logger.info({ tenant, kind, amount, currency, reference }, 'an operator has booked money')
     }
@@ -170,6 +175,12 @@ function volumeBody({ month, segments, tier, nextTier }: VolumeStanding) {
     tier: tier && tierBody(tier),
     next_tier: nextTier && tierBody(nextTier),
   }
+}
+
+/** What a tenant has in one currency; null: there is no account in it. */
+function balanceOf(accounts: Accounts, tenantId: string, currency: string): string | null {
+  const account = accounts.standings(tenantId).find((each) => each.currency === currency)
+  return account ? formatMicros(account.balance) : null
 }
 
 const ACCOUNTS = ['balance', 'reserved', 'revenue', 'tax', 'funding'] as const

@@ -138,7 +138,10 @@ export function carrierRoutes({ carriers, health, quality, logger }: CarrierPart
     openapiWithBody(app, orderRoute(word, summary), async (c) => {
       const { name } = find(c.req.valid('param').name)
       const { reason } = c.req.valid('json')
+      const entry = c.get('audit').subject('carrier', name).reason(reason)
+      entry.before(modeBody(health.standing(name)))
       await health.setMode(name, mode, reason)
+      entry.after(modeBody(health.standing(name)))
       const requestId = c.get('requestId')
       logger.info({ carrier: name, mode, reason, requestId }, 'a carrier was set by hand')
       return c.json(show(find(name)), 200)
@@ -163,6 +166,11 @@ function healthBody(standing: HealthStanding): z.input<typeof schema.health> {
     check: linkCheck && checkBody(linkCheck),
     message_check: messageCheck && checkBody(messageCheck),
   }
+}
+
+/** The operator's word, as the audit log has it. */
+function modeBody({ mode, modeReason }: HealthStanding) {
+  return { mode, reason: modeReason }
 }
 
 function checkBody({ at, error, latencyMs }: CarrierCheck) {

@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { GatewayError } from '../../core/errors.ts'
+import { changeEntry } from '../../versions/change-entry.ts'
 import type {
   ConfigChange,
   ConfigOutcome,
@@ -161,7 +162,10 @@ export function configRoutes({ configuration }: ConfigParts) {
     const isDryRun = dryRun === 'true'
     const text = await c.req.text()
     const who = `key ${c.get('caller').name}`
-    return answer(c, await there().change({ text, who, comment, ...basedOn, isDryRun }), isDryRun)
+    const before = there().number
+    c.get('audit').subject('configuration', String(before)).reason(comment)
+    const outcome = await there().change({ text, who, comment, ...basedOn, isDryRun })
+    return answer(c, outcome, { before, isDryRun })
   })
 
   openapiWithBody(app, rollBackRoute, async (c) => {
@@ -169,16 +173,26 @@ export function configRoutes({ configuration }: ConfigParts) {
     const { comment = '' } = c.req.valid('json')
     const { basedOn } = basedOnOf(c) ?? { basedOn: undefined }
     const wish = { number, who: `key ${c.get('caller').name}`, comment, basedOn }
-    return answer(c, await there().rollBack(wish), false)
+    const before = there().number
+    c.get('audit').subject('configuration', String(before)).reason(comment)
+    const outcome = await there().rollBack(wish)
+    return answer(c, outcome, { before, isDryRun: false })
   })
 
   return app
 }
 
 /** @throws {GatewayError} `config_outdated` */
-function answer(c: Context<AppEnv>, outcome: ConfigOutcome, isDryRun: boolean) {
+function answer(
+  c: Context<AppEnv>,
+  outcome: ConfigOutcome,
+  { before, isDryRun }: { readonly before: number; readonly isDryRun: boolean },
+) {
   if (outcome.kind === 'done') {
-    c.header('etag', `"${outcome.change.version.number}"`)
+    const { version } = outcome.change
+    c.header('etag', `"${version.number}"`)
+    const entry = c.get('audit').before({ version: before }).after(changeEntry(outcome.change))
+    if (isDryRun || version.number === before) entry.nothingChanged()
     return c.json(changeBody(outcome.change, isDryRun), 200)
   }
   if (outcome.kind === 'outdated') {
@@ -193,6 +207,7 @@ function answer(c: Context<AppEnv>, outcome: ConfigOutcome, isDryRun: boolean) {
   const [first] = mistakes
   const detail = `mistakes: ${mistakes.length}, the first: ${first?.path}: ${first?.message}`
   const error = new GatewayError('config_invalid', detail)
+  c.error = error
   return c.json({ ...problemOf(error, c.get('requestId')), mistakes }, 422, {
     'content-type': 'application/problem+json',
   })

@@ -127,7 +127,9 @@ export function deadLetterRoutes({ archive, deadLetters }: DeadLetterParts) {
     if (!isId(id)) {
       throw new GatewayError('not_found', `there is no dead letter with the id "${id}"`)
     }
+    const entry = c.get('audit').subject('message', id)
     const message = await deadLetters.replay(c.get('tenant').id, id)
+    entry.after({ replayed_as: message.id })
     return c.json({ ...acceptedBody(message), replay_of: id }, 202)
   })
 
@@ -142,6 +144,13 @@ export function deadLetterRoutes({ archive, deadLetters }: DeadLetterParts) {
       error ? { id, error: problemOf(error, c.get('requestId')) } : { id, replayed_as: message.id },
     )
     const failed = replays.filter(({ error }) => error).length
+    const entry = c.get('audit').subject('dead_letters', ids ? 'by id' : 'by choice')
+    entry.after({
+      replayed: replays.length - failed,
+      failed,
+      ids: replays.filter(({ error }) => !error).map(({ id }) => id),
+    })
+    if (failed === replays.length) entry.nothingChanged()
     return c.json({ replayed: replays.length - failed, failed, results }, 200)
   })
 

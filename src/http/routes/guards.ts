@@ -107,11 +107,19 @@ export function guardRoutes({ guards, tenantName, clock, logger }: GuardParts) {
       throw new GatewayError('not_found', `no breaker with the id "${id}" is open`)
     }
     const { reason } = breaker
+    c.get('audit').subject('guard', id).before(withoutNumbers(breaker)).after(null)
     logger.info({ guard: breaker.guard, id, reason }, 'an operator has closed a breaker')
     return c.json(guardBody(breaker, tenantName), 200)
   })
 
   return app
+}
+
+/** A breaker as the audit log has it: senders may be numbers, too. */
+function withoutNumbers(breaker: OpenBreaker) {
+  const { guard, action, reason, openedAtMs, untilMs, messages } = breaker
+  const [openedAt, until] = [new Date(openedAtMs), new Date(untilMs)]
+  return { guard, action, reason, opened_at: openedAt, until, messages }
 }
 
 function guardBody(

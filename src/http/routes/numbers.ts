@@ -1,6 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { GatewayError } from '../../core/errors.ts'
+import { maskNumber } from '../../core/logger.ts'
 import type { NetworkDirectory } from '../../networks/directory.ts'
 import type { NetworkVersion } from '../../networks/network-versions.ts'
 import type { Destinations } from '../../routing/destination.ts'
@@ -163,13 +164,26 @@ export function numberRoutes({ networks, destinations }: NumberParts) {
     }
   }
 
+  function tableSizes() {
+    const { ranges, names, ported } = networks.report
+    return { ranges, names, ported }
+  }
+
+  function portedEntry(e164: string) {
+    const { network, isPorted } = networks.describe(e164)
+    return { mccmnc: network?.mccmnc ?? null, ported: isPorted }
+  }
+
   app.openapi(tablesRoute, async (c) => c.json(await tablesBody(), 200))
 
   app.openapi(importRoute, async (c) => {
     const { format, replaces, name, preview } = c.req.valid('query')
     const isPreview = preview === 'true'
     const wish = { format, text: await c.req.text(), source: name, replaces, isPreview }
+    const entry = c.get('audit').subject('networks', format).before(tableSizes())
     const { version, rows, mistakes, mistakeCount, diff } = await networks.importNetworks(wish)
+    if (isPreview) entry.nothingChanged()
+    else if (version) entry.after({ ...tableSizes(), version: versionBody(version, true) })
     if (mistakeCount > 0 && !isPreview) return refusedFile(c, mistakes, mistakeCount) as never
     const report = {
       version: version && versionBody(version, true),
@@ -182,7 +196,10 @@ export function numberRoutes({ networks, destinations }: NumberParts) {
   })
 
   app.openapi(restoreRoute, async (c) => {
-    await networks.restore(c.req.valid('param').id.toLowerCase())
+    const id = c.req.valid('param').id.toLowerCase()
+    const entry = c.get('audit').subject('networks', id).before(tableSizes())
+    const restored = await networks.restore(id)
+    entry.after({ ...tableSizes(), version: versionBody(restored, true) })
     return c.json(await tablesBody(), 200)
   })
 
@@ -196,8 +213,11 @@ export function numberRoutes({ networks, destinations }: NumberParts) {
     const { replace, preview } = c.req.valid('query')
     const isPreview = preview === 'true'
     const wish = { replaces: replace === 'true', isPreview }
+    const entry = c.get('audit').subject('ported_numbers', 'file').before(tableSizes())
     const report = await networks.importPorted(piecesOf(c), wish)
     const { isApplied, rows, removed, mistakes, mistakeCount } = report
+    if (isPreview) entry.nothingChanged()
+    else entry.after({ ...tableSizes(), rows, removed })
     if (mistakeCount > 0 && !isPreview) return refusedFile(c, mistakes, mistakeCount) as never
     const body = {
       applied: isApplied,
@@ -211,13 +231,20 @@ export function numberRoutes({ networks, destinations }: NumberParts) {
 
   openapiWithBody(app, setPortedRoute, async (c) => {
     const e164 = readWhole(c.req.valid('param').number)
+    const entry = c.get('audit').subject('number', maskNumber(e164)).before(portedEntry(e164))
     await networks.setPorted(e164, c.req.valid('json').mccmnc)
+    entry.after(portedEntry(e164))
     return c.json(numberBody(e164), 200)
   })
 
   app.openapi(removePortedRoute, async (c) => {
     const { number } = c.req.valid('param')
-    if (await networks.removePorted(readWhole(number))) return c.body(null, 204)
+    const e164 = readWhole(number)
+    const entry = c.get('audit').subject('number', maskNumber(e164)).before(portedEntry(e164))
+    if (await networks.removePorted(e164)) {
+      entry.after(portedEntry(e164))
+      return c.body(null, 204)
+    }
     throw new GatewayError('not_found', `${number} is not in the table of ported numbers`)
   })
 
@@ -250,6 +277,7 @@ function mistakesBody(mistakes: readonly LineMistake[]) {
 function refusedFile(c: Context<AppEnv>, mistakes: readonly LineMistake[], count: number) {
   const lines = count === 1 ? '1 line is wrong' : `${count} lines are wrong`
   const error = new GatewayError('file_invalid', `${lines}: nothing has changed`)
+  c.error = error
   return respondProblem(c, {
     ...problemOf(error, c.get('requestId')),
     errors: mistakes.map(({ line, message }) => ({

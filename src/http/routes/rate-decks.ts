@@ -3,6 +3,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { GatewayError } from '../../core/errors.ts'
 import { type DeckSource, MAX_CSV_OCTETS } from '../../rates/deck-content.ts'
+import type { DeckOwnerKind } from '../../rates/deck-tables.ts'
 import type { RateDecks } from '../../rates/rate-decks.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
@@ -146,10 +147,12 @@ export function rateDeckRoutes({ rateDecks }: RateDeckParts) {
   app.openapi(importRoute, async (c) => {
     const { kind, owner } = c.req.valid('param')
     const { note } = c.req.valid('query')
+    const entry = deckEntry(c, kind, owner).reason(note)
     const done = await rateDecks.import(kind, owner, csvOf(c), note)
     const reading = readingBody(done)
     if (done.isTaken) {
       const { rows, ignored_columns } = reading
+      entry.after({ version: done.version, rows })
       return c.json({ version: done.version, rows, ignored_columns }, 201)
     }
     const [first] = done.mistakes
@@ -158,6 +161,7 @@ export function rateDeckRoutes({ rateDecks }: RateDeckParts) {
       `mistakes: ${done.mistakeCount}, the first in line ${first?.line}: ` +
         `${[first?.column, first?.value && JSON.stringify(first.value), first?.message].filter(Boolean).join(' ')}`,
     )
+    c.error = error
     return c.json({ ...problemOf(error, c.get('requestId')), ...reading }, 422, {
       'content-type': 'application/problem+json',
     })
@@ -166,8 +170,18 @@ export function rateDeckRoutes({ rateDecks }: RateDeckParts) {
   openapiWithBody(app, rollBackRoute, async (c) => {
     const { kind, owner } = c.req.valid('param')
     const { version, note } = c.req.valid('json')
-    return c.json({ version: await rateDecks.rollBack(kind, owner, version, note) }, 201)
+    const entry = deckEntry(c, kind, owner).reason(note)
+    const added = await rateDecks.rollBack(kind, owner, version, note)
+    entry.after({ version: added, as_version: version })
+    return c.json({ version: added }, 201)
   })
+
+  /** What the audit log says of a change of a deck, with the version that counts before it. */
+  function deckEntry(c: Context<AppEnv>, kind: DeckOwnerKind, owner: string) {
+    const current = rateDecks.current(kind, owner)
+    const before = current ? { version: current.version } : null
+    return c.get('audit').subject('rate_deck', `${kind}/${owner}`).before(before)
+  }
 
   return app
 }

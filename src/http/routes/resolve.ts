@@ -53,9 +53,13 @@ export function resolveRoutes({ archive, resolution }: ResolveParts) {
     const tenantId = c.get('tenant').id
     const unknown = () => new GatewayError('not_found', `there is no message with the id "${id}"`)
     if (!isId(id)) throw unknown()
+    const entry = c.get('audit').subject('message', id)
+    const before = await archive.find(tenantId, id)
+    entry.before(before && { status: before.message.status, held_by: before.message.held_by })
     await resolution.resolve(tenantId, id, action)
     const found = await archive.find(tenantId, id)
     if (!found) throw unknown()
+    entry.after({ action, status: found.message.status, held_by: found.message.held_by })
     return c.json(messageBody(found.message), 200)
   })
   return app

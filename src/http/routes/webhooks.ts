@@ -191,6 +191,7 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
 
   openapiWithBody(app, createWebhookRoute, async (c) => {
     const endpoint = await endpoints.create(c.get('tenant').id, c.req.valid('json'))
+    c.get('audit').subject('webhook', endpoint.id).after(endpointBody(endpoint))
     return c.json({ ...endpointBody(endpoint), secret: endpoint.secret }, 201)
   })
 
@@ -206,31 +207,47 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
     const { url, events, is_enabled: isEnabled } = c.req.valid('json')
     const change = { url, events, isEnabled }
     const { id } = c.req.valid('param')
-    return c.json(endpointBody(await endpoints.update(c.get('tenant').id, id, change)), 200)
+    const tenantId = c.get('tenant').id
+    const entry = c.get('audit').subject('webhook', id)
+    entry.before(endpointBody(endpoints.get(tenantId, id)))
+    const changed = endpointBody(await endpoints.update(tenantId, id, change))
+    entry.after(changed)
+    return c.json(changed, 200)
   })
 
   app.openapi(deleteRoute, async (c) => {
-    await endpoints.remove(c.get('tenant').id, c.req.valid('param').id)
+    const { id } = c.req.valid('param')
+    const tenantId = c.get('tenant').id
+    const entry = c.get('audit').subject('webhook', id)
+    entry.before(endpointBody(endpoints.get(tenantId, id))).after(null)
+    await endpoints.remove(tenantId, id)
     return c.body(null, 204)
   })
 
   app.openapi(secretRoute, async (c) => {
-    const signing = await endpoints.signing(c.get('tenant').id, c.req.valid('param').id)
+    const { id } = c.req.valid('param')
+    c.get('audit').subject('webhook', id)
+    const signing = await endpoints.signing(c.get('tenant').id, id)
     return c.json(secretsBody(signing, new Date()), 200)
   })
 
   openapiWithBody(app, rotateRoute, async (c) => {
     const { secret, overlap_hours: overlapHours } = c.req.valid('json')
     const { id } = c.req.valid('param')
+    const entry = c.get('audit').subject('webhook', id)
     const rotated = await endpoints.rotate(c.get('tenant').id, id, { secret, overlapHours })
+    entry.after(secretsBody(rotated, new Date()))
     return c.json(secretsBody(rotated, new Date()), 200)
   })
 
   app.openapi(testRoute, async (c) => {
-    const endpoint = endpoints.get(c.get('tenant').id, c.req.valid('param').id)
+    const { id } = c.req.valid('param')
+    const entry = c.get('audit').subject('webhook', id)
+    const endpoint = endpoints.get(c.get('tenant').id, id)
     const webhookId = newId()
     const tried = await webhookSender.sendTest(endpoint, webhookId)
     const isDelivered = tried.error === null
+    entry.after({ webhook_id: webhookId, is_delivered: isDelivered })
     return c.json({ webhook_id: webhookId, is_delivered: isDelivered, ...tryBody(tried) }, 200)
   })
 
@@ -260,7 +277,10 @@ export function webhookRoutes({ endpoints, webhookSender, webhookEvents }: Webho
     requireKnown(tenantId, id)
     const { ids, since } = c.req.valid('json')
     const which = ids ? { ids } : { since: new Date(since ?? 0) }
-    return c.json({ replayed: await webhookEvents.replay(tenantId, id, which) }, 202)
+    const entry = c.get('audit').subject('webhook', id)
+    const replayed = await webhookEvents.replay(tenantId, id, which)
+    entry.after({ replayed })
+    return c.json({ replayed }, 202)
   })
 
   return app

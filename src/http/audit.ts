@@ -1,0 +1,172 @@
+import type { Context } from 'hono'
+import type { Caller, Tenant } from '../accounts/caller.ts'
+import type { AccessTally } from '../audit/access-tally.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
+import type { AuditActor, AuditOutcome, AuditSubject } from '../audit/entry.ts'
+import type { Clock } from '../core/clock.ts'
+import { GatewayError } from '../core/errors.ts'
+import { clientAddress } from './client-address.ts'
+import type { AppEnv } from './env.ts'
+import type { Permission } from './permissions.ts'
+import { statusOf } from './problem.ts'
+
+/** Where requests are written down. */
+export interface AuditParts {
+  readonly audit: Pick<AuditLog, 'append'>
+  readonly accesses: Pick<AccessTally, 'access' | 'note'>
+  readonly clock: Clock
+}
+
+/** What a route adds to the entry that the audit log gets of it. */
+export class AuditNote {
+  #subject: AuditSubject | undefined
+  #tenantId: string | undefined
+  #reason: string | undefined
+  #before: unknown
+  #after: unknown
+  #isChange = true
+
+  /** What it is done to. */
+  subject(kind: string, id: string): this {
+    this.#subject = { kind, id }
+    return this
+  }
+
+  /** The tenant that it concerns, where it is not the caller's own. */
+  tenant(id: string): this {
+    this.#tenantId = id
+    return this
+  }
+
+  /** What the caller gives as a reason. */
+  reason(text: string | undefined): this {
+    this.#reason = text === '' ? undefined : text
+    return this
+  }
+
+  /** How the subject was; secrets are masked by the names of their fields. */
+  before(state: unknown): this {
+    this.#before = state
+    return this
+  }
+
+  /** How it is since. */
+  after(state: unknown): this {
+    this.#after = state
+    return this
+  }
+
+  /** It was only tried, or there was nothing to do: an access, and no entry of its own. */
+  nothingChanged(): void {
+    this.#isChange = false
+  }
+
+  get isChange(): boolean {
+    return this.#isChange
+  }
+
+  /** What the entry says beside who, when and where from. */
+  get about() {
+    return {
+      subject: this.#subject ?? null,
+      tenantId: this.#tenantId,
+      reason: this.#reason ?? null,
+      before: this.#before,
+      after: this.#after,
+    }
+  }
+}
+
+/** For what is under `/v1` and is no route. */
+const NO_ROUTE = { method: '*', path: '/v1 (no such route)' }
+
+/**
+ * Answers a request and writes down what it was: an access, a refusal, and, where `permissions.ts` names an
+ * action, an entry of its own before the answer is given.
+ *
+ * @throws what `answer` throws; {GatewayError} `audit_unwritten` where a change was made whose entry could not be
+ *   written
+ */
+export async function audited(
+  c: Context<AppEnv>,
+  parts: AuditParts,
+  permission: Permission | undefined,
+  answer: () => Promise<unknown>,
+): Promise<void> {
+  if (permission?.audit) c.set('audit', new AuditNote())
+  try {
+    await answer()
+  } catch (error) {
+    await writeDown(c, parts, permission, statusOf(error), error)
+    throw error
+  }
+  await writeDown(c, parts, permission, c.res.status, c.error)
+}
+
+function writeDown(
+  c: Context<AppEnv>,
+  { audit, accesses, clock }: AuditParts,
+  permission: Permission | undefined,
+  status: number,
+  error: unknown,
+): Promise<unknown> | undefined {
+  // Of a request without a valid key there is none.
+  const caller: Caller | undefined = c.get('caller')
+  const outcome = outcomeOf(status)
+  if (!caller || status === 401 || status === 403) {
+    accesses.note({ ...refusalOf(c, caller, permission, error), outcome })
+    return undefined
+  }
+  accesses.access(caller, permission ?? NO_ROUTE, clientAddress(c), outcome)
+  const action = permission?.audit
+  if (!action || !c.get('audit').isChange) return undefined
+  const event = { ...changeOf(c, caller), action, outcome }
+  if (outcome === 'done') return audit.append({ ...event, at: clock() })
+  accesses.note({ ...event, reason: codeOf(error, status) })
+  return undefined
+}
+
+function refusalOf(
+  c: Context<AppEnv>,
+  caller: Caller | undefined,
+  permission: Permission | undefined,
+  error: unknown,
+) {
+  const { method, path } = permission ?? NO_ROUTE
+  return {
+    action: 'access.refused' as const,
+    actor: actorOf(caller),
+    tenantId: caller?.tenant?.id ?? null,
+    address: clientAddress(c),
+    subject: { kind: 'route', id: `${method} ${path}` },
+    reason: error instanceof GatewayError ? `${error.code}: ${error.message}` : 'internal',
+  }
+}
+
+function changeOf(c: Context<AppEnv>, caller: Caller) {
+  const { tenantId, ...about } = c.get('audit').about
+  // Of the operator's own routes none concerns a tenant unless it says so.
+  const ofTenant: Tenant | undefined = c.get('tenant')
+  return {
+    ...about,
+    actor: actorOf(caller),
+    address: clientAddress(c),
+    requestId: c.get('requestId'),
+    tenantId: tenantId ?? ofTenant?.id ?? null,
+  }
+}
+
+function actorOf(caller: Caller | undefined): AuditActor {
+  return { kind: 'key', name: caller?.name ?? null, tenantId: caller?.tenant?.id ?? null }
+}
+
+function outcomeOf(status: number): AuditOutcome {
+  if (status < 400) return 'done'
+  return status < 500 ? 'refused' : 'failed'
+}
+
+/** Only the code: what a message says of a wrong value may be a secret. */
+function codeOf(error: unknown, status: number): string {
+  if (error instanceof GatewayError) return error.code
+  return status < 500 ? 'validation_failed' : 'internal'
+}
