@@ -4,6 +4,11 @@ ALTER TABLE "journal" ALTER COLUMN "entries" SET STORAGE EXTERNAL;--> statement-
 ALTER TABLE "journal" SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);--> statement-breakpoint
 -- An update that changes no indexed column is cheap where its page has room for the new row.
 ALTER TABLE "attempts" SET (fillfactor = 60);--> statement-breakpoint
+ALTER TABLE "usage_hours" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "usage_days" SET (fillfactor = 70);--> statement-breakpoint
+ALTER TABLE "usage_months" SET (fillfactor = 70);--> statement-breakpoint
+-- As the journal: a row lives for some seconds.
+ALTER TABLE "usage_pending" SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);--> statement-breakpoint
 -- The audit log only grows. What is deleted by age is what the anchor stands for.
 CREATE FUNCTION "audit_entries_keep"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

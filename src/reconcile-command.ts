@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs'
 import { type ApiAccess, type ApiProblem, uploadToApi } from './api-call.ts'
+import { csvCell } from './core/csv.ts'
 import { messageOf } from './core/errors.ts'
-import { csvCell } from './routing/network-csv.ts'
 
 /** How the command speaks to the gateway and to its caller. */
 export interface ReconcileCommand extends ApiAccess {
@@ -182,7 +182,7 @@ function sayCsv(say: ReconcileCommand['say'], { differences }: ShownReport): voi
         ...[theirs?.to, ours?.to, theirs?.segments, ours?.segments],
         ...[theirs?.cost?.amount, theirs?.cost?.currency, ours?.cost?.amount, ours?.cost?.currency],
       ]
-      say(cells.map((cell) => csvCell(String(cell ?? ''))).join(','))
+      say(cells.map((cell) => csvCell(cell ?? null)).join(','))
     }
   }
 }

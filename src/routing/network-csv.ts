@@ -1,3 +1,4 @@
+import { csvCell } from '../core/csv.ts'
 import { LineMistakes, shown } from './line-mistakes.ts'
 import { isNetworkKey, NETWORK_KEY_ALLOWED, type Network, type NetworkRange } from './network.ts'
 
@@ -141,11 +142,6 @@ export function cellsOf(line: string): string[] | string {
     if (end !== ',') return cells
     rest = rest.slice(whole.length)
   }
-}
-
-/** A text as a cell of CSV. */
-export function csvCell(text: string): string {
-  return /[",]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** Why a text cannot be the name of a network; undefined: it can. */

@@ -1,5 +1,6 @@
+import { csvCell } from '../core/csv.ts'
 import { LineMistakes, shown } from './line-mistakes.ts'
-import { cellsOf, csvCell, headerFault, linesOf, nameFault } from './network-csv.ts'
+import { cellsOf, headerFault, linesOf, nameFault } from './network-csv.ts'
 
 /** What a list of networks says about one of them. */
 export interface NamedNetwork {
