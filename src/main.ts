@@ -72,6 +72,7 @@ import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { openNumbers } from './numbers.ts'
+import { openKeys } from './open-keys.ts'
 import { openLimits } from './open-limits.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
@@ -387,6 +388,8 @@ async function assemble(
   })
   opened.push(() => limiting.close())
   const { limits } = limiting
+  const apiKeys = await openKeys({ config: config.http, access, store, logger, clock })
+  opened.push(() => apiKeys.close())
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const judge = new FailureJudge({
@@ -611,6 +614,7 @@ async function assemble(
   const { held } = assembly
   const configuration = held && new Configuration({ ...held, live: going, clock, logger })
   const app = createApp({
+    ...apiKeys,
     intake,
     archive,
     inbound: new InboundArchive(store),
@@ -724,6 +728,7 @@ async function assemble(
     await qualityStore.close()
     await keepGuards()
     await limiting.close()
+    await apiKeys.close()
     await numbers.close()
     await assembly.sandbox?.close()
     await store.close()

@@ -1,13 +1,15 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { Access } from '../accounts/access.ts'
+import type { Caller } from '../accounts/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
+import { MAX_CSV_OCTETS } from '../rates/deck-content.ts'
 import { identify, permit } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { setHeader } from './header.ts'
+import type { KeyGate } from './key-gate.ts'
 import { permissionFor } from './permissions.ts'
 import { errorHandler } from './problem.ts'
 import { limitRequest } from './rate-limit.ts'
@@ -20,6 +22,7 @@ import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts
 import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
 import { type GuardParts, guardRoutes } from './routes/guards.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
+import { type KeyParts, keyRoutes } from './routes/keys.ts'
 import { type LimitParts, limitRoutes } from './routes/limits.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type NumberParts, numberRoutes } from './routes/numbers.ts'
@@ -30,6 +33,7 @@ import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
+import { describeSecurity } from './security-schemes.ts'
 
 /** What the HTTP side is built with. */
 export interface AppParts
@@ -39,6 +43,7 @@ export interface AppParts
     FeedbackParts,
     GuardParts,
     InboundParts,
+    KeyParts,
     LimitParts,
     NumberParts,
     PartnerParts,
@@ -51,7 +56,7 @@ export interface AppParts
     ConfigParts,
     TraceParts,
     WebhookParts {
-  readonly access: Access
+  readonly keyGate: KeyGate
   readonly logger: Logger
   readonly version: string
 }
@@ -126,6 +131,12 @@ const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
   return next()
 }
 
+/** The most that a body may have, by where it goes. */
+function maxBodyOctets(c: Context<AppEnv>): number {
+  if (DECK_PATHS.test(c.req.path)) return MAX_CSV_OCTETS
+  return isFile(c) ? MAX_FILE_OCTETS : MAX_BODY_OCTETS
+}
+
 /** Refuses a body that is not said to be JSON. */
 function requireJson(c: Context<AppEnv>): void {
   const type = c.req.header('content-type')
@@ -160,12 +171,16 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    const caller = identify(c, parts.access)
-    const permission = permissionFor(c.req.method, c.req.path)
-    if (permission) permit(c, caller, permission)
-    if (!DECK_PATHS.test(c.req.path)) requireJson(c)
-    // A route that is missing in the table opens to nobody.
-    return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
+    const goOn = (caller: Caller) => {
+      c.set('caller', caller)
+      const permission = permissionFor(c.req.method, c.req.path)
+      if (permission) permit(c, caller, permission)
+      if (!DECK_PATHS.test(c.req.path)) requireJson(c)
+      // A route that is missing in the table opens to nobody.
+      return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
+    }
+    const caller = identify(c, parts.keyGate, maxBodyOctets)
+    return caller instanceof Promise ? caller.then(goOn) : goOn(caller)
   })
 
   app.route('/', systemRoutes(parts))
@@ -183,14 +198,12 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', feedbackRoutes(parts))
   app.route('/', partnerRoutes(parts))
   app.route('/', limitRoutes(parts))
+  app.route('/', keyRoutes(parts))
   app.route('/', routeTestRoutes(parts))
   app.route('/', numberRoutes(parts))
   app.route('/', webhookRoutes(parts))
 
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
-    type: 'http',
-    scheme: 'bearer',
-  })
+  describeSecurity(app.openAPIRegistry)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: {

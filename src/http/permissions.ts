@@ -49,6 +49,13 @@ export const PERMISSIONS: readonly Row[] = [
   ['GET', '/v1/limits', 'tenant', 'account:read'],
   ['GET', '/v1/partners', 'tenant', 'account:read'],
 
+  ['GET', '/v1/keys', 'shared', 'keys:read'],
+  ['POST', '/v1/keys', 'shared', 'keys:write'],
+  ['GET', '/v1/keys/:id', 'shared', 'keys:read'],
+  ['PATCH', '/v1/keys/:id', 'shared', 'keys:write'],
+  ['POST', '/v1/keys/:id/rotate', 'shared', 'keys:write'],
+  ['POST', '/v1/keys/:id/revoke', 'shared', 'keys:write'],
+
   ['GET', '/v1/billing/balance', 'shared', 'billing:read'],
   ['GET', '/v1/billing/ledger', 'shared', 'billing:read'],
   ['POST', '/v1/billing/payments', 'operator', 'billing:write'],

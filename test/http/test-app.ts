@@ -11,12 +11,13 @@ import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
 import { completeCarrier } from '../../src/config/load.ts'
-import { systemClock } from '../../src/core/clock.ts'
+import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { parseMicros } from '../../src/core/money.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { AppEnv } from '../../src/http/env.ts'
+import type { Refusal } from '../../src/http/refusal-log.ts'
 import { InboundArchive } from '../../src/inbound/inbound-archive.ts'
 import { Archive } from '../../src/messages/archive.ts'
 import { Cancellation } from '../../src/messages/cancellation.ts'
@@ -39,6 +40,7 @@ import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
 import { NetworkDirectory } from '../../src/networks/directory.ts'
+import { openKeys } from '../../src/open-keys.ts'
 import { RateDecks } from '../../src/rates/rate-decks.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
 import { Destinations } from '../../src/routing/destination.ts'
@@ -64,6 +66,9 @@ export interface TestAppOptions {
   readonly limits?: object
   /** How every tenant pays; absent: nothing is billed. */
   readonly billing?: TenantCharging & CreditTerms
+  readonly clock?: Clock
+  readonly trustedProxies?: readonly string[]
+  readonly onUnauthorized?: (refusal: Refusal) => void
   /** Is emptied first and stays open; without it the app has one of its own. */
   readonly store?: Store
 }
@@ -135,7 +140,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     return { carrier, rates: deck }
   })
   const logger = silentLogger
-  const clock = systemClock
+  const clock = options.clock ?? systemClock
   const byName = new Map(carriers.map(({ carrier }) => [carrier.name, carrier]))
   const quality = new Quality()
   const health = new CarrierHealth({
@@ -250,7 +255,16 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     recorder: new Recorder({ pdusPerBind: 0, keepEnded: 0 }),
     carriers: new Map(),
   })
+  const apiKeys = await openKeys({
+    config: { trustedProxies: options.trustedProxies ?? [], signatureWindowSeconds: 300 },
+    access,
+    store,
+    logger,
+    clock,
+    ...(options.onUnauthorized && { onUnauthorized: options.onUnauthorized }),
+  })
   const app = createApp({
+    ...apiKeys,
     accounts: ledger.accounts,
     funding: new Funding(work),
     ledger: new LedgerArchive(store, () => tables.flush()),
@@ -342,6 +356,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await tables.close()
       await webhooks.close()
       await health.close()
+      await apiKeys.close()
       if (!options.store) await store.close()
     },
   }

@@ -1,0 +1,176 @@
+import type { Context } from 'hono'
+import type { Access } from '../accounts/access.ts'
+import type { Caller } from '../accounts/caller.ts'
+import type { IssuedKey, IssuedKeys } from '../accounts/issued-keys.ts'
+import { hashKey } from '../accounts/key-hash.ts'
+import type { KeyUses } from '../accounts/key-uses.ts'
+import type { Nonces } from '../accounts/nonces.ts'
+import {
+  fullContent,
+  isSignedBy,
+  readSignature,
+  shortContent,
+} from '../accounts/request-signature.ts'
+import type { Clock } from '../core/clock.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { ClientAddresses } from './client-address.ts'
+import type { AppEnv } from './env.ts'
+import { type Refusal, RefusalLog, type RefusalReason } from './refusal-log.ts'
+import { takeBody } from './signed-body.ts'
+
+/** What a {@link KeyGate} works with. */
+export interface KeyGateOptions {
+  readonly access: Access
+  readonly issuedKeys: IssuedKeys
+  readonly keyUses: KeyUses
+  readonly nonces: Nonces
+  readonly addresses: ClientAddresses
+  /** How far the timestamp of a signed request may be from our time, either way. */
+  readonly signatureWindowSeconds: number
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Told of every refusal. */
+  readonly onUnauthorized?: (refusal: Refusal) => void
+}
+
+/** The largest window there can be. */
+const MAX_SIGNATURE_WINDOW_SECONDS = 600
+
+/** The window of the short form, which can be repeated within it. */
+const SHORT_WINDOW_SECONDS = 60
+
+/** From the timestamp on: a larger window after a restart must not make an old nonce good again, nor a clock put back a little. */
+const NONCE_KEPT_MS = (MAX_SIGNATURE_WINDOW_SECONDS + 60) * 1_000
+
+const BEARER = /^Bearer +(\S+)$/i
+
+/** Says the same whatever is wrong, so that nothing can be learned of keys by trying. */
+const REFUSED =
+  'the request has no key that is good here: send an API key as "Authorization: Bearer KEY", or sign the ' +
+  'request (docs/api-keys.md); a key may be unknown, revoked, expired or not allowed from this address, a ' +
+  'signature missing, wrong, too old, too new or used before'
+
+/** Knows who calls by an API key, or by what it has signed. */
+export class KeyGate {
+  readonly #options: KeyGateOptions
+  readonly #log: RefusalLog
+  /** Made anew when the key or its tenant is another. */
+  readonly #callers = new WeakMap<IssuedKey, Caller>()
+
+  constructor(options: KeyGateOptions) {
+    this.#options = options
+    this.#log = new RefusalLog(options.logger, options.clock)
+  }
+
+  /**
+   * Who calls; at once where there is no signature.
+   *
+   * @param maxOctets - of a body that is signed
+   * @throws {GatewayError} `unauthorized`, of a signed request also `body_too_large`, `busy` and
+   *   `storage_unavailable`
+   */
+  admit(c: Context<AppEnv>, maxOctets: (c: Context<AppEnv>) => number): Caller | Promise<Caller> {
+    const header = c.req.header('authorization')
+    const key = header && BEARER.exec(header)?.[1]
+    if (key) return this.#byKey(c, key)
+    const appKey = c.req.header('x-app-key')
+    if (appKey !== undefined) return this.#bySignature(c, appKey, maxOctets)
+    throw this.#refused(c, 'key_missing')
+  }
+
+  /** Says what the log has left out. */
+  close(): void {
+    this.#log.tellLeft()
+  }
+
+  #byKey(c: Context<AppEnv>, text: string): Caller {
+    const { access, issuedKeys, keyUses, addresses, clock } = this.#options
+    const keyHash = hashKey(text)
+    const configured = access.callerOfHash(keyHash)
+    if (configured) {
+      keyUses.note(configured.name, addresses.of(c), clock().getTime())
+      return configured
+    }
+    const found = issuedKeys.ofHash(keyHash)
+    if (!found) throw this.#refused(c, 'key_unknown')
+    const { key, isPrevious } = found
+    if (key.signing !== 'none') throw this.#refused(c, 'signature_missing', key)
+    if (isPrevious && !issuedKeys.isOverlapping(key)) throw this.#refused(c, 'key_expired', key)
+    const caller = this.#callerOf(c, key)
+    keyUses.note(key.keyName, addresses.of(c), clock().getTime())
+    return caller
+  }
+
+  async #bySignature(
+    c: Context<AppEnv>,
+    appKey: string,
+    maxOctets: (c: Context<AppEnv>) => number,
+  ): Promise<Caller> {
+    const { issuedKeys, keyUses, nonces, addresses, clock, signatureWindowSeconds } = this.#options
+    const key = issuedKeys.find(appKey)
+    if (!key || key.signing === 'none') throw this.#refused(c, 'key_unknown')
+    // What costs nothing comes first: bodies of strangers are not read.
+    const caller = this.#callerOf(c, key)
+    const signature = readSignature({
+      timestamp: c.req.header('x-timestamp'),
+      nonce: c.req.header('x-nonce'),
+      signature: c.req.header('x-signature'),
+    })
+    if (!signature) throw this.#refused(c, 'signature_missing', key)
+    const { timestamp, atMs, nonce } = signature
+    const isShort = nonce === undefined
+    if (isShort && key.signing !== 'short') throw this.#refused(c, 'signature_missing', key)
+    const windowSeconds = isShort ? SHORT_WINDOW_SECONDS : signatureWindowSeconds
+    const isInTime = Math.abs(clock().getTime() - atMs) <= windowSeconds * 1_000
+    if (!isInTime) throw this.#refused(c, 'timestamp_out_of_window', key)
+    const content = isShort
+      ? shortContent(appKey, timestamp)
+      : fullContent(await signedRequest(c, maxOctets(c)), timestamp, nonce)
+    if (!isSignedBy(issuedKeys.secretsOf(key), content, signature)) {
+      throw this.#refused(c, 'signature_wrong', key)
+    }
+    if (!isShort && !(await nonces.use(key.id, nonce, new Date(atMs + NONCE_KEPT_MS)))) {
+      throw this.#refused(c, 'replayed', key)
+    }
+    keyUses.note(key.keyName, addresses.of(c), clock().getTime())
+    return caller
+  }
+
+  /** Who has a key that may be used at this time, from this address, for its tenant. */
+  #callerOf(c: Context<AppEnv>, key: IssuedKey): Caller {
+    const { access, issuedKeys, addresses, clock } = this.#options
+    const { tenantId, keyName, scopes } = key
+    if (key.revokedAt) throw this.#refused(c, 'key_revoked', key)
+    if (key.expiresAt && clock() >= key.expiresAt) throw this.#refused(c, 'key_expired', key)
+    if (key.allowFrom.length > 0 && !issuedKeys.isAllowedFrom(key, addresses.of(c))) {
+      throw this.#refused(c, 'address_not_allowed', key)
+    }
+    const tenant =
+      tenantId === undefined ? undefined : access.tenantNamed(access.nameOf(tenantId) ?? '')
+    if (tenantId !== undefined && !tenant) throw this.#refused(c, 'tenant_gone', key)
+    const known = this.#callers.get(key)
+    if (known && known.tenant === tenant) return known
+    const caller = { name: keyName, tenant, isOperator: tenant === undefined, scopes }
+    this.#callers.set(key, caller)
+    return caller
+  }
+
+  #refused(c: Context<AppEnv>, reason: RefusalReason, key?: IssuedKey): GatewayError {
+    const refusal: Refusal = {
+      reason,
+      keyName: key?.keyName,
+      address: this.#options.addresses.of(c),
+      method: c.req.method,
+      path: c.req.path,
+    }
+    this.#log.note(refusal)
+    this.#options.onUnauthorized?.(refusal)
+    return new GatewayError('unauthorized', REFUSED)
+  }
+}
+
+async function signedRequest(c: Context<AppEnv>, maxOctets: number) {
+  const target = c.env?.incoming?.url ?? c.req.url.replace(/^[a-z]+:\/\/[^/?]*/i, '')
+  return { method: c.req.method, target, body: await takeBody(c, maxOctets) }
+}
