@@ -669,7 +669,7 @@ export const fileSchema = mapping({
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open what shows or changes the ' +
       'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
-      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and read the messages of every tenant; nothing else that belongs to one tenant.',
+      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), make and change API keys (`/v1/keys`), and read the messages of every tenant; nothing else that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

@@ -3,7 +3,8 @@ import type { Context } from 'hono'
 import { Networks } from '../core/networks.ts'
 import type { AppEnv } from './env.ts'
 
-const MAPPED_V4 = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i
+/** IPv4 as sockets of both families have it. */
+const MAPPED_V4 = '::ffff:'
 const V4_WITH_PORT = /^(\d+\.\d+\.\d+\.\d+):\d{1,5}$/
 const V6_IN_BRACKETS = /^\[([0-9a-f:.]+)\](?::\d{1,5})?$/i
 
@@ -19,8 +20,9 @@ export class ClientAddresses {
   /** The address that a request comes from; undefined for one without a socket. */
   of(c: Context<AppEnv>): string | undefined {
     const peer = c.env?.incoming?.socket.remoteAddress
-    if (peer === undefined || !this.#trusted?.has(peer)) return peer?.replace(MAPPED_V4, '')
-    return this.#forwarded(c.req.header('x-forwarded-for')) ?? peer.replace(MAPPED_V4, '')
+    if (peer === undefined) return undefined
+    if (!this.#trusted?.has(peer)) return unmapped(peer)
+    return this.#forwarded(c.req.header('x-forwarded-for')) ?? unmapped(peer)
   }
 
   /**
@@ -40,5 +42,11 @@ export class ClientAddresses {
 /** Some proxies write the port as well. */
 function readAddress(text: string): string | undefined {
   const address = V4_WITH_PORT.exec(text)?.[1] ?? V6_IN_BRACKETS.exec(text)?.[1] ?? text
-  return isIP(address) === 0 ? undefined : address.replace(MAPPED_V4, '')
+  return isIP(address) === 0 ? undefined : unmapped(address)
+}
+
+/** For every request: several times faster than a regular expression. */
+function unmapped(address: string): string {
+  const isMapped = address.startsWith(MAPPED_V4) && address.includes('.')
+  return isMapped ? address.slice(MAPPED_V4.length) : address
 }

@@ -29,13 +29,13 @@ const readProblems = {
   403: json('The key has not the scope for it.', problem),
   404: json('No such key.', problem),
   422: json('A field is wrong; `errors` says which.', problem),
+  503: json('Overloaded or stopping: come back after `Retry-After`.', problem),
 }
 
 const problems = {
   ...readProblems,
   400: json('The body is not JSON.', problem),
   409: json('The key stands in the configuration, is revoked, or there are too many.', problem),
-  503: json('Overloaded or stopping: come back after `Retry-After`.', problem),
 }
 
 const security = [{ apiKey: [] }]
