@@ -131,8 +131,10 @@ const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
   return next()
 }
 
-/** The most that a body may have, by where it goes. */
-function maxBodyOctets(c: Context<AppEnv>): number {
+/** The most that a body may have: decks and files are kept as a whole only for those who may send them. */
+function maxBodyOctets(c: Context<AppEnv>, { isOperator, scopes }: Caller): number {
+  const scope = permissionFor(c.req.method, c.req.path)?.scope
+  if (!isOperator || scope === undefined || !scopes.has(scope)) return MAX_BODY_OCTETS
   if (DECK_PATHS.test(c.req.path)) return MAX_CSV_OCTETS
   return isFile(c) ? MAX_FILE_OCTETS : MAX_BODY_OCTETS
 }

@@ -3,19 +3,18 @@ import type { Caller } from '../accounts/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import { EVERY_TENANT } from '../messages/archive.ts'
 import type { AppEnv } from './env.ts'
-import type { KeyGate } from './key-gate.ts'
+import type { KeyGate, MaxOctets } from './key-gate.ts'
 import type { Permission } from './permissions.ts'
 
 /**
  * Who calls; at once where nothing has to be waited for.
  *
- * @param maxOctets - of a body that is signed
  * @throws {GatewayError} as {@link KeyGate.admit}
  */
 export function identify(
   c: Context<AppEnv>,
   keyGate: KeyGate,
-  maxOctets: (c: Context<AppEnv>) => number,
+  maxOctets: MaxOctets,
 ): Caller | Promise<Caller> {
   return keyGate.admit(c, maxOctets)
 }

@@ -34,6 +34,9 @@ export interface KeyGateOptions {
   readonly onUnauthorized?: (refusal: Refusal) => void
 }
 
+/** The most octets that a caller may send in the body of a request. */
+export type MaxOctets = (c: Context<AppEnv>, caller: Caller) => number
+
 /** The largest window there can be. */
 const MAX_SIGNATURE_WINDOW_SECONDS = 600
 
@@ -66,11 +69,11 @@ export class KeyGate {
   /**
    * Who calls; at once where there is no signature.
    *
-   * @param maxOctets - of a body that is signed
+   * @param maxOctets - what the body of a signed request may have, if it is of this caller
    * @throws {GatewayError} `unauthorized`, of a signed request also `body_too_large`, `busy` and
    *   `storage_unavailable`
    */
-  admit(c: Context<AppEnv>, maxOctets: (c: Context<AppEnv>) => number): Caller | Promise<Caller> {
+  admit(c: Context<AppEnv>, maxOctets: MaxOctets): Caller | Promise<Caller> {
     const header = c.req.header('authorization')
     const key = header && BEARER.exec(header)?.[1]
     if (key) return this.#byKey(c, key)
@@ -102,11 +105,7 @@ export class KeyGate {
     return caller
   }
 
-  async #bySignature(
-    c: Context<AppEnv>,
-    appKey: string,
-    maxOctets: (c: Context<AppEnv>) => number,
-  ): Promise<Caller> {
+  async #bySignature(c: Context<AppEnv>, appKey: string, maxOctets: MaxOctets): Promise<Caller> {
     const { issuedKeys, keyUses, nonces, addresses, clock, signatureWindowSeconds } = this.#options
     const key = issuedKeys.find(appKey)
     if (!key || key.signing === 'none') throw this.#refused(c, 'key_unknown')
@@ -126,8 +125,8 @@ export class KeyGate {
     if (!isInTime) throw this.#refused(c, 'timestamp_out_of_window', key)
     const content = isShort
       ? shortContent(appKey, timestamp)
-      : fullContent(await signedRequest(c, maxOctets(c)), timestamp, nonce)
-    if (!isSignedBy(issuedKeys.secretsOf(key), content, signature)) {
+      : await contentOf(c, maxOctets(c, caller), timestamp, nonce)
+    if (!content || !isSignedBy(issuedKeys.secretsOf(key), content, signature)) {
       throw this.#refused(c, 'signature_wrong', key)
     }
     if (!isShort && !(await nonces.use(key.id, nonce, new Date(atMs + NONCE_KEPT_MS)))) {
@@ -170,7 +169,16 @@ export class KeyGate {
   }
 }
 
-async function signedRequest(c: Context<AppEnv>, maxOctets: number) {
-  const target = c.env?.incoming?.url ?? c.req.url.replace(/^[a-z]+:\/\/[^/?]*/i, '')
-  return { method: c.req.method, target, body: await takeBody(c, maxOctets) }
+/** What was signed with the full form, as far as it has come; undefined: the body breaks off. */
+async function contentOf(
+  c: Context<AppEnv>,
+  maxOctets: number,
+  timestamp: string,
+  nonce: string,
+): Promise<string | undefined> {
+  const body = await takeBody(c, maxOctets)
+  if (!body) return undefined
+  // Proxies may ask for a whole address; without a port there is nothing else.
+  const target = (c.env?.incoming?.url ?? c.req.url).replace(/^[a-z]+:\/\/[^/?]*/i, '')
+  return fullContent({ method: c.req.method, target, body }, timestamp, nonce)
 }

@@ -14,7 +14,7 @@ const PAGE = readFileSync(new URL('../../docs/api-keys.md', import.meta.url), 'u
 /** What the vector of the documentation says of something. */
 function documented(what: string): string {
   const line = PAGE.split('\n').findLast((each) => each.startsWith(`| ${what} | `))
-  return /\| `(.+)` \|$/.exec(line ?? '')?.[1] ?? ''
+  return /\| `([^`]+)` \|$/.exec(line ?? '')?.[1] ?? ''
 }
 
 const secret = createSecretKey(Buffer.from(documented('secret'), 'utf8'))

@@ -150,6 +150,43 @@ describe('a signed request', () => {
   })
 })
 
+describe('a body', () => {
+  const deck = '/v1/rate-decks/tenant/demo'
+
+  async function sent(key: MadeKey, body: ReadableStream<Uint8Array>): Promise<Response> {
+    const headers = signedHeaders(key, {
+      method: 'POST',
+      path: deck,
+      timestamp: SECONDS,
+      nonce: newId(),
+    })
+    const init = { method: 'POST', headers: { ...headers, 'content-type': 'text/csv' }, body }
+    return api.app.request(deck, { ...init, duplex: 'half' } as RequestInit)
+  }
+
+  test('that breaks off is not what was signed', async () => {
+    const key = await make({ signing: 'full', scopes: ['routing:write'] }, 'operator-key')
+    const broken = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.error(new Error('reset')),
+    })
+    expect((await sent(key, broken)).status).toBe(401)
+    expect(refusals.map(({ reason }) => reason)).toEqual(['signature_wrong'])
+  })
+
+  test('of a deck is read no further than that of others by who may not send decks', async () => {
+    const key = await make({ signing: 'full', scopes: ['routing:read'] }, 'operator-key')
+    let pieces = 0
+    const endless = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        pieces++
+        controller.enqueue(new Uint8Array(65_536))
+      },
+    })
+    expect((await problemIn(await sent(key, endless))).code).toBe('body_too_large')
+    expect(pieces).toBeLessThan(20)
+  })
+})
+
 describe('the short form', () => {
   test('is good for 60 seconds, again and again, for keys that allow it', async () => {
     const key = await make({ signing: 'short' })
