@@ -6,57 +6,19 @@ import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
 import { Networks } from '../core/networks.ts'
 import { available } from '../store/available.ts'
-import type { SealContext } from '../store/cipher.ts'
 import type { Store } from '../store/open.ts'
 import { issuedKeys } from '../store/schema/issued-keys.ts'
+import {
+  type IssuedKey,
+  type IssuedKeyRow,
+  inIssuedKey,
+  issuedKeyOf,
+  type KeyChange,
+  missingKey,
+  type NewKey,
+  type Signing,
+} from './issued-key.ts'
 import { hashKey, nameOfKey, newBearerKey, newSigningSecret } from './key-hash.ts'
-import { SCOPES, type Scope } from './scope.ts'
-
-/** Whether requests are signed: not at all, in the full form, or in the full or the short one. */
-export const SIGNINGS = ['none', 'full', 'short'] as const
-
-/** One of {@link SIGNINGS}. */
-export type Signing = (typeof SIGNINGS)[number]
-
-/** A key that was made over the API. A record is never changed, only replaced by another. */
-export interface IssuedKey {
-  readonly id: string
-  /** Undefined: it is of whoever runs the gateway. */
-  readonly tenantId: string | undefined
-  readonly name: string
-  /** What it is called in limits and logs; stays over rotations. */
-  readonly keyName: string
-  readonly signing: Signing
-  readonly scopes: ReadonlySet<Scope>
-  /** Addresses and networks; empty: any. */
-  readonly allowFrom: readonly string[]
-  readonly createdAt: Date
-  /** Name of the key that made it. */
-  readonly createdBy: string
-  readonly expiresAt: Date | null
-  readonly revokedAt: Date | null
-  /** Until when what the last rotation has replaced is good as well. */
-  readonly previousUntil: Date | null
-}
-
-/** What a key is made of. */
-export interface NewKey {
-  readonly tenantId: string | undefined
-  readonly name: string
-  readonly signing: Signing
-  readonly scopes: readonly Scope[]
-  readonly allowFrom: readonly string[]
-  readonly expiresAt: Date | null
-  readonly createdBy: string
-}
-
-/** What can be changed of a key. */
-export interface KeyChange {
-  readonly name?: string | undefined
-  readonly scopes?: readonly Scope[] | undefined
-  readonly allowFrom?: readonly string[] | undefined
-  readonly expiresAt?: Date | null | undefined
-}
 
 /** A key with what it is known by: to be shown this once. */
 export interface ShownKey {
@@ -71,11 +33,6 @@ export interface FoundKey {
   readonly isPrevious: boolean
 }
 
-/** Where the secret of a key is stored; the one before moves to its column as it is. */
-export function inIssuedKey(rowId: string): SealContext {
-  return { tenantId: '', column: 'issued_keys.secret', rowId }
-}
-
 /** Keys of one owner that may be in use. */
 const MAX_IN_USE = 500
 
@@ -84,11 +41,9 @@ const MAX_ENDED = 1_000
 
 const HOUR_MS = 3_600_000
 
-type Row = typeof issuedKeys.$inferSelect
-
 interface HeldKey {
   readonly key: IssuedKey
-  readonly row: Row
+  readonly row: IssuedKeyRow
   readonly networks: Networks | undefined
   readonly secret: KeyObject | undefined
   readonly previousSecret: KeyObject | undefined
@@ -152,7 +107,7 @@ export class IssuedKeys {
       await this.#makeRoom(wish.tenantId)
       const id = newId()
       const { secret, hash, sealed } = this.#newSecret(id, wish.signing)
-      const row: Row = {
+      const row: IssuedKeyRow = {
         id,
         tenant_id: wish.tenantId ?? null,
         name: wish.name,
@@ -243,7 +198,7 @@ export class IssuedKeys {
     return { secret, hash: hashKey(secret), sealed }
   }
 
-  #sealedAnew({ id, secret }: Row): string | null {
+  #sealedAnew({ id, secret }: IssuedKeyRow): string | null {
     return secret && (this.#store.cipher.reseal(secret, inIssuedKey(id)) ?? secret)
   }
 
@@ -253,7 +208,7 @@ export class IssuedKeys {
     return held
   }
 
-  #unrevoked(id: string): Row {
+  #unrevoked(id: string): IssuedKeyRow {
     const { row, key } = this.#held(id)
     if (!key.revokedAt) return row
     throw new GatewayError(
@@ -278,7 +233,7 @@ export class IssuedKeys {
     for (const id of surplus) this.#forget(id)
   }
 
-  async #set(before: Row, values: Partial<Row>): Promise<IssuedKey> {
+  async #set(before: IssuedKeyRow, values: Partial<IssuedKeyRow>): Promise<IssuedKey> {
     const { id } = before
     // Only what changes: a secret may have been sealed anew since it was read.
     await available(
@@ -290,9 +245,9 @@ export class IssuedKeys {
     return this.#remember({ ...before, ...values })
   }
 
-  #remember(row: Row): IssuedKey {
+  #remember(row: IssuedKeyRow): IssuedKey {
     this.#forget(row.id)
-    const key = keyOf(row)
+    const key = issuedKeyOf(row)
     this.#byId.set(row.id, {
       key,
       row,
@@ -333,31 +288,4 @@ export class IssuedKeys {
     this.#last = made.catch(() => {})
     return made
   }
-}
-
-/** What is thrown for a key that there is not, or that is another's. */
-export function missingKey(id: string): GatewayError {
-  return new GatewayError('not_found', `there is no key with the id "${id}"`)
-}
-
-function keyOf(row: Row): IssuedKey {
-  return {
-    id: row.id,
-    tenantId: row.tenant_id ?? undefined,
-    name: row.name,
-    keyName: row.key_name,
-    signing: row.signing as Signing,
-    // A scope that this version does not know opens nothing.
-    scopes: new Set(row.scopes.filter(isScope)),
-    allowFrom: row.allow_from,
-    createdAt: row.created_at,
-    createdBy: row.created_by,
-    expiresAt: row.expires_at,
-    revokedAt: row.revoked_at,
-    previousUntil: row.previous_until,
-  }
-}
-
-function isScope(name: string): name is Scope {
-  return Object.hasOwn(SCOPES, name)
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Caller } from './caller.ts'
-import { type IssuedKey, missingKey } from './issued-keys.ts'
+import { type IssuedKey, missingKey } from './issued-key.ts'
 import { type Scope, TENANT_SCOPES } from './scope.ts'
 
 /** True for a key that a caller may know of: an operator of all, a tenant of its own. */

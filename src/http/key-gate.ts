@@ -1,7 +1,8 @@
 import type { Context } from 'hono'
 import type { Access } from '../accounts/access.ts'
 import type { Caller } from '../accounts/caller.ts'
-import type { IssuedKey, IssuedKeys } from '../accounts/issued-keys.ts'
+import type { IssuedKey } from '../accounts/issued-key.ts'
+import type { IssuedKeys } from '../accounts/issued-keys.ts'
 import { hashKey } from '../accounts/key-hash.ts'
 import type { KeyUses } from '../accounts/key-uses.ts'
 import type { Nonces } from '../accounts/nonces.ts'
@@ -37,13 +38,16 @@ export interface KeyGateOptions {
 /** The most octets that a caller may send in the body of a request. */
 export type MaxOctets = (c: Context<AppEnv>, caller: Caller) => number
 
-/** The largest window there can be. */
+/** The largest that `http.signature_window_seconds` can be. */
 const MAX_SIGNATURE_WINDOW_SECONDS = 600
 
 /** The window of the short form, which can be repeated within it. */
 const SHORT_WINDOW_SECONDS = 60
 
-/** From the timestamp on: a larger window after a restart must not make an old nonce good again, nor a clock put back a little. */
+/**
+ * How long a nonce is kept, from the timestamp on: neither a larger window after a restart nor a clock that is
+ * put back a little must make it good again.
+ */
 const NONCE_KEPT_MS = (MAX_SIGNATURE_WINDOW_SECONDS + 60) * 1_000
 
 const BEARER = /^Bearer +(\S+)$/i

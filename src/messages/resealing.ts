@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { inIssuedKey } from '../accounts/issued-keys.ts'
+import { inIssuedKey } from '../accounts/issued-key.ts'
 import { unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import { isResealingDue, noteResealed } from '../store/key-check.ts'

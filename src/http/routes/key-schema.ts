@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { SIGNINGS } from '../../accounts/issued-keys.ts'
+import { SIGNINGS } from '../../accounts/issued-key.ts'
 import { EVERY_SCOPE, type Scope } from '../../accounts/scope.ts'
 import { isNetwork } from '../../core/networks.ts'
 

@@ -13,7 +13,7 @@ export const issuedKeys = pgTable('issued_keys', {
   key_hash: text().notNull().unique(),
   /** `none`, `short` or `full`. */
   signing: text().notNull(),
-  /** Sealed, see `accounts/issued-keys.ts`; null without signing. */
+  /** Sealed, see `accounts/issued-key.ts`; null without signing. */
   secret: text(),
   scopes: jsonb().$type<string[]>().notNull(),
   /** Addresses and networks; empty: any. */
