@@ -39,9 +39,7 @@ import {
   revokeKey,
   rotateKey,
 } from './key-commands.ts'
-import { proveLedger } from './ledger-commands.ts'
-import { type Gateway, startGateway } from './main.ts'
-import { reseal } from './messages/resealing.ts'
+import type { Gateway } from './main.ts'
 import {
   importFile,
   listNetworks,
@@ -58,15 +56,10 @@ import {
   type RateCommand,
   rollBackRateDeck,
 } from './rate-commands.ts'
-import { rehearseRoutes } from './route-commands.ts'
 import { SANDBOX_CARRIERS, SANDBOX_PORTS, startSandbox } from './sandbox/carriers.ts'
 import { readFaults } from './sandbox/fault-file.ts'
 import { sendAndFollow } from './send.ts'
 import { SmppError } from './smpp/errors.ts'
-import { createCipher } from './store/cipher.ts'
-import { checkEncryptionKeys } from './store/key-check.ts'
-import { openStore } from './store/open.ts'
-import { createLogger } from './telemetry/log.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
@@ -161,6 +154,7 @@ function readConfig(file?: string): Config {
   return loadConfig({ env: environment, cwd: process.cwd(), ...(file ? { file } : {}) })
 }
 
+/** The gateway itself is loaded where it runs only: that takes three times as long as the rest of a command. */
 async function serve(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
@@ -168,6 +162,8 @@ async function serve(args: string[]): Promise<void> {
   })
   const source = { env: environment, cwd: process.cwd() }
   const config = loadConfig(source)
+  const { createLogger } = await import('./telemetry/log.ts')
+  const { startGateway } = await import('./main.ts')
   const logger = createLogger(config.logLevel)
   const startedAt = performance.now()
   const gateway = await startGateway(config, {
@@ -237,8 +233,8 @@ async function checkConfig(args: string[]): Promise<void> {
 }
 
 async function migrate(): Promise<void> {
-  const config = readConfig()
-  const store = await openStore(config)
+  const { openStore } = await import('./store/open.ts')
+  const store = await openStore(readConfig())
   await store.close()
   say('the database schema is up to date')
 }
@@ -246,11 +242,16 @@ async function migrate(): Promise<void> {
 async function ledger(args: string[]): Promise<void> {
   const { positionals } = parseArgs({ args, allowPositionals: true })
   if (positionals.join(' ') !== 'check') throw new UsageError('say "linehaul ledger check"')
+  const { proveLedger } = await import('./ledger-commands.ts')
   const done = await proveLedger({ say, complain }, readConfig())
   if (!done) process.exitCode = 1
 }
 
 async function rotateEncryption(): Promise<void> {
+  const { createCipher } = await import('./store/cipher.ts')
+  const { checkEncryptionKeys } = await import('./store/key-check.ts')
+  const { openStore } = await import('./store/open.ts')
+  const { reseal } = await import('./messages/resealing.ts')
   const config = readConfig()
   const { keys, active } = config.encryption
   const store = await openStore({ ...config, cipher: createCipher(keys, active) })
@@ -448,6 +449,7 @@ async function routes([action, ...args]: string[]): Promise<void> {
   }
   const access = operatorAccess('routes', values)
   const command = { ...access, isJson: values.json ?? false, say, complain }
+  const { rehearseRoutes } = await import('./route-commands.ts')
   if (!(await rehearseRoutes(command, file, hours))) process.exitCode = 1
 }
 

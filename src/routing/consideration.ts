@@ -3,7 +3,7 @@ import { type Contenders, TIER } from './contenders.ts'
 import type { RefusalCode, RouteRefusal } from './decision.ts'
 import { type LiveReading, STANDING } from './live-reading.ts'
 import type { DeckRate } from './rate-deck.ts'
-import type { RateIndex } from './rate-index.ts'
+import type { FoundRates, RateIndex } from './rate-index.ts'
 import type { ProfileLayout, RouteRequest } from './route-request.ts'
 import type { CompiledRoute, NamedCarrier } from './route-table.ts'
 
@@ -42,6 +42,7 @@ const NOBODY = -1
 /** Refusals for what held at the moment of the decision. */
 const OF_THE_MOMENT: ReadonlySet<number> = new Set([CODE.closed, CODE.tried, CODE.not_in_rule])
 const NO_REFUSALS: readonly RouteRefusal[] = []
+const NO_RATES: FoundRates = { rates: new Int32Array(0), prices: new Float64Array(0) }
 
 /**
  * What a carrier takes as one number, so that one look tells of nearly all that it takes the message:
@@ -65,7 +66,7 @@ export class Consideration {
   /** {@link TERMS} of the carriers, by their numbers. */
   readonly #terms: Int32Array
   // What is found for one message.
-  readonly #rates: Int32Array
+  #found: FoundRates = NO_RATES
   readonly #refusals: Uint8Array
   /** How many of them somebody might wonder about. */
   #notable = 0
@@ -74,7 +75,6 @@ export class Consideration {
     this.#carriers = carriers
     this.#index = rates
     this.#terms = Int32Array.from(carriers, termsOf)
-    this.#rates = new Int32Array(carriers.length)
     this.#refusals = new Uint8Array(carriers.length)
   }
 
@@ -90,14 +90,15 @@ export class Consideration {
     reading: LiveReading,
     stoppedCanary: number,
   ): void {
-    const { prices } = this.#index
+    const found = this.#index.find(request.digits, request.network)
+    const { rates, prices } = found
     const { places } = route
     const { excluded } = request
     const { standing, upper, suspect } = reading
     const { minSuccess } = route.strategy
     // In constants: what stands behind `this` is read again after every call.
     const all = this.#terms
-    const rates = this.#rates
+    this.#found = found
     // Where one of these is so, a carrier that takes such messages may be refused all the same.
     const isParticular = stoppedCanary !== NOBODY || request.refusesLosses || excluded !== undefined
     const classBit = TERMS.firstClass << TRAFFIC_CLASSES.indexOf(request.trafficClass)
@@ -106,17 +107,15 @@ export class Consideration {
     let layout: ProfileLayout | undefined
     let asks: number = TERMS.noText
     let segments = 0
-    this.#index.find(request.digits, request.network, rates)
     this.#refusals.fill(NOT_REFUSED)
     this.#notable = 0
     contenders.clear()
     for (let carrier = 0; carrier < rates.length; carrier++) {
-      const rate = rates[carrier] as number
       const how = standing[carrier] as number
       const terms = all[carrier] as number
       const isOpen =
         (places[carrier] as number) >= 0 &&
-        rate >= 0 &&
+        (rates[carrier] as number) >= 0 &&
         how !== STANDING.closed &&
         // What was tried is not asked again how it would lay the text out.
         (excluded === undefined || !excluded.has(this.#nameOf(carrier)))
@@ -134,7 +133,7 @@ export class Consideration {
       if (code === NOT_REFUSED) {
         const isPoor = minSuccess > 0 && (upper[carrier] as number) < minSuccess
         const isSuspect = suspect[carrier] === 1
-        contenders.add(carrier, segments, prices[rate] as number, tierOf(how, isPoor, isSuspect))
+        contenders.add(carrier, segments, prices[carrier] as number, tierOf(how, isPoor, isSuspect))
         if (how === STANDING.probe && !isSuspect) contenders.noteProbe()
       } else this.#refuse(carrier, code)
     }
@@ -142,7 +141,7 @@ export class Consideration {
 
   /** The rate of a carrier for the number of the message. */
   rateOf(carrier: number): DeckRate {
-    return this.#index.rates[this.#rates[carrier] as number] as DeckRate
+    return this.#index.rates[this.#found.rates[carrier] as number] as DeckRate
   }
 
   /**
@@ -181,7 +180,7 @@ export class Consideration {
     const terms = this.#terms[carrier] as number
     const classBit = TERMS.firstClass << TRAFFIC_CLASSES.indexOf(request.trafficClass)
     if ((places[carrier] as number) < 0) return CODE.not_in_route
-    if ((this.#rates[carrier] as number) < 0) return CODE.no_rate
+    if ((this.#found.rates[carrier] as number) < 0) return CODE.no_rate
     if (standing[carrier] === STANDING.closed) return CODE.closed
     const exclusion = request.excluded?.get(this.#nameOf(carrier))
     if (exclusion !== undefined) return CODE[exclusion]

@@ -19,18 +19,29 @@ const FIRST_NODES = 1_024
 /** Rates that are added between two pauses, and nodes that are put in order. */
 const STEP = 128
 
+/** Rates and prices that are kept of what was found: some 12 MB. */
+const MOST_KEPT = 2 ** 20
+/** Above the number of any node: so many would take 3 GB. */
+const NODES = 2 ** 26
+
+/** What every carrier asks for one destination, by the carriers' numbers. Others get the same arrays: only read. */
+export interface FoundRates {
+  /** The rate's place in {@link RateIndex.rates}; -1: the carrier has none. */
+  readonly rates: Int32Array
+  /** The price of a segment in millionths of the base currency; NaN where there is no rate. */
+  readonly prices: Float64Array
+}
+
 /**
  * The rates of many carriers in one digit trie: one walk along a number finds the rate of every
  * carrier, which is the one of the longest prefix, or the one of the network where there is such.
  *
- * A look-up writes into an array of the caller and allocates nothing. What is found for one number
- * stands together: rates and prices of a node have numbers that follow each other.
+ * Numbers that end at the same node of the trie have the same rates, and most messages go to few of the
+ * nodes: what was found there is kept.
  */
 export class RateIndex {
   /** Every rate that holds, by the numbers that {@link find} gives. */
   readonly rates: readonly DeckRate[]
-  /** By the same: the price of a segment in millionths of the base currency. */
-  readonly prices: Float64Array
   /** What a unit of a currency is worth in the base currency; one that is missing is compared as it is. */
   readonly conversion: Readonly<Record<string, number>>
   /** True where the rates are of several currencies. */
@@ -38,8 +49,14 @@ export class RateIndex {
   /** When a rate begins to hold that is left out so far; infinity: never. */
   readonly nextChangeAtMs: number
   readonly #nodes: Int32Array
+  /** By rate: the price of a segment in millionths of the base currency. */
+  readonly #prices: Float64Array
   /** By rate: whose it is. */
   readonly #carriers: Uint16Array
+  readonly #carrierCount: number
+  /** By the nodes of the number and of the network. */
+  readonly #kept = new Map<number, FoundRates>()
+  readonly #mostKept: number
 
   /**
    * The index of the decks of all carriers, made with many pauses.
@@ -64,46 +81,80 @@ export class RateIndex {
         if (++added % STEP === 0) yield
       }
     }
-    return yield* builder.build()
+    return yield* builder.build(decks.length)
   }
 
   constructor(parts: RateIndexParts) {
     this.rates = parts.rates
-    this.prices = parts.prices
+    this.#prices = parts.prices
     this.conversion = parts.conversion
     this.isMixed = parts.isMixed
     this.nextChangeAtMs = parts.nextChangeAtMs
     this.#nodes = parts.nodes
     this.#carriers = parts.carriers
+    this.#carrierCount = parts.carrierCount
+    this.#mostKept = Math.max(1, Math.floor(MOST_KEPT / Math.max(1, parts.carrierCount)))
   }
 
   /**
-   * The rate of every carrier for a number.
+   * What every carrier asks for a number.
    *
    * @param digits - E.164 without `+`
    * @param network - MCC and MNC; null where it is not known
-   * @param into - gets, by carrier, the rate's place in {@link rates}; -1: none
    */
-  find(digits: string, network: string | null, into: Int32Array): void {
-    into.fill(NONE)
-    let node: number = ROOT.prefixes
-    for (let index = 0; node !== NONE; index++) {
-      this.#take(node, into)
-      node = childOf(this.#nodes, node, digits, index)
-    }
-    if (network === null) return
-    node = ROOT.networks
-    for (let index = 0; node !== NONE; index++) {
-      // The country's first, so that the network's own goes over it.
-      if (index === MCC_DIGITS || index === network.length) this.#take(node, into)
-      node = childOf(this.#nodes, node, network, index)
+  find(digits: string, network: string | null): FoundRates {
+    const ofNumber = this.#endOf(digits)
+    const ofCountry = network === null ? NONE : this.#nodeOf(network, MCC_DIGITS)
+    const ofNetwork = network === null ? NONE : this.#nodeOf(network, network.length)
+    const key = (Math.max(ofCountry, ofNetwork) + 1) * NODES + ofNumber
+    const known = this.#kept.get(key)
+    if (known) return known
+    const found = this.#read(digits)
+    // The country's first, so that the network's own goes over it.
+    if (ofCountry !== NONE) this.#take(ofCountry, found)
+    if (ofNetwork !== NONE) this.#take(ofNetwork, found)
+    if (this.#kept.size >= this.#mostKept) this.#kept.clear()
+    this.#kept.set(key, found)
+    return found
+  }
+
+  /** The last node on the way along a number. */
+  #endOf(digits: string): number {
+    let last: number = ROOT.prefixes
+    for (let index = 0; ; index++) {
+      const next = childOf(this.#nodes, last, digits, index)
+      if (next === NONE) return last
+      last = next
     }
   }
 
-  #take(node: number, into: Int32Array): void {
+  /** The node of the first digits of a network; -1: nobody has rates for it or what it begins with. */
+  #nodeOf(network: string, length: number): number {
+    let node: number = ROOT.networks
+    for (let index = 0; node !== NONE && index < length; index++) {
+      node = childOf(this.#nodes, node, network, index)
+    }
+    return node
+  }
+
+  #read(digits: string): FoundRates {
+    const rates = new Int32Array(this.#carrierCount).fill(NONE)
+    const prices = new Float64Array(this.#carrierCount).fill(Number.NaN)
+    const found = { rates, prices }
+    let node: number = ROOT.prefixes
+    for (let index = 0; node !== NONE; index++) {
+      this.#take(node, found)
+      node = childOf(this.#nodes, node, digits, index)
+    }
+    return found
+  }
+
+  #take(node: number, { rates, prices }: FoundRates): void {
     const end = this.#nodes[node * NODE.size + NODE.end] as number
     for (let rate = this.#nodes[node * NODE.size + NODE.begin] as number; rate < end; rate++) {
-      into[this.#carriers[rate] as number] = rate
+      const carrier = this.#carriers[rate] as number
+      rates[carrier] = rate
+      prices[carrier] = this.#prices[rate] as number
     }
   }
 }
@@ -116,6 +167,7 @@ interface RateIndexParts {
   readonly nextChangeAtMs: number
   readonly nodes: Int32Array
   readonly carriers: Uint16Array
+  readonly carrierCount: number
 }
 
 /** The node that a digit leads to; -1 where none does, or the text is at its end. */
@@ -173,7 +225,7 @@ class RateIndexBuilder {
   }
 
   /** The index of what was added; nothing can be added afterwards. */
-  *build(): Generator<void, RateIndex> {
+  *build(carrierCount: number): Generator<void, RateIndex> {
     const nodes = this.#nodes
     const rates: DeckRate[] = []
     const carriers = new Uint16Array(this.#rates.length)
@@ -198,6 +250,7 @@ class RateIndexBuilder {
       nextChangeAtMs: this.#nextChangeAtMs,
       nodes,
       carriers,
+      carrierCount,
     })
   }
 

@@ -31,7 +31,6 @@ function carriers(...args: readonly string[]): Promise<Ended> {
   return runCommand(['carriers', ...args, '--url', gateway.url], {
     cwd: place.path,
     env: environmentFor(place.path),
-    from: 'source',
   })
 }
 

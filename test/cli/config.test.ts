@@ -28,7 +28,6 @@ function config(...args: readonly string[]): Promise<Ended> {
   return runCommand(['config', ...args, '--url', gateway.url], {
     cwd: place.path,
     env: environmentFor(place.path),
-    from: 'source',
   })
 }
 

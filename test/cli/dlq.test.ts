@@ -34,7 +34,6 @@ function dlq(...args: readonly string[]): Promise<Ended> {
   return runCommand(['dlq', ...args], {
     cwd: place.path,
     env: environmentFor(place.path, { LINEHAUL_API_KEY: 'test-key-1' }),
-    from: 'source',
   })
 }
 

@@ -5,7 +5,7 @@ import { runCommand } from '../support/gateway-process.ts'
 
 function hash(input: string) {
   const env = { PATH: process.env.PATH ?? '' }
-  return runCommand(['hash-password'], { cwd: tmpdir(), env, from: 'source', input })
+  return runCommand(['hash-password'], { cwd: tmpdir(), env, input })
 }
 
 test('prints the hash of the line it reads, and nothing else', async () => {

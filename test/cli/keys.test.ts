@@ -126,7 +126,6 @@ test('the command line says what is missing, and lists with the first key of the
     runCommand(['keys', ...args], {
       cwd: place.path,
       env: environmentFor(place.path, { LINEHAUL_CONFIG: join(place.path, 'linehaul.yaml') }),
-      from: 'source',
     })
   const [listed, wrong] = await Promise.all([
     keys('list', '--url', gateway.url),

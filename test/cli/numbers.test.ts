@@ -59,7 +59,6 @@ function numbers(...args: readonly string[]): Promise<Ended> {
   return runCommand(['numbers', ...args], {
     cwd: place.path,
     env: environmentFor(place.path, { LINEHAUL_CONFIG: join(place.path, 'linehaul.yaml') }),
-    from: 'source',
   })
 }
 

@@ -1,13 +1,10 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestGateway } from '../support/gateway.ts'
 import { environmentFor, openGateway, temporaryFolder, yamlFor } from '../support/gateway.ts'
-import { type Ended, runCommand } from '../support/gateway-process.ts'
+import { BIN, type Ended, runCommand } from '../support/gateway-process.ts'
 import { SmppPeer } from '../support/smpp-peer.ts'
-
-const SOURCE = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
 let peer: SmppPeer
 let gateway: TestGateway
@@ -35,7 +32,6 @@ function run(...args: readonly string[]): Promise<Ended> {
   return runCommand([...args, '--url', gateway.url], {
     cwd: place.path,
     env: environment,
-    from: 'source',
   })
 }
 
@@ -49,7 +45,7 @@ test('binds lists connections, pcap writes the capture of one', async () => {
   expect(Number(pdus)).toBeGreaterThanOrEqual(6)
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--import', import.meta.resolve('tsx'), SOURCE, 'pcap', id, '--url', gateway.url],
+    [BIN, 'pcap', id, '--url', gateway.url],
     { cwd: place.path, env: environment, encoding: 'buffer' },
   )
   expect(stdout.readUInt32LE(0)).toBe(0xa1b2c3d4)

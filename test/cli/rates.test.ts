@@ -28,7 +28,6 @@ function rates(...args: readonly string[]): Promise<Ended> {
   return runCommand(['rates', ...args, '--url', gateway.url], {
     cwd: place.path,
     env: environmentFor(place.path),
-    from: 'source',
   })
 }
 

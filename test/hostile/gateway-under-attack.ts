@@ -41,7 +41,6 @@ export class GatewayUnderAttack {
     const process = new GatewayProcess(['serve'], {
       cwd: folder.path,
       env: environmentFor(folder.path, { LINEHAUL_CONFIG: file }),
-      from: 'source',
     })
     const undo = async () => {
       await process.stop()

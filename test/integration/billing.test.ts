@@ -11,6 +11,7 @@ import {
   temporaryFolder,
   yamlFor,
 } from '../support/gateway.ts'
+import { BIN } from '../support/gateway-process.ts'
 import { PartnerClient } from '../support/partner-client.ts'
 import { SmppPeer } from '../support/smpp-peer.ts'
 
@@ -24,7 +25,6 @@ const databases = [
 ]
 
 const RSUBMITFAIL = 0x45
-const SOURCE = join(import.meta.dirname, '..', '..', 'src', 'cli.ts')
 const PATIENCE_MS = 60_000
 
 describe.each(databases)('on $name', ({ postgresUrl }) => {
@@ -175,7 +175,7 @@ async function checkLedger(folder: string, databaseUrl: string | undefined) {
     LINEHAUL_CONFIG: join(folder, 'linehaul.yaml'),
     DATABASE_URL: databaseUrl,
   })
-  const command = ['--import', 'tsx', SOURCE, 'ledger', 'check']
+  const command = [BIN, 'ledger', 'check']
   try {
     const { stdout } = await promisify(execFile)(process.execPath, command, { env })
     return { code: 0, output: stdout }

@@ -59,7 +59,6 @@ async function serve(folder: string, databaseUrl: string) {
       LINEHAUL_CONFIG: join(folder, 'linehaul.yaml'),
       DATABASE_URL: databaseUrl,
     }),
-    from: 'source',
   })
   cleanUps.push(() => gateway.stop('SIGKILL'))
   const [, url = ''] = await gateway.says(/HTTP API +(http:\S+)/)

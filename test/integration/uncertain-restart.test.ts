@@ -120,7 +120,7 @@ async function prepare(
   return {
     peer,
     async start() {
-      const process = new GatewayProcess(['serve'], { cwd: folder.path, env, from: 'source' })
+      const process = new GatewayProcess(['serve'], { cwd: folder.path, env })
       cleanUps.push(() => process.stop('SIGKILL'))
       const [, url = ''] = await process.says(/HTTP API\s+(http:\S+)/)
       return { process, api: new ApiClient(url, 'test-key-1') }

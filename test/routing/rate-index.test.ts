@@ -21,6 +21,12 @@ const rate = fc
     return { ...rateOf(by, price, currency), effectiveFromMs }
   })
 
+// Some end at the same place, or one on the way to another.
+const destination = fc.record({
+  digits: fc.stringMatching(/^[12]{0,6}$/),
+  network: fc.constantFrom(null, '234', '2341', '23415', '234150', '23499', '26201', 'GB-sky'),
+})
+
 /** The rate that holds: of the network, or of the longest prefix; of the latest date, the last one. */
 function plainFind(deck: readonly DeckRate[], digits: string, network: string | null) {
   const inForce = deck
@@ -40,19 +46,18 @@ describe('RateIndex', () => {
     fc.assert(
       fc.property(
         fc.array(fc.array(rate, { maxLength: 20 }), { maxLength: 4 }),
-        fc.stringMatching(/^[12]{0,6}$/),
-        fc.constantFrom(null, '234', '23415', '23499', '26201', 'GB-sky'),
-        (decks, digits, network) => {
+        fc.array(destination, { minLength: 1, maxLength: 6 }),
+        (decks, destinations) => {
           const index = atOnce(RateIndex.build(decks, NOW_MS, conversion))
-          const found = new Int32Array(decks.length)
-          index.find(digits, network, found)
-          for (const [carrier, deck] of decks.entries()) {
-            const expected = plainFind(deck, digits, network)
-            const id = found[carrier] as number
-            expect(index.rates[id]).toBe(expected)
-            if (!expected) continue
-            const worth = expected.currency === 'CNY' ? 0.125 : 1
-            expect(index.prices[id]).toBe(Number(expected.priceMicros) * worth)
+          for (const { digits, network } of destinations) {
+            const { rates, prices } = index.find(digits, network)
+            for (const [carrier, deck] of decks.entries()) {
+              const expected = plainFind(deck, digits, network)
+              expect(index.rates[rates[carrier] as number]).toBe(expected)
+              const worth = expected?.currency === 'CNY' ? 0.125 : 1
+              const price = expected ? Number(expected.priceMicros) * worth : Number.NaN
+              expect(prices[carrier]).toBe(price)
+            }
           }
           const later = decks.flat().filter(({ effectiveFromMs }) => effectiveFromMs > NOW_MS)
           expect(index.nextChangeAtMs).toBe(

@@ -2,9 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { vi } from 'vitest'
 
-const BIN = fileURLToPath(new URL('../../bin/linehaul.js', import.meta.url))
-const SOURCE = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
-const TSX = import.meta.resolve('tsx')
+/** The program as users start it; the set-up of the tests has compiled it. */
+export const BIN = fileURLToPath(new URL('../../bin/linehaul.js', import.meta.url))
 
 const HOW_LONG_MS = 40_000
 
@@ -19,8 +18,6 @@ export interface Ended {
 export interface ProcessOptions {
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** `bin`: as users do, compiled first where needed; `source`: without the compiled files. */
-  readonly from?: 'bin' | 'source'
   /** What it reads; nothing when absent. */
   readonly input?: string
 }
@@ -33,8 +30,7 @@ export class GatewayProcess {
   #stderr = ''
 
   constructor(args: readonly string[], options: ProcessOptions) {
-    const program = options.from === 'source' ? ['--import', TSX, SOURCE] : [BIN]
-    this.#child = spawn(process.execPath, [...program, ...args], {
+    this.#child = spawn(process.execPath, [BIN, ...args], {
       cwd: options.cwd,
       env: options.env,
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -1,12 +1,15 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import { createClient } from '@redis/client'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { writeTemplate } from '../../src/store/template.ts'
 
+const BUILD = fileURLToPath(new URL('../../bin/build.js', import.meta.url))
 const LOCAL_REDIS = 'redis://127.0.0.1:6379'
 const LOCAL_POSTGRES = 'postgres://postgres@127.0.0.1:5432/test'
 
@@ -24,13 +27,14 @@ declare module 'vitest' {
 }
 
 /**
- * Runs once before all tests: makes the PGlite template, and looks for a PostgreSQL and a Redis.
- * Runs once before all tests: makes the PGlite templates, and looks for a PostgreSQL.
+ * Runs once before all tests: compiles the program, makes the PGlite templates, and looks for a PostgreSQL
+ * and a Redis.
  *
  * `TEST_DATABASE_URL` and `TEST_REDIS_URL` name them; else the usual local addresses are tried. With
  * `LINEHAUL_TEST_POSTGRES=required` the tests fail without PostgreSQL, otherwise they say what they skip.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  execFileSync(process.execPath, [BUILD], { stdio: 'inherit' })
   const folder = await mkdtemp(join(tmpdir(), 'linehaul-test-'))
   const template = join(folder, 'template.tar')
   await writeTemplate(template, 'none')
