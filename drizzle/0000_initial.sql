@@ -165,6 +165,39 @@ CREATE TABLE "inbound_parts" (
 	CONSTRAINT "inbound_parts_group_id_sequence_pk" PRIMARY KEY("group_id","sequence")
 );
 --> statement-breakpoint
+CREATE TABLE "issued_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"tenant_id" uuid,
+	"name" text NOT NULL,
+	"key_name" text NOT NULL,
+	"key_hash" text NOT NULL,
+	"signing" text NOT NULL,
+	"secret" text,
+	"scopes" jsonb NOT NULL,
+	"allow_from" jsonb NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"created_by" text NOT NULL,
+	"expires_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	"previous_hash" text,
+	"previous_secret" text,
+	"previous_until" timestamp with time zone,
+	CONSTRAINT "issued_keys_key_hash_unique" UNIQUE("key_hash")
+);
+--> statement-breakpoint
+CREATE TABLE "key_uses" (
+	"key_name" text PRIMARY KEY NOT NULL,
+	"last_used_at" timestamp with time zone NOT NULL,
+	"last_address" text
+);
+--> statement-breakpoint
+CREATE TABLE "request_nonces" (
+	"key_id" uuid NOT NULL,
+	"nonce" text NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "request_nonces_key_id_nonce_pk" PRIMARY KEY("key_id","nonce")
+);
+--> statement-breakpoint
 CREATE TABLE "journal" (
 	"node" text NOT NULL,
 	"seq" bigint NOT NULL,
@@ -557,6 +590,7 @@ CREATE TABLE "webhook_endpoints" (
 	"created_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
+ALTER TABLE "issued_keys" ADD CONSTRAINT "issued_keys_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "api_keys" ADD CONSTRAINT "api_keys_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
@@ -572,6 +606,7 @@ CREATE INDEX "inbound_messages_by_age" ON "inbound_messages" USING btree ("tenan
 CREATE INDEX "inbound_parts_by_key" ON "inbound_parts" USING btree ("group_key");--> statement-breakpoint
 CREATE INDEX "inbound_parts_waiting" ON "inbound_parts" USING btree ("received_at") WHERE done_at is null;--> statement-breakpoint
 CREATE INDEX "inbound_parts_done" ON "inbound_parts" USING btree ("done_at") WHERE done_at is not null;--> statement-breakpoint
+CREATE INDEX "request_nonces_expiry" ON "request_nonces" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "ledger_by_tenant" ON "ledger" USING btree ("tenant_id","batch","line");--> statement-breakpoint
 CREATE INDEX "ledger_by_message" ON "ledger" USING btree ("message_id") WHERE message_id is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "ledger_by_reference" ON "ledger" USING btree ("tenant_id","reference") WHERE reference is not null;--> statement-breakpoint

@@ -31,6 +31,14 @@ import {
   showDeadLetter,
 } from './dlq.ts'
 import { hashPasswordOfInput } from './hash-password.ts'
+import {
+  createKey,
+  type KeyCommand,
+  type KeyWish,
+  listKeys,
+  revokeKey,
+  rotateKey,
+} from './key-commands.ts'
 import type { Gateway } from './main.ts'
 import {
   importFile,
@@ -118,6 +126,14 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul numbers set NUMBER MCCMNC | remove NUMBER
                                     the network of one ported number
                                     all take an operator's key: [--key KEY] [--url URL]
+  linehaul keys list [--tenant NAME]
+                                    every API key, how it stands and when it was last used
+  linehaul keys create NAME --scopes SCOPE,... [--tenant NAME] [--expires TIME] [--from NETWORK,...]
+                                    [--signing full|short]
+                                    make one; it is shown this once (docs/api-keys.md)
+  linehaul keys rotate ID [--overlap HOURS] | revoke ID
+                                    replace one, the old one good for a while | end one for good
+                                    all take an operator's or a tenant's key: [--key KEY] [--url URL]
   linehaul routes rehearse FILE [--hours N]
                                     what the "routing" of FILE would have changed in the last hours: carriers,
                                     cost, margin, expected delivery; [--json], and an operator's key
@@ -712,6 +728,45 @@ function numberCommand(values: {
   return { ...operatorAccess('numbers', values), say, complain }
 }
 
+const KEYS_USAGE = 'keys needs one of: list, create NAME --scopes SCOPE,..., rotate ID, revoke ID'
+
+async function keys([action, ...args]: string[]): Promise<void> {
+  const options = {
+    ...OPERATOR_OPTIONS,
+    tenant: { type: 'string' },
+    scopes: { type: 'string' },
+    expires: { type: 'string' },
+    from: { type: 'string' },
+    signing: { type: 'string' },
+    overlap: { type: 'string' },
+  } as const
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const [target, ...others] = positionals
+  const command = { ...operatorAccess('keys', values), say, complain }
+  const run = keysAction(action, command, target, values)
+  if (!run || others.length > 0) throw new UsageError(KEYS_USAGE)
+  if (!(await run())) process.exitCode = 1
+}
+
+function keysAction(
+  action: string | undefined,
+  command: KeyCommand,
+  target: string | undefined,
+  values: Omit<Partial<KeyWish>, 'name'> & { readonly overlap?: string | undefined },
+): (() => Promise<boolean>) | undefined {
+  const { overlap, scopes, ...wish } = values
+  if (action === 'list' && target === undefined) return () => listKeys(command, wish.tenant)
+  if (target === undefined) return undefined
+  if (action === 'create' && scopes !== undefined) {
+    return () => createKey(command, { ...wish, name: target, scopes })
+  }
+  if (action === 'revoke') return () => revokeKey(command, target)
+  if (action !== 'rotate') return undefined
+  const hours = overlap === undefined ? undefined : Number(overlap)
+  if (Number.isNaN(hours)) throw new UsageError(`--overlap "${overlap}" is no number of hours`)
+  return () => rotateKey(command, target, hours)
+}
+
 async function sandbox(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { faults: { type: 'string' } } })
   const running = await startSandbox({
@@ -767,6 +822,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   pcap,
   rates,
   numbers,
+  keys,
   sandbox,
 }
 

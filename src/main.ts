@@ -79,6 +79,7 @@ import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { openNumbers } from './numbers.ts'
+import { openKeys } from './open-keys.ts'
 import { openLimits } from './open-limits.ts'
 import { Alerts } from './partners/alerts.ts'
 import { MessageIds } from './partners/message-ids.ts'
@@ -421,6 +422,15 @@ async function assemble(
   })
   opened.push(() => limiting.close())
   const { limits } = limiting
+  const apiKeys = await openKeys({
+    config: config.http,
+    access,
+    store,
+    logger,
+    clock,
+    onUnauthorized: ({ reason }) => metrics.keyRefused(reason),
+  })
+  opened.push(() => apiKeys.close())
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const judge = new FailureJudge({
@@ -666,6 +676,7 @@ async function assemble(
       onFile: (...taken) => auditing.configTaken(...taken),
     })
   const app = createApp({
+    ...apiKeys,
     intake,
     archive,
     inbound: new InboundArchive(store),
@@ -790,6 +801,7 @@ async function assemble(
     await qualityStore.close()
     await keepGuards()
     await limiting.close()
+    await apiKeys.close()
     await numbers.close()
     await assembly.sandbox?.close()
     await auditing.close()

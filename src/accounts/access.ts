@@ -1,9 +1,9 @@
-import { hash, randomBytes } from 'node:crypto'
 import { inArray, sql } from 'drizzle-orm'
 import { newId } from '../core/id.ts'
 import type { Store } from '../store/open.ts'
 import { apiKeys, tenants } from '../store/schema/tenants.ts'
 import type { Caller, Tenant } from './caller.ts'
+import { hashKey, nameOfKey, newBearerKey } from './key-hash.ts'
 import { EVERY_SCOPE, TENANT_SCOPES } from './scope.ts'
 
 /** A tenant as the configuration gives it. */
@@ -11,9 +11,6 @@ export interface TenantSetting {
   readonly name: string
   readonly apiKeys: readonly string[]
 }
-
-/** Enough to tell the keys of one gateway apart. */
-const KEY_NAME_DIGITS = 12
 
 /** A tenant, and one of its keys where it has any. */
 interface TenantKey {
@@ -44,7 +41,17 @@ export class Access {
 
   /** Who has an API key; undefined for a key nobody has. */
   callerOfKey(key: string): Caller | undefined {
-    return this.#byKeyHash.get(hashKey(key))
+    return this.callerOfHash(hashKey(key))
+  }
+
+  /** As {@link callerOfKey}, by the SHA-256 of the key. */
+  callerOfHash(keyHash: string): Caller | undefined {
+    return this.#byKeyHash.get(keyHash)
+  }
+
+  /** Who has each of the keys that there are. */
+  get callers(): Caller[] {
+    return [...this.#byKeyHash.values()]
   }
 
   /** The tenant with a name. */
@@ -108,7 +115,7 @@ export async function openDemoAccess(
   const existing = await tenantRows(store, demo)
   const hasKey = existing.some(({ keyHash }) => keyHash !== null)
   if (hasKey && !options.replaceKey) return { access: demoAccess(existing), newKey: undefined }
-  const newKey = `lh_${randomBytes(24).toString('base64url')}`
+  const newKey = newBearerKey()
   await store.db.transaction(async (tx) => {
     await tx.delete(apiKeys).where(inArray(apiKeys.tenant_id, [tenantId]))
     await tx.insert(apiKeys).values({
@@ -177,13 +184,4 @@ function callersByHash(
 
 function operatorCaller(keyHash: string, tenant: Tenant | undefined): Caller {
   return { name: nameOfKey(keyHash), tenant, isOperator: true, scopes: EVERY_SCOPE }
-}
-
-function nameOfKey(keyHash: string): string {
-  return keyHash.slice(0, KEY_NAME_DIGITS)
-}
-
-/** API keys are long and random, so a plain SHA-256 keeps them; SMPP passwords are another matter. */
-function hashKey(key: string): string {
-  return hash('sha256', key, 'hex')
 }

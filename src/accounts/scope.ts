@@ -5,6 +5,8 @@ export const SCOPES = {
   'webhooks:read': 'webhooks, their secrets and what they were told',
   'webhooks:write': 'add, change, test and remove webhooks',
   'account:read': 'limits and SMPP accounts',
+  'keys:read': 'API keys, without what they are known by',
+  'keys:write': 'make, change, rotate and revoke API keys, with no more scopes than the own',
   'billing:read': 'balances and the ledger',
   'billing:write': 'book payments and corrections',
   'carriers:read': 'carriers, their health and connections',
@@ -28,6 +30,8 @@ export const TENANT_SCOPES: ReadonlySet<Scope> = new Set<Scope>([
   'webhooks:read',
   'webhooks:write',
   'account:read',
+  'keys:read',
+  'keys:write',
   'billing:read',
   'audit:read',
 ])

@@ -37,6 +37,9 @@ export const AUDIT_ACTIONS = {
   'dead_letter.replay': 'dead letters were sent again',
 
   'key.create': 'an API key was made',
+  'key.change': 'an API key got another name, other scopes, addresses or another end',
+  'key.rotate': 'an API key got another secret',
+  'key.revoke': 'an API key was revoked',
 
   'gateway.start': 'the gateway has started',
   'gateway.stop': 'the gateway stops in order; where it is missing, it was ended otherwise',

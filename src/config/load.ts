@@ -10,6 +10,7 @@ import { lineFinder, readDocument, typed } from './document.ts'
 import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
+import { toHttp } from './http.ts'
 import { toEncryption, toFileRetention, toRetention } from './keeping.ts'
 import { toLimits } from './limits.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
@@ -224,7 +225,7 @@ function toConfig(
     mistakes.push({ path: 'smpp.port', message })
   }
   return {
-    http: content.http,
+    http: toHttp(content.http),
     smpp,
     dataDir: resolve(cwd, content.data_dir),
     databaseUrl: content.database_url,

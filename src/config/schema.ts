@@ -29,6 +29,7 @@ import {
 import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from './forms.ts'
 import { type GuardsConfig, guardsSchema } from './guards.ts'
 import { type HealthConfig, healthSchema, type QualityConfig, qualitySchema } from './health.ts'
+import { type HttpConfig, httpSchema } from './http.ts'
 import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
   type EncryptionConfig,
@@ -57,7 +58,7 @@ import { type UsageConfig, usageSchema } from './usage.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
 export interface Config {
-  readonly http: ListenerConfig
+  readonly http: HttpConfig
   readonly smpp: SmppConfig
   /** Absolute path of the folder of the embedded database and of other files. */
   readonly dataDir: string
@@ -296,19 +297,6 @@ const PASSWORD_ALLOWED = '1 to 8 ASCII characters'
 const PARTNER_PASSWORD_ALLOWED = `${PASSWORD_ALLOWED}, or the hash that \`linehaul hash-password\` makes`
 const API_KEY = /^[\x21-\x7e]{1,200}$/
 const API_KEY_ALLOWED = '1 to 200 ASCII characters without blanks'
-
-function listener(what: string, port: number, variable: string) {
-  return setting(
-    mapping({
-      host: text(HOST, HOST_ALLOWED, '0.0.0.0', { about: `Address the ${what} listens on.` }),
-      port: integer(0, 65535, port, {
-        about: `Port the ${what} listens on; 0 takes any free one.`,
-        variable,
-      }),
-    }).prefault({}),
-    { about: `Where the ${what} listens.`, allowed: 'a mapping', defaultText: '{}' },
-  )
-}
 
 const tls = mapping({
   ca: optionalText(FILE, FILE_ALLOWED, {
@@ -609,7 +597,7 @@ export const partnerSchema = mapping({
 
 /** The file as it is written, in snake_case; `load.ts` turns it into a {@link Config}. */
 export const fileSchema = mapping({
-  http: listener('HTTP server', 8080, 'LINEHAUL_HTTP_PORT'),
+  http: httpSchema,
   smpp: smppSchema,
   data_dir: text(/^[^\0]+$/, 'the path of a folder', './data', {
     about:
@@ -688,7 +676,7 @@ export const fileSchema = mapping({
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open what shows or changes the ' +
       'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
-      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and read the messages of every tenant; nothing else that belongs to one tenant.',
+      '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), make and change API keys (`/v1/keys`), and read the messages of every tenant; nothing else that belongs to one tenant.',
   ),
   recorder: setting(
     mapping({

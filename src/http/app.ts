@@ -1,14 +1,16 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context, MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { Access } from '../accounts/access.ts'
+import type { Caller } from '../accounts/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
+import { MAX_CSV_OCTETS } from '../rates/deck-content.ts'
 import { type AuditParts, audited } from './audit.ts'
 import { identify, permit } from './auth.ts'
 import type { AppEnv } from './env.ts'
 import { setHeader } from './header.ts'
+import type { KeyGate } from './key-gate.ts'
 import { permissionFor } from './permissions.ts'
 import { errorHandler } from './problem.ts'
 import { limitRequest } from './rate-limit.ts'
@@ -22,6 +24,7 @@ import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts
 import { type FeedbackParts, feedbackRoutes } from './routes/feedback.ts'
 import { type GuardParts, guardRoutes } from './routes/guards.ts'
 import { type InboundParts, inboundRoutes } from './routes/inbound.ts'
+import { type KeyParts, keyRoutes } from './routes/keys.ts'
 import { type LimitParts, limitRoutes } from './routes/limits.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type NumberParts, numberRoutes } from './routes/numbers.ts'
@@ -35,6 +38,7 @@ import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
 import { type UsageParts, usageRoutes } from './routes/usage.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
+import { describeSecurity } from './security-schemes.ts'
 
 /** What the HTTP side is built with. */
 export interface AppParts
@@ -47,6 +51,7 @@ export interface AppParts
     FeedbackParts,
     GuardParts,
     InboundParts,
+    KeyParts,
     LimitParts,
     NumberParts,
     PartnerParts,
@@ -61,7 +66,7 @@ export interface AppParts
     TraceParts,
     UsageParts,
     WebhookParts {
-  readonly access: Access
+  readonly keyGate: KeyGate
   readonly logger: Logger
   readonly version: string
 }
@@ -136,6 +141,14 @@ const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
   return next()
 }
 
+/** The most that a body may have: decks and files are kept as a whole only for those who may send them. */
+function maxBodyOctets(c: Context<AppEnv>, { isOperator, scopes }: Caller): number {
+  const scope = permissionFor(c.req.method, c.req.path)?.scope
+  if (!isOperator || scope === undefined || !scopes.has(scope)) return MAX_BODY_OCTETS
+  if (STREAM_PATHS.test(c.req.path)) return MAX_CSV_OCTETS
+  return isFile(c) ? MAX_FILE_OCTETS : MAX_BODY_OCTETS
+}
+
 /** Refuses a body that is not said to be JSON. */
 function requireJson(c: Context<AppEnv>): void {
   const type = c.req.header('content-type')
@@ -171,12 +184,16 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   })
   app.use('/v1/*', (c, next) => {
     const permission = permissionFor(c.req.method, c.req.path)
-    return audited(c, parts, permission, () => {
-      const caller = identify(c, parts.access)
+    const goOn = (caller: Caller) => {
+      c.set('caller', caller)
       if (permission) permit(c, caller, permission)
       if (!STREAM_PATHS.test(c.req.path)) requireJson(c)
       // A route that is missing in the table opens to nobody.
       return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
+    }
+    return audited(c, parts, permission, () => {
+      const caller = identify(c, parts.keyGate, maxBodyOctets)
+      return caller instanceof Promise ? caller.then(goOn) : goOn(caller)
     })
   })
 
@@ -199,14 +216,12 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', feedbackRoutes(parts))
   app.route('/', partnerRoutes(parts))
   app.route('/', limitRoutes(parts))
+  app.route('/', keyRoutes(parts))
   app.route('/', routeTestRoutes(parts))
   app.route('/', numberRoutes(parts))
   app.route('/', webhookRoutes(parts))
 
-  app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
-    type: 'http',
-    scheme: 'bearer',
-  })
+  describeSecurity(app.openAPIRegistry)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: {

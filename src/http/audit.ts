@@ -5,15 +5,17 @@ import type { AuditLog } from '../audit/audit-log.ts'
 import type { AuditActor, AuditOutcome, AuditSubject } from '../audit/entry.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
-import { clientAddress } from './client-address.ts'
+import type { ClientAddresses } from './client-address.ts'
 import type { AppEnv } from './env.ts'
 import type { Permission } from './permissions.ts'
 import { statusOf } from './problem.ts'
+import { UnauthorizedError } from './refusal-log.ts'
 
 /** Where requests are written down. */
 export interface AuditParts {
   readonly audit: Pick<AuditLog, 'append'>
   readonly accesses: Pick<AccessTally, 'access' | 'note'>
+  readonly addresses: ClientAddresses
   readonly clock: Clock
 }
 
@@ -105,7 +107,7 @@ export async function audited(
 
 function writeDown(
   c: Context<AppEnv>,
-  { audit, accesses, clock }: AuditParts,
+  { audit, accesses, addresses, clock }: AuditParts,
   permission: Permission | undefined,
   status: number,
   error: unknown,
@@ -113,33 +115,28 @@ function writeDown(
   // Of a request without a valid key there is none.
   const caller: Caller | undefined = c.get('caller')
   const outcome = outcomeOf(status)
+  const address = addresses.of(c) ?? null
   if (!caller || status === 401 || status === 403) {
-    accesses.note({ ...refusalOf(c, caller, permission, error), outcome })
+    accesses.note({ ...refusalOf(caller, permission, error), address, outcome })
     return undefined
   }
-  accesses.access(caller, permission ?? NO_ROUTE, clientAddress(c), outcome)
+  accesses.access(caller, permission ?? NO_ROUTE, address, outcome)
   const action = permission?.audit
   if (!action || !c.get('audit').isChange) return undefined
-  const event = { ...changeOf(c, caller), action, outcome }
+  const event = { ...changeOf(c, caller), address, action, outcome }
   if (outcome === 'done') return audit.append({ ...event, at: clock() })
   accesses.note({ ...event, reason: codeOf(error, status) })
   return undefined
 }
 
-function refusalOf(
-  c: Context<AppEnv>,
-  caller: Caller | undefined,
-  permission: Permission | undefined,
-  error: unknown,
-) {
+function refusalOf(caller: Caller | undefined, permission: Permission | undefined, error: unknown) {
   const { method, path } = permission ?? NO_ROUTE
   return {
     action: 'access.refused' as const,
-    actor: actorOf(caller),
+    actor: { ...actorOf(caller), ...(error instanceof UnauthorizedError && keyOf(error)) },
     tenantId: caller?.tenant?.id ?? null,
-    address: clientAddress(c),
     subject: { kind: 'route', id: `${method} ${path}` },
-    reason: error instanceof GatewayError ? `${error.code}: ${error.message}` : 'internal',
+    reason: reasonOf(error),
   }
 }
 
@@ -150,10 +147,19 @@ function changeOf(c: Context<AppEnv>, caller: Caller) {
   return {
     ...about,
     actor: actorOf(caller),
-    address: clientAddress(c),
     requestId: c.get('requestId'),
     tenantId: tenantId ?? ofTenant?.id ?? null,
   }
+}
+
+/** The key that was meant, where there is one. */
+function keyOf({ refusal }: UnauthorizedError): Partial<AuditActor> {
+  return refusal.keyName === undefined ? {} : { name: refusal.keyName }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof UnauthorizedError) return `unauthorized: ${error.refusal.reason}`
+  return error instanceof GatewayError ? `${error.code}: ${error.message}` : 'internal'
 }
 
 function actorOf(caller: Caller | undefined): AuditActor {

@@ -1,31 +1,22 @@
 import type { Context } from 'hono'
-import type { Access } from '../accounts/access.ts'
 import type { Caller } from '../accounts/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import { EVERY_TENANT } from '../messages/archive.ts'
 import type { AppEnv } from './env.ts'
+import type { KeyGate, MaxOctets } from './key-gate.ts'
 import type { Permission } from './permissions.ts'
 
-const BEARER = /^Bearer +(\S+)$/i
-
 /**
- * Who calls.
+ * Who calls; at once where nothing has to be waited for.
  *
- * @throws {GatewayError} `unauthorized` without a known key
+ * @throws {GatewayError} as {@link KeyGate.admit}
  */
-export function identify(c: Context<AppEnv>, access: Access): Caller {
-  const header = c.req.header('authorization')
-  const key = header && BEARER.exec(header)?.[1]
-  if (!key) {
-    throw new GatewayError(
-      'unauthorized',
-      'send the API key in the header "Authorization: Bearer KEY"',
-    )
-  }
-  const caller = access.callerOfKey(key)
-  if (!caller) throw new GatewayError('unauthorized', 'this API key is unknown or revoked')
-  c.set('caller', caller)
-  return caller
+export function identify(
+  c: Context<AppEnv>,
+  keyGate: KeyGate,
+  maxOctets: MaxOctets,
+): Caller | Promise<Caller> {
+  return keyGate.admit(c, maxOctets)
 }
 
 /**
@@ -43,7 +34,7 @@ export function permit(c: Context<AppEnv>, caller: Caller, permission: Permissio
   }
 }
 
-/** @throws {GatewayError} `forbidden` */
+/** @throws {GatewayError} `forbidden`, naming the scope that is missing */
 function checkPermission(caller: Caller, { audience, scope }: Permission): void {
   if (audience === 'operator' && !caller.isOperator) {
     throw new GatewayError(

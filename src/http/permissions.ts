@@ -65,6 +65,13 @@ export const PERMISSIONS: readonly Row[] = [
   ['GET', '/v1/limits', 'tenant', 'account:read'],
   ['GET', '/v1/partners', 'tenant', 'account:read'],
 
+  ['GET', '/v1/keys', 'shared', 'keys:read'],
+  ['POST', '/v1/keys', 'shared', 'keys:write', 'key.create'],
+  ['GET', '/v1/keys/:id', 'shared', 'keys:read'],
+  ['PATCH', '/v1/keys/:id', 'shared', 'keys:write', 'key.change'],
+  ['POST', '/v1/keys/:id/rotate', 'shared', 'keys:write', 'key.rotate'],
+  ['POST', '/v1/keys/:id/revoke', 'shared', 'keys:write', 'key.revoke'],
+
   ['GET', '/v1/billing/balance', 'shared', 'billing:read'],
   ['GET', '/v1/billing/ledger', 'shared', 'billing:read'],
   ['GET', '/v1/billing/usage', 'shared', 'billing:read'],

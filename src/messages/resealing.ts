@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { inIssuedKey } from '../accounts/issued-key.ts'
 import { unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import { isResealingDue, noteResealed } from '../store/key-check.ts'
@@ -69,6 +70,7 @@ export async function reseal(store: Store, pause: () => Promise<boolean>): Promi
     () => resealTable(store, ANSWERS, pause, total),
     () => resealTable(store, REFUSED, pause, total),
     () => resealTable(store, CONFIG_VERSIONS, pause, total),
+    () => resealTable(store, ISSUED_KEYS, pause, total),
   ]
   for (const run of runs) {
     if (!(await run())) return total
@@ -433,4 +435,44 @@ const CONFIG_VERSIONS: SealedTable<ConfigVersionRow> = {
       changes,
     )}
     where c.number = v.number`,
+}
+
+interface IssuedKeyRow {
+  readonly id: string
+  readonly secret: string
+  readonly previous_secret: string | null
+}
+
+const ISSUED_KEYS: SealedTable<IssuedKeyRow> = {
+  firstPlace: [FIRST_UUID],
+  page: 500,
+  read: ([id], limit) => sql`
+    select id, secret, previous_secret from issued_keys
+    where id > ${id}::text::uuid and secret is not null order by id limit ${limit}`,
+  placeOf: ({ id }) => [id],
+  anew: (row, cipher) => {
+    const context = inIssuedKey(row.id)
+    const secret = cipher.reseal(row.secret, context)
+    const previous =
+      row.previous_secret === null ? undefined : cipher.reseal(row.previous_secret, context)
+    if (secret === undefined && previous === undefined) return undefined
+    return {
+      ...row,
+      secret: secret ?? row.secret,
+      previous_secret: previous ?? row.previous_secret,
+    }
+  },
+  write: (changes) => sql`
+    update issued_keys k set secret = v.secret, previous_secret = v.previous_secret
+    from ${unnest<Change<IssuedKeyRow>>(
+      'v',
+      {
+        id: ['uuid', ({ anew }) => anew.id],
+        secret: ['text', ({ anew }) => anew.secret],
+        previous_secret: ['text', ({ anew }) => anew.previous_secret],
+        old_secret: ['text', ({ old }) => old.secret],
+      },
+      changes,
+    )}
+    where k.id = v.id and k.secret = v.old_secret`,
 }

@@ -28,6 +28,7 @@ export class Metrics {
   readonly #erased: Counter
   readonly #guarded: Counter
   readonly #limited: Tally
+  readonly #keyFailures: Counter
   readonly #bindFailures: Counter
   readonly #connectionsRefused: Counter
   readonly #commitEntries: Histogram
@@ -96,6 +97,12 @@ export class Metrics {
       name: 'linehaul_erased_total',
       help: 'What was erased because it had been kept long enough, by kind.',
       labelNames: ['what'],
+      registers,
+    })
+    this.#keyFailures = new Counter({
+      name: 'linehaul_http_unauthorized_total',
+      help: 'Requests that were refused because of their key or signature, by reason.',
+      labelNames: ['reason'],
       registers,
     })
     this.#bindFailures = new Counter({
@@ -311,6 +318,10 @@ export class Metrics {
 
   erased(what: string, count: number): void {
     this.#erased.inc({ what }, count)
+  }
+
+  keyRefused(reason: string): void {
+    this.#keyFailures.inc({ reason })
   }
 
   bindRefused(reason: string): void {

@@ -104,7 +104,12 @@ describe('a good configuration', () => {
         unregisteredSenders: 'allow',
       },
       recorder: { pdusPerBind: 200, keepEndedBinds: 50, showTexts: false },
-      http: { host: '0.0.0.0', port: 8080 },
+      http: {
+        host: '0.0.0.0',
+        port: 8080,
+        trustedProxies: [],
+        signatureWindowSeconds: 300,
+      },
       smpp: DEFAULT_SMPP,
       dataDir: join(cwd, 'data'),
       databaseUrl: undefined,
@@ -326,7 +331,7 @@ describe('a good configuration', () => {
       DATABASE_URL: 'postgres://u:p@db/linehaul',
       LINEHAUL_LOG_LEVEL: 'debug',
     })
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 0 })
+    expect(config.http).toMatchObject({ host: '127.0.0.1', port: 0 })
     expect(config.smpp).toEqual({ ...DEFAULT_SMPP, port: 2 })
     expect(config.dataDir).toBe('/var/lib/linehaul')
     expect(config.databaseUrl).toBe('postgres://u:p@db/linehaul')

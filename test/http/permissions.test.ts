@@ -64,33 +64,6 @@ describe('the table of permissions', () => {
   })
 })
 
-describe('every route refuses', () => {
-  test.each([
-    ['no key', {}],
-    ['an unknown key', { authorization: 'Bearer nobody' }],
-    ['another scheme', { authorization: 'Basic ZGVtbzpkZW1v' }],
-  ])('%s', async (_, headers) => {
-    for (const [method, path] of routes) {
-      const response = await api.app.request(example(path), { method, headers })
-      expect(response.status, `${method} ${path}`).toBe(401)
-      expect(response.headers.get('www-authenticate')).toBe('Bearer realm="linehaul"')
-      expect((await problemIn(response)).code).toBe('unauthorized')
-    }
-  })
-
-  test("a tenant's key where it is of every tenant, and the operator's where it is of one", async () => {
-    for (const [method, path] of routes) {
-      const { audience } = permissionFor(method, example(path)) ?? {}
-      if (audience === 'shared') continue
-      const key = audience === 'operator' ? 'demo-key' : 'operator-key'
-      const headers = { authorization: `Bearer ${key}` }
-      const response = await api.app.request(example(path), { method, headers })
-      expect(response.status, `${method} ${path}`).toBe(403)
-      expect((await problemIn(response)).code).toBe('forbidden')
-    }
-  })
-})
-
 test('what is not there is not found, with a key', async () => {
   const response = await api.request('/v1/nothing')
   expect([response.status, (await problemIn(response)).code]).toEqual([404, 'not_found'])

@@ -213,6 +213,10 @@ test('/openapi.json describes what is there', async () => {
     '/v1/guards/{id}/reset',
     '/v1/inbound-messages',
     '/v1/inbound-messages/{id}',
+    '/v1/keys',
+    '/v1/keys/{id}',
+    '/v1/keys/{id}/revoke',
+    '/v1/keys/{id}/rotate',
     '/v1/limits',
     '/v1/messages',
     '/v1/messages/{id}',
@@ -257,7 +261,10 @@ test('/openapi.json describes what is there', async () => {
       const inPath = names.filter((each) => each.in === 'path').map((each) => each.name)
       expect(inPath).toEqual([...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))
       if (!path.startsWith('/v1/')) continue
-      expect(operation.security).toEqual([{ apiKey: [] }])
+      expect(operation.security).toEqual([
+        { apiKey: [] },
+        { appKey: [], timestamp: [], nonce: [], signature: [] },
+      ])
       expect(Object.keys(responses)).toContain('401')
       // These are in memory: what only reads them cannot fail for the database.
       if (/^\/v1\/(webhooks|billing\/balance|binds|guards|limits|partners|route)/.test(path))
@@ -265,10 +272,16 @@ test('/openapi.json describes what is there', async () => {
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(['422', '503']))
     }
   }
-  expect(at(document, '#/components/securitySchemes/apiKey')).toEqual({
-    type: 'http',
-    scheme: 'bearer',
-  })
+  const schemes = at(document, '#/components/securitySchemes') as Record<string, object>
+  expect(schemes.apiKey).toMatchObject({ type: 'http', scheme: 'bearer' })
+  for (const [name, header] of [
+    ['appKey', 'X-App-Key'],
+    ['timestamp', 'X-Timestamp'],
+    ['nonce', 'X-Nonce'],
+    ['signature', 'X-Signature'],
+  ]) {
+    expect(schemes[name ?? '']).toMatchObject({ type: 'apiKey', in: 'header', name: header })
+  }
   const fields = at(document, '#/components/schemas/CreateMessage/properties') as object
   expect(Object.keys(fields).sort()).toEqual([
     'callback_url',

@@ -16,12 +16,13 @@ import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
 import { completeCarrier } from '../../src/config/load.ts'
-import { systemClock } from '../../src/core/clock.ts'
+import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { parseMicros } from '../../src/core/money.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { createApp } from '../../src/http/app.ts'
 import type { AppEnv } from '../../src/http/env.ts'
+import type { Refusal } from '../../src/http/refusal-log.ts'
 import { InboundArchive } from '../../src/inbound/inbound-archive.ts'
 import { Archive } from '../../src/messages/archive.ts'
 import { Cancellation } from '../../src/messages/cancellation.ts'
@@ -45,6 +46,7 @@ import { Teller } from '../../src/messages/teller.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
 import { NetworkDirectory } from '../../src/networks/directory.ts'
+import { openKeys } from '../../src/open-keys.ts'
 import { RateDecks } from '../../src/rates/rate-decks.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
 import { Destinations } from '../../src/routing/destination.ts'
@@ -74,6 +76,9 @@ export interface TestAppOptions {
   readonly billing?: TenantCharging & CreditTerms
   /** Where the audit log and the routes write their lines. */
   readonly logger?: Logger
+  readonly clock?: Clock
+  readonly trustedProxies?: readonly string[]
+  readonly onUnauthorized?: (refusal: Refusal) => void
   /** Is emptied first and stays open; without it the app has one of its own. */
   readonly store?: Store
 }
@@ -149,7 +154,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     return { carrier, rates: deck }
   })
   const logger = silentLogger
-  const clock = systemClock
+  const clock = options.clock ?? systemClock
   const byName = new Map(carriers.map(({ carrier }) => [carrier.name, carrier]))
   const quality = new Quality()
   const health = new CarrierHealth({
@@ -267,7 +272,16 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   })
   const audit = await AuditLog.open({ store, logger: options.logger ?? logger, clock })
   const accesses = new AccessTally({ log: audit, clock })
+  const apiKeys = await openKeys({
+    config: { trustedProxies: options.trustedProxies ?? [], signatureWindowSeconds: 300 },
+    access,
+    store,
+    logger,
+    clock,
+    ...(options.onUnauthorized && { onUnauthorized: options.onUnauthorized }),
+  })
   const app = createApp({
+    ...apiKeys,
     accounts: ledger.accounts,
     charges,
     funding: new Funding(work),
@@ -391,6 +405,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await health.close()
       await accesses.close()
       await audit.close()
+      await apiKeys.close()
       if (!options.store) await store.close()
     },
   }

@@ -89,6 +89,7 @@ export async function truncate(store: Store): Promise<void> {
       ledger, ledger_batches, ledger_accounts, ledger_carriers, ledger_days, balance_alerts,
       tenant_volumes, reconciled_submits,
       usage_pending, usage_hours, usage_days, usage_months, usage_senders, usage_charges,
-      webhook_endpoints, message_feedback, guard_states, limit_counters, api_keys, tenants`,
+      webhook_endpoints, message_feedback, guard_states, limit_counters,
+      issued_keys, key_uses, request_nonces, api_keys, tenants`,
   )
 }
