@@ -346,6 +346,7 @@ CREATE TABLE "api_keys" (
 CREATE TABLE "tenants" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
+	"settings" jsonb,
 	"created_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "tenants_name_unique" UNIQUE("name")
 );

@@ -141,8 +141,9 @@ function complain(text: string): void {
 
 class UsageError extends Error {}
 
-function readConfig(file?: string): Config {
-  return loadConfig({ env: environment, cwd: process.cwd(), ...(file ? { file } : {}) })
+/** The configuration, as far as it can be judged without the database: it may name tenants of the API. */
+function readConfig(): Config {
+  return loadConfig({ env: environment, cwd: process.cwd() }, 'unknown')
 }
 
 async function serve(args: string[]): Promise<void> {
@@ -151,7 +152,7 @@ async function serve(args: string[]): Promise<void> {
     options: { 'new-demo-key': { type: 'boolean' }, 'config-from-file': { type: 'boolean' } },
   })
   const source = { env: environment, cwd: process.cwd() }
-  const config = loadConfig(source)
+  const config = loadConfig(source, 'unknown')
   const logger = createLogger(config.logLevel)
   const startedAt = performance.now()
   const gateway = await startGateway(config, {
@@ -209,7 +210,8 @@ function announce(config: Config, gateway: Gateway, tookMs: number): void {
 
 async function checkConfig(args: string[]): Promise<void> {
   const { positionals } = parseArgs({ args, allowPositionals: true })
-  const config = readConfig(positionals[0])
+  const [file] = positionals
+  const config = loadConfig({ env: environment, cwd: process.cwd(), ...(file ? { file } : {}) })
   if (config.sandbox) {
     say('no configuration file: the gateway would run against its simulated carriers')
     return

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
+import { MadeTenants } from './accounts/made-tenants.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
@@ -94,6 +95,7 @@ import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
 import { Upkeep } from './store/upkeep.ts'
 import { Metrics } from './telemetry/metrics.ts'
+import { LiveTenantDirectory, withMadeTenants } from './tenant-directory.ts'
 import { VERSION } from './version.ts'
 import { Configuration } from './versions/configuration.ts'
 import { type HeldVersion, holdVersion } from './versions/start-version.ts'
@@ -156,7 +158,7 @@ export interface GatewayOptions {
 
 /** Builds every part once, connects them, and takes messages when it resolves. */
 export async function startGateway(ofFile: Config, options: GatewayOptions): Promise<Gateway> {
-  const { logger, documents } = options
+  const { logger } = options
   /** What to undo, last first, when a later part cannot start. */
   const opened: (() => Promise<void>)[] = []
   try {
@@ -165,6 +167,8 @@ export async function startGateway(ofFile: Config, options: GatewayOptions): Pro
     opened.push(() => store.close())
     await checkEncryptionKeys(store)
     const versions = new VersionStore(store)
+    const made = await MadeTenants.open(store, systemClock)
+    const documents = options.documents && withMadeTenants(options.documents, made)
     const isFromFile = options.isConfigFromFile ?? false
     const held =
       documents &&
@@ -190,6 +194,7 @@ export async function startGateway(ofFile: Config, options: GatewayOptions): Pro
       store,
       sandbox,
       access,
+      made,
       setLogLevel: options.setLogLevel,
       held,
       logger,
@@ -209,6 +214,7 @@ interface Assembly {
   readonly store: Store
   readonly sandbox: Sandbox | undefined
   readonly access: Access
+  readonly made: MadeTenants
   readonly setLogLevel: GatewayOptions['setLogLevel']
   /** Undefined: there are no versions. */
   readonly held: HeldVersion | undefined
@@ -401,7 +407,7 @@ async function assemble(
     termsFor: billing.chargingFor,
     conversion: billing.conversion,
   })
-  const funding = new Funding(work)
+  const funding = new Funding({ ...work, accounts: ledger.accounts })
   const intake = new Intake({
     routes,
     charges,
@@ -409,6 +415,7 @@ async function assemble(
     dispatcher,
     policyFor,
     termsFor,
+    statusOf: (tenantId) => access.tree.statusOf(tenantId),
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
@@ -640,6 +647,12 @@ async function assemble(
     guards,
     limits,
     tenantName,
+    tenants: new LiveTenantDirectory({
+      made: assembly.made,
+      access,
+      running: () => going.running,
+      configuration,
+    }),
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
     networks: numbers.networks,

@@ -6,7 +6,9 @@ export const SCOPES = {
   'webhooks:write': 'add, change, test and remove webhooks',
   'account:read': 'limits and SMPP accounts',
   'billing:read': 'balances and the ledger',
-  'billing:write': 'book payments and corrections',
+  'billing:write': 'move money between tenants; book payments and corrections, for operators',
+  'tenants:read': 'tenants and what is agreed with them; those below, for a reseller',
+  'tenants:write': 'make, change, suspend and close tenants',
   'carriers:read': 'carriers, their health and connections',
   'carriers:write': 'drain, disable and reset carriers',
   'routing:read': 'rate decks, networks, numbers and guards; ask for routes without sending',
@@ -28,4 +30,7 @@ export const TENANT_SCOPES: ReadonlySet<Scope> = new Set<Scope>([
   'webhooks:write',
   'account:read',
   'billing:read',
+  'billing:write',
+  'tenants:read',
+  'tenants:write',
 ])

@@ -28,6 +28,7 @@ import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
+import { type TenantParts, tenantRoutes } from './routes/tenants.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 
@@ -49,6 +50,7 @@ export interface AppParts
     BindParts,
     CarrierParts,
     ConfigParts,
+    TenantParts,
     TraceParts,
     WebhookParts {
   readonly access: Access
@@ -176,6 +178,7 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', billingRoutes(parts))
+  app.route('/', tenantRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

@@ -7,7 +7,7 @@ export type Audience =
   | 'tenant'
   /** Every tenant: it takes a key of whoever runs the gateway. */
   | 'operator'
-  /** A tenant's own with its key, every tenant's with one of the operator. */
+  /** What is of a tenant and those below it with its key, every tenant's with one of the operator. */
   | 'shared'
 
 /** What it takes to use a route. */
@@ -49,9 +49,15 @@ export const PERMISSIONS: readonly Row[] = [
   ['GET', '/v1/limits', 'tenant', 'account:read'],
   ['GET', '/v1/partners', 'tenant', 'account:read'],
 
+  ['POST', '/v1/tenants', 'shared', 'tenants:write'],
+  ['GET', '/v1/tenants', 'shared', 'tenants:read'],
+  ['GET', '/v1/tenants/:name', 'shared', 'tenants:read'],
+  ['PATCH', '/v1/tenants/:name', 'shared', 'tenants:write'],
+
   ['GET', '/v1/billing/balance', 'shared', 'billing:read'],
   ['GET', '/v1/billing/ledger', 'shared', 'billing:read'],
   ['POST', '/v1/billing/payments', 'operator', 'billing:write'],
+  ['POST', '/v1/billing/transfers', 'shared', 'billing:write'],
 
   ['GET', '/v1/carriers', 'operator', 'carriers:read'],
   ['GET', '/v1/carriers/:name', 'operator', 'carriers:read'],

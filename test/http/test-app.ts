@@ -54,6 +54,7 @@ import { WebhookSender } from '../../src/webhooks/sender.ts'
 import { limitsBy, policyOf } from '../limits/policies.ts'
 import { testPolicies } from '../messages/harness.ts'
 import { openTestPglite, truncate } from '../support/database.ts'
+import { type ConfiguredTenant, openTenants } from './test-tenants.ts'
 
 /** Limits to test the gateway at. */
 export interface TestAppOptions {
@@ -62,6 +63,8 @@ export interface TestAppOptions {
   readonly lossMaking?: LossMaking
   /** The `limits` of a file. */
   readonly limits?: object
+  /** Tenants besides `demo`, `other` and `own`, as they would stand in the file. */
+  readonly tenants?: readonly ConfiguredTenant[]
   /** How every tenant pays; absent: nothing is billed. */
   readonly billing?: TenantCharging & CreditTerms
   /** Is emptied first and stays open; without it the app has one of its own. */
@@ -105,8 +108,10 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     { name: 'other', apiKeys: ['other-key'] },
     // As the tenant of `npm start`: its key is the operator's, too.
     { name: 'own', apiKeys: ['own-key'] },
+    ...(options.tenants ?? []),
   ]
-  const access = await openAccess(store, tenants, ['admin-key', 'operator-key', 'own-key'])
+  const adminKeys = ['admin-key', 'operator-key', 'own-key']
+  const access = await openAccess(store, tenants, adminKeys)
   const carriers = CARRIERS.map(({ name, rates }) => {
     const carrier = new SmppCarrier({
       config: completeCarrier({
@@ -234,6 +239,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     charges,
     spool,
     dispatcher,
+    statusOf: (tenantId) => access.tree.statusOf(tenantId),
     policyFor: work.policyFor,
     termsFor,
     isBehind: () => false,
@@ -252,7 +258,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   })
   const app = createApp({
     accounts: ledger.accounts,
-    funding: new Funding(work),
+    funding: new Funding({ ...work, accounts: ledger.accounts }),
     ledger: new LedgerArchive(store, () => tables.flush()),
     intake,
     archive: new Archive(store, live, tables),
@@ -278,6 +284,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: () => false,
     configuration: undefined,
+    tenants: await openTenants(store, access, tenants, adminKeys),
     access,
     logger,
     version: '0.0.0',

@@ -6,10 +6,11 @@ import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
 import type { LedgerArchive, LedgerRow, LinePlace } from '../../billing/ledger-archive.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import { formatMicros, parseSignedMicros } from '../../core/money.ts'
+import { formatMicros, parseMicros, parseSignedMicros } from '../../core/money.ts'
 import { EVERY_TENANT } from '../../messages/archive.ts'
 import type { Funding } from '../../messages/funding.ts'
 import type { AppEnv } from '../env.ts'
+import { reachedTenant } from '../tenant-reach.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
 import {
   accountList,
@@ -17,7 +18,9 @@ import {
   lineList,
   lineQuery,
   newPayment,
+  newTransfer,
   payment,
+  transfer,
 } from './billing-schema.ts'
 import { json } from './json-response.ts'
 import { instant } from './message-body.ts'
@@ -72,6 +75,26 @@ const paymentRoute = createRoute({
     200: json('It was booked before.', payment),
     201: json('It is booked.', payment),
     400: json('The body is not JSON.', problem),
+    409: json('The reference belongs to another payment.', problem),
+    ...problems,
+  },
+})
+
+const transferRoute = createRoute({
+  method: 'post',
+  path: '/v1/billing/transfers',
+  summary: 'Move money from one tenant to another',
+  description:
+    "With a tenant's key between itself and those below it, or between these. With a key of the operator between any.",
+  security,
+  request: {
+    body: { required: true, content: { 'application/json': { schema: newTransfer } } },
+  },
+  responses: {
+    200: json('It was booked before.', transfer),
+    201: json('It is booked.', transfer),
+    400: json('The body is not JSON.', problem),
+    402: json('The one that gives has not so much.', problem),
     409: json('The reference belongs to another payment.', problem),
     ...problems,
   },
@@ -143,16 +166,58 @@ export function billingRoutes(parts: BillingParts) {
     )
   })
 
+  openapiWithBody(app, transferRoute, async (c) => {
+    const { amount, currency, reference, note = null, ...names } = c.req.valid('json')
+    const [from, to] = [sideOf(c, access, names.from, '/from'), sideOf(c, access, names.to, '/to')]
+    const micros = parseMicros(amount)
+    if (micros === 0n || from.id === to.id) {
+      throw new GatewayError(
+        'payment_invalid',
+        micros === 0n
+          ? `"${amount}" is nothing that can be transferred`
+          : `"${to.name}" cannot transfer to itself`,
+        { pointer: micros === 0n ? '/amount' : '/to' },
+      )
+    }
+    const about = { micros, currency, reference, note }
+    const paid = await funding.transfer({ from: from.id, to: to.id, ...about })
+    if (paid.isNew) {
+      const by = c.get('caller').name
+      logger.info({ ...names, amount, currency, reference, by }, 'money is transferred')
+    }
+    return c.json(
+      {
+        ...names,
+        amount: formatMicros(micros),
+        currency,
+        reference,
+        note,
+        booked_at: paid.at.toISOString(),
+        is_new: paid.isNew,
+      },
+      paid.isNew ? 201 : 200,
+    )
+  })
+
   return app
 }
 
-/** A tenant's key speaks for itself; one of the operator's for the tenant that is named. */
+/** One side of a transfer: a tenant that the caller may see. */
+function sideOf(c: Context<AppEnv>, access: Access, name: string, pointer: string): Tenant {
+  const tenant = reachedTenant(c, access, name)
+  if (tenant) return tenant
+  throw new GatewayError('not_found', `there is no tenant "${name}"`, { pointer })
+}
+
+/** A tenant's key speaks for itself and those below; one of the operator's for the tenant that is named. */
 function ownerOf(c: Context<AppEnv>, access: Access, name: string | undefined): Tenant {
   // That of a demo belongs to a tenant, too.
   const own = c.get('caller').tenant
   if (own && (name === undefined || name === own.name)) return own
   if (c.get('scope') !== EVERY_TENANT) {
-    throw new GatewayError('forbidden', `this key is not of the tenant "${name}"`)
+    const below = name === undefined ? undefined : reachedTenant(c, access, name)
+    if (below) return below
+    throw new GatewayError('forbidden', `this key is not of the tenant "${name}" or one above it`)
   }
   if (name !== undefined) return tenantNamed(access, name)
   throw new GatewayError('tenant_missing', 'say which tenant: ?tenant=NAME', { pointer: '/tenant' })

@@ -1,0 +1,22 @@
+import type { Context } from 'hono'
+import type { Access } from '../accounts/access.ts'
+import type { Tenant } from '../accounts/caller.ts'
+import { EVERY_TENANT } from '../messages/archive.ts'
+import type { AppEnv } from './env.ts'
+
+/**
+ * The tenant with a name, if the caller may see it: a tenant itself and those below it, whoever runs the gateway
+ * all. Undefined is the same for one that there is not and for one that is none of the caller's business.
+ */
+export function reachedTenant(
+  c: Context<AppEnv>,
+  access: Access,
+  name: string,
+): Tenant | undefined {
+  const tenant = access.tenantNamed(name)
+  if (!tenant) return undefined
+  const scope = c.get('scope')
+  const isReached =
+    scope === EVERY_TENANT || tenant.id === scope || access.tree.isBelow(tenant.id, scope)
+  return isReached ? tenant : undefined
+}
