@@ -30,7 +30,7 @@ import {
   replayDeadLetters,
   showDeadLetter,
 } from './dlq.ts'
-import { hashPasswordOfInput } from './hash-password.ts'
+import { hashPasswordOfInput, readPassword } from './hash-password.ts'
 import { proveLedger } from './ledger-commands.ts'
 import { type Gateway, startGateway } from './main.ts'
 import { reseal } from './messages/resealing.ts'
@@ -59,6 +59,13 @@ import { createCipher } from './store/cipher.ts'
 import { checkEncryptionKeys } from './store/key-check.ts'
 import { openStore } from './store/open.ts'
 import { createLogger } from './telemetry/log.ts'
+import {
+  addUser,
+  disableUser,
+  listUsers,
+  resetUserPassword,
+  type UserCommand,
+} from './user-commands.ts'
 import { VERSION } from './version.ts'
 
 const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
@@ -115,6 +122,12 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul routes rehearse FILE [--hours N]
                                     what the "routing" of FILE would have changed in the last hours: carriers,
                                     cost, margin, expected delivery; [--json], and an operator's key
+  linehaul users list               people who use the console, from the database
+  linehaul users add EMAIL --role ROLE [--name NAME] [--tenant NAME]
+                                    ROLE: owner, operator, billing, read_only; without a tenant of whoever runs the gateway
+  linehaul users reset-password EMAIL | disable EMAIL
+                                    all three while the gateway is stopped; a password is asked for, or made and
+                                    shown with --make-password
   linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul binds                    every connection of carriers and partners with its id
   linehaul pcap BIND-ID [--texts] > FILE.pcap
@@ -636,6 +649,33 @@ function numberCommand(values: {
   return { ...operatorAccess('numbers', values), say, complain }
 }
 
+const USERS_USAGE =
+  'users needs one of: list, add EMAIL --role ROLE [--name NAME] [--tenant NAME], reset-password EMAIL, disable EMAIL'
+
+async function users([action, ...args]: string[]): Promise<void> {
+  const options = {
+    role: { type: 'string' },
+    name: { type: 'string' },
+    tenant: { type: 'string' },
+    'make-password': { type: 'boolean' },
+  } as const
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const [email, ...others] = positionals
+  const { role, name, tenant, 'make-password': makesPassword = false } = values
+  const command: UserCommand = {
+    store: readConfig(),
+    say,
+    askPassword: async () => (makesPassword ? undefined : readPassword('Password: ')),
+  }
+  if (others.length > 0) throw new UsageError(USERS_USAGE)
+  if (action === 'list' && email === undefined) return listUsers(command)
+  if (email === undefined) throw new UsageError(USERS_USAGE)
+  if (action === 'reset-password') return resetUserPassword(command, email)
+  if (action === 'disable') return disableUser(command, email)
+  if (action !== 'add' || role === undefined) throw new UsageError(USERS_USAGE)
+  return addUser(command, { email, role, name, tenant })
+}
+
 async function sandbox(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { faults: { type: 'string' } } })
   const running = await startSandbox({
@@ -688,6 +728,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   pcap,
   rates,
   numbers,
+  users,
   sandbox,
 }
 

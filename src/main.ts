@@ -88,6 +88,7 @@ import { Guards } from './routing/guards.ts'
 import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
+import { openSignIn } from './sign-in.ts'
 import { Recorder } from './smpp/recorder.ts'
 import { carrierReports, partnerReports } from './standings.ts'
 import { createCipher } from './store/cipher.ts'
@@ -393,6 +394,7 @@ async function assemble(
   })
   opened.push(() => limiting.close())
   const { limits } = limiting
+  const signIn = await openSignIn({ store, access, config: config.sessions, clock, logger })
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const judge = new FailureJudge({
@@ -586,6 +588,7 @@ async function assemble(
       policyFor,
     }),
     limiting,
+    signIn,
     // After the carriers: they are those of the map by then.
     {
       sections: ['carriers'],
@@ -647,6 +650,9 @@ async function assemble(
     guards,
     limits,
     tenantName,
+    users: signIn.users,
+    sessions: signIn.sessions,
+    logins: signIn.logins,
     tenants: new LiveTenantDirectory({
       made: assembly.made,
       access,
@@ -737,6 +743,7 @@ async function assemble(
     await qualityStore.close()
     await keepGuards()
     await limiting.close()
+    await signIn.sessions.close()
     await numbers.close()
     await assembly.sandbox?.close()
     await store.close()

@@ -78,6 +78,12 @@ export class Access {
     return this.#byName.get(name)
   }
 
+  /** The tenant with an id; undefined for one that is closed or gone, and for null. */
+  openTenant(tenantId: string | null): Tenant | undefined {
+    const tenant = this.#byName.get(this.#names.get(tenantId ?? '') ?? '')
+    return tenant && this.#tree.statusOf(tenant.id) !== 'closed' ? tenant : undefined
+  }
+
   /** Every tenant that there is, by name. */
   get tenantNames(): string[] {
     return [...this.#byName.keys()]

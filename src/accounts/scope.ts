@@ -9,6 +9,8 @@ export const SCOPES = {
   'billing:write': 'move money between tenants; book payments and corrections, for operators',
   'tenants:read': 'tenants and what is agreed with them; those below, for a reseller',
   'tenants:write': 'make, change, suspend and close tenants',
+  'users:read': 'users of the console and their sessions',
+  'users:write': 'add, change and disable users; end their sessions',
   'carriers:read': 'carriers, their health and connections',
   'carriers:write': 'drain, disable and reset carriers',
   'routing:read': 'rate decks, networks, numbers and guards; ask for routes without sending',
@@ -33,4 +35,6 @@ export const TENANT_SCOPES: ReadonlySet<Scope> = new Set<Scope>([
   'billing:write',
   'tenants:read',
   'tenants:write',
+  'users:read',
+  'users:write',
 ])

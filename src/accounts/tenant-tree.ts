@@ -11,6 +11,7 @@ export interface TenantPlace {
 
 interface Node {
   readonly tenant: Tenant
+  /** The strictest of its own and those above it. */
   readonly status: TenantStatus
   readonly parent: Node | undefined
 }
@@ -26,8 +27,10 @@ export class TenantTree {
     const nodeOf = ({ tenant, parent, status }: TenantPlace): Node => {
       const known = nodes.get(tenant.name)
       if (known) return known
-      const above = parent === undefined ? undefined : byName.get(parent)
-      const node = { tenant, status, parent: above && nodeOf(above) }
+      const placeAbove = parent === undefined ? undefined : byName.get(parent)
+      const above = placeAbove && nodeOf(placeAbove)
+      const strictest = stricterStatus(status, above?.status ?? 'active')
+      const node = { tenant, status: strictest, parent: above }
       nodes.set(tenant.name, node)
       return node
     }
@@ -36,9 +39,7 @@ export class TenantTree {
 
   /** How a tenant stands, as itself and those above it have it; one that is not here is active. */
   statusOf(tenantId: string): TenantStatus {
-    let status: TenantStatus = 'active'
-    for (const node of this.#upwards(tenantId)) status = stricterStatus(status, node.status)
-    return status
+    return this.#byId.get(tenantId)?.status ?? 'active'
   }
 
   /** The tenant that one is directly below. */
@@ -48,15 +49,13 @@ export class TenantTree {
 
   /** A tenant and those above it, itself first. */
   chainOf(tenantId: string): Tenant[] {
-    return [...this.#upwards(tenantId)].map(({ tenant }) => tenant)
+    const chain: Tenant[] = []
+    for (let node = this.#byId.get(tenantId); node; node = node.parent) chain.push(node.tenant)
+    return chain
   }
 
   /** True below a tenant, at any depth; of the tenant itself it is false. */
   isBelow(tenantId: string, aboveId: string): boolean {
     return tenantId !== aboveId && this.chainOf(tenantId).some(({ id }) => id === aboveId)
-  }
-
-  *#upwards(tenantId: string): Generator<Node> {
-    for (let node = this.#byId.get(tenantId); node; node = node.parent) yield node
   }
 }

@@ -30,6 +30,7 @@ import {
   partnerSchema,
   type TlsConfig,
 } from './schema.ts'
+import { toSessions } from './sessions.ts'
 import { toSmpp } from './smpp-listeners.ts'
 import { type ConfigSource, type ConfigText, readConfigFile, variablesOf } from './source.ts'
 import { addTenants, documentPath, type OtherTenants } from './tenants.ts'
@@ -280,6 +281,7 @@ function toConfig(
     retention: toRetention(content.retention),
     encryption: toEncryption(content.encryption),
     adminKeys: content.admin_keys,
+    sessions: toSessions(content.sessions),
     recorder: {
       pdusPerBind: content.recorder.pdus_per_bind,
       keepEndedBinds: content.recorder.keep_ended_binds,

@@ -50,6 +50,7 @@ import {
   tenantRatesSchema,
 } from './rates.ts'
 import { type RoutingConfig, routingSchema } from './routing.ts'
+import { type SessionsConfig, sessionsSchema } from './sessions.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
 import { type TenantStanding, tenantStandingShape } from './tenants.ts'
 
@@ -86,6 +87,7 @@ export interface Config {
   readonly encryption: EncryptionConfig
   /** Keys of the HTTP interface for whoever runs the gateway; they belong to no tenant. */
   readonly adminKeys: readonly string[]
+  readonly sessions: SessionsConfig
   readonly recorder: RecorderConfig
   /** True when no configuration file was found: the gateway runs against simulated carriers. */
   readonly sandbox: boolean
@@ -683,6 +685,7 @@ export const fileSchema = mapping({
       'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
       '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), and read the messages of every tenant; nothing else that belongs to one tenant.',
   ),
+  sessions: sessionsSchema,
   recorder: setting(
     mapping({
       pdus_per_bind: integer(0, 10_000, 200, {

@@ -27,10 +27,13 @@ import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
 import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
+import { type SessionParts, sessionRoutes } from './routes/sessions.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
 import { type TenantParts, tenantRoutes } from './routes/tenants.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
+import { type UserParts, userRoutes } from './routes/users.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
+import { signedInCaller } from './session-auth.ts'
 
 /** What the HTTP side is built with. */
 export interface AppParts
@@ -46,12 +49,14 @@ export interface AppParts
     RateDeckParts,
     ResolveParts,
     RouteTestParts,
+    SessionParts,
     SystemParts,
     BindParts,
     CarrierParts,
     ConfigParts,
     TenantParts,
     TraceParts,
+    UserParts,
     WebhookParts {
   readonly access: Access
   readonly logger: Logger
@@ -162,8 +167,12 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
     return limitBody(c, next)
   })
   app.use('/v1/*', (c, next) => {
-    const caller = identify(c, parts.access)
     const permission = permissionFor(c.req.method, c.req.path)
+    if (permission?.audience === 'anyone') {
+      requireJson(c)
+      return next()
+    }
+    const caller = signedInCaller(c, parts.sessions) ?? identify(c, parts.access)
     if (permission) permit(c, caller, permission)
     if (!DECK_PATHS.test(c.req.path)) requireJson(c)
     // A route that is missing in the table opens to nobody.
@@ -178,7 +187,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', guardRoutes(parts))
   app.route('/', messageRoutes(parts))
   app.route('/', billingRoutes(parts))
+  app.route('/', sessionRoutes(parts))
   app.route('/', tenantRoutes(parts))
+  app.route('/', userRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

@@ -9,14 +9,17 @@ export type Audience =
   | 'operator'
   /** What is of a tenant and those below it with its key, every tenant's with one of the operator. */
   | 'shared'
+  /** Nobody need be known. */
+  | 'anyone'
 
 /** What it takes to use a route. */
 export interface Permission {
   readonly audience: Audience
-  readonly scope: Scope
+  /** Null: it is about the caller itself. */
+  readonly scope: Scope | null
 }
 
-type Row = readonly [method: string, path: string, audience: Audience, scope: Scope]
+type Row = readonly [method: string, path: string, audience: Audience, scope: Scope | null]
 
 /** Every route under `/v1`; what does not stand here opens to nobody. */
 export const PERMISSIONS: readonly Row[] = [
@@ -53,6 +56,18 @@ export const PERMISSIONS: readonly Row[] = [
   ['GET', '/v1/tenants', 'shared', 'tenants:read'],
   ['GET', '/v1/tenants/:name', 'shared', 'tenants:read'],
   ['PATCH', '/v1/tenants/:name', 'shared', 'tenants:write'],
+
+  ['POST', '/v1/sessions', 'anyone', null],
+  ['GET', '/v1/sessions', 'shared', null],
+  ['DELETE', '/v1/sessions/current', 'shared', null],
+  ['DELETE', '/v1/sessions/:id', 'shared', null],
+  ['GET', '/v1/users/me', 'shared', null],
+  ['POST', '/v1/users/me/password', 'shared', null],
+  ['POST', '/v1/users', 'shared', 'users:write'],
+  ['GET', '/v1/users', 'shared', 'users:read'],
+  ['GET', '/v1/users/:id', 'shared', 'users:read'],
+  ['PATCH', '/v1/users/:id', 'shared', 'users:write'],
+  ['POST', '/v1/users/:id/reset-password', 'shared', 'users:write'],
 
   ['GET', '/v1/billing/balance', 'shared', 'billing:read'],
   ['GET', '/v1/billing/ledger', 'shared', 'billing:read'],

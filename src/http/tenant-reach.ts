@@ -14,9 +14,16 @@ export function reachedTenant(
   name: string,
 ): Tenant | undefined {
   const tenant = access.tenantNamed(name)
-  if (!tenant) return undefined
+  return tenant && isReached(c, access, tenant.id) ? tenant : undefined
+}
+
+/**
+ * True for what is of a tenant that the caller may see.
+ *
+ * @param tenantId - null: it is of whoever runs the gateway
+ */
+export function isReached(c: Context<AppEnv>, access: Access, tenantId: string | null): boolean {
   const scope = c.get('scope')
-  const isReached =
-    scope === EVERY_TENANT || tenant.id === scope || access.tree.isBelow(tenant.id, scope)
-  return isReached ? tenant : undefined
+  if (scope === EVERY_TENANT) return true
+  return tenantId !== null && (tenantId === scope || access.tree.isBelow(tenantId, scope))
 }

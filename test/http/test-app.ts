@@ -1,6 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
-import { openAccess } from '../../src/accounts/access.ts'
+import { type Access, openAccess } from '../../src/accounts/access.ts'
+import type { Sessions } from '../../src/accounts/sessions.ts'
+import type { Users } from '../../src/accounts/users.ts'
 import type { CreditTerms } from '../../src/billing/accounts.ts'
 import { Charges, type TenantCharging } from '../../src/billing/charges.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
@@ -11,7 +13,7 @@ import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
 import { completeCarrier } from '../../src/config/load.ts'
-import { systemClock } from '../../src/core/clock.ts'
+import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { parseMicros } from '../../src/core/money.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
@@ -45,6 +47,7 @@ import { Destinations } from '../../src/routing/destination.ts'
 import { Guards } from '../../src/routing/guards.ts'
 import { Quality } from '../../src/routing/quality.ts'
 import type { LossMaking } from '../../src/routing/tenant-price.ts'
+import { openSignIn } from '../../src/sign-in.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
@@ -59,6 +62,7 @@ import { type ConfiguredTenant, openTenants } from './test-tenants.ts'
 /** Limits to test the gateway at. */
 export interface TestAppOptions {
   readonly maxPending?: number
+  readonly clock?: Clock
   readonly maxQueued?: number
   readonly lossMaking?: LossMaking
   /** The `limits` of a file. */
@@ -79,6 +83,9 @@ export interface TestApp {
   readonly spool: Spool
   readonly keys: IdempotencyKeys
   readonly quality: Quality
+  readonly access: Access
+  readonly users: Users
+  readonly sessions: Sessions
   /** Codes of the refusals that were counted. */
   readonly refused: string[]
   /** A request of the tenant `demo`, unless the headers say otherwise. */
@@ -140,7 +147,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     return { carrier, rates: deck }
   })
   const logger = silentLogger
-  const clock = systemClock
+  const clock = options.clock ?? systemClock
   const byName = new Map(carriers.map(({ carrier }) => [carrier.name, carrier]))
   const quality = new Quality()
   const health = new CarrierHealth({
@@ -256,6 +263,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     recorder: new Recorder({ pdusPerBind: 0, keepEnded: 0 }),
     carriers: new Map(),
   })
+  const terms = { idleSeconds: 43_200, maxSeconds: 604_800 }
+  const signIn = await openSignIn({ store, access, config: terms, clock, logger })
   const app = createApp({
     accounts: ledger.accounts,
     funding: new Funding({ ...work, accounts: ledger.accounts }),
@@ -284,6 +293,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: () => false,
     configuration: undefined,
+    users: signIn.users,
+    sessions: signIn.sessions,
+    logins: signIn.logins,
     tenants: await openTenants(store, access, tenants, adminKeys),
     access,
     logger,
@@ -315,6 +327,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     spool,
     keys,
     quality,
+    access,
+    users: signIn.users,
+    sessions: signIn.sessions,
     refused,
     request,
     post: (body, headers = {}) =>
@@ -349,6 +364,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await tables.close()
       await webhooks.close()
       await health.close()
+      await signIn.sessions.close()
       if (!options.store) await store.close()
     },
   }

@@ -86,6 +86,6 @@ export async function truncate(store: Store): Promise<void> {
       idempotency_keys, encryption_keys, rate_decks, rate_deck_parts,
       network_versions, ported_numbers, config_versions, inbound_messages, inbound_parts,
       ledger, ledger_batches, ledger_accounts, ledger_carriers,
-      webhook_endpoints, message_feedback, guard_states, limit_counters, api_keys, tenants`,
+      webhook_endpoints, message_feedback, guard_states, limit_counters, api_keys, users, sessions, tenants`,
   )
 }

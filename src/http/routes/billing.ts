@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Access } from '../../accounts/access.ts'
-import type { Tenant } from '../../accounts/caller.ts'
+import { callerText, type Tenant } from '../../accounts/caller.ts'
 import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
 import type { LedgerArchive, LedgerRow, LinePlace } from '../../billing/ledger-archive.ts'
 import { GatewayError } from '../../core/errors.ts'
@@ -182,7 +182,7 @@ export function billingRoutes(parts: BillingParts) {
     const about = { micros, currency, reference, note }
     const paid = await funding.transfer({ from: from.id, to: to.id, ...about })
     if (paid.isNew) {
-      const by = c.get('caller').name
+      const by = callerText(c.get('caller'))
       logger.info({ ...names, amount, currency, reference, by }, 'money is transferred')
     }
     return c.json(

@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { callerText } from '../../accounts/caller.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type {
   ConfigChange,
@@ -160,7 +161,7 @@ export function configRoutes({ configuration }: ConfigParts) {
     }
     const isDryRun = dryRun === 'true'
     const text = await c.req.text()
-    const who = `key ${c.get('caller').name}`
+    const who = callerText(c.get('caller'))
     return answer(c, await there().change({ text, who, comment, ...basedOn, isDryRun }), isDryRun)
   })
 
@@ -168,7 +169,7 @@ export function configRoutes({ configuration }: ConfigParts) {
     const { number } = c.req.valid('param')
     const { comment = '' } = c.req.valid('json')
     const { basedOn } = basedOnOf(c) ?? { basedOn: undefined }
-    const wish = { number, who: `key ${c.get('caller').name}`, comment, basedOn }
+    const wish = { number, who: callerText(c.get('caller')), comment, basedOn }
     return answer(c, await there().rollBack(wish), false)
   })
 

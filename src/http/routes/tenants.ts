@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Access } from '../../accounts/access.ts'
-import type { Tenant } from '../../accounts/caller.ts'
+import { callerText, type Tenant } from '../../accounts/caller.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { EVERY_TENANT } from '../../messages/archive.ts'
@@ -134,7 +134,7 @@ export function tenantRoutes({ tenants, access, logger }: TenantParts) {
     } else {
       await tenants.make(wish, false)
     }
-    logger.info({ tenant: wish.name, by: c.get('caller').name }, 'a tenant is made')
+    logger.info({ tenant: wish.name, by: callerText(c.get('caller')) }, 'a tenant is made')
     return c.json(bodyOf(wish.name), 201)
   })
 
@@ -175,7 +175,7 @@ export function tenantRoutes({ tenants, access, logger }: TenantParts) {
       }
     }
     await tenants.change(name, change)
-    logger.info({ tenant: name, by: c.get('caller').name }, 'a tenant is changed')
+    logger.info({ tenant: name, by: callerText(c.get('caller')) }, 'a tenant is changed')
     return c.json(bodyOf(name), 200)
   })
 
