@@ -194,15 +194,17 @@ function sellerOf(c: Context<AppEnv>): Tenant | undefined {
  * @throws {GatewayError} `forbidden`
  */
 function refuseTerms(
-  { billing, loss_making: loss }: TenantChange,
+  { billing, loss_making: lossMaking }: TenantChange,
   allowed: readonly string[],
 ): void {
-  const terms = Object.keys(billing ?? {}).filter((key) => !allowed.includes(key))
-  if (billing === null || terms.length > 0 || loss !== undefined) {
-    throw forbidden(
-      `only operators set how a tenant pays (${[...terms, ...(loss === undefined ? [] : ['loss_making'])].join(', ')})`,
-    )
-  }
+  const isAllowed =
+    billing !== null &&
+    lossMaking === undefined &&
+    Object.keys(billing ?? {}).every((key) => allowed.includes(key))
+  if (isAllowed) return
+  throw forbidden(
+    'only operators set how a tenant pays; a reseller chooses the currency of one that it makes',
+  )
 }
 
 /** A tenant that spends only what its reseller transfers to it, in the reseller's currency unless it says another. */
