@@ -257,6 +257,17 @@ describe.each(testDatabases())('users on $name', ({ open }) => {
       expect((await operator('GET', '/v1/users')).body.users).toHaveLength(5)
     })
 
+    it('are out while it is closed, and in while it is suspended', async () => {
+      await operator('POST', '/v1/tenants', { name: 'stall' })
+      await added('stall@example.com', { tenant: 'stall' })
+      const token = await signedIn('stall@example.com')
+      await operator('PATCH', '/v1/tenants/stall', { status: 'suspended' })
+      expect((await call(token, 'GET', '/v1/users/me')).status).toBe(200)
+      await operator('PATCH', '/v1/tenants/stall', { status: 'closed' })
+      expect((await call(token, 'GET', '/v1/users/me')).status).toBe(401)
+      expect((await login('stall@example.com')).body.code).toBe('login_refused')
+    })
+
     it('end sessions of their users, and nobody another one', async () => {
       await added('seller@example.com', { tenant: 'seller' })
       await added('reader@example.com', { tenant: 'seller', role: 'read_only' })
