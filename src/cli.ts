@@ -137,6 +137,12 @@ const HELP = `linehaul ${VERSION}: SMPP/HTTP carrier connector gateway for SMS
   linehaul routes rehearse FILE [--hours N]
                                     what the "routing" of FILE would have changed in the last hours: carriers,
                                     cost, margin, expected delivery; [--json], and an operator's key
+  linehaul users list               people who use the console, from the database
+  linehaul users add EMAIL --role ROLE [--name NAME] [--tenant NAME]
+                                    ROLE: owner, operator, billing, read_only; without a tenant of whoever runs the gateway
+  linehaul users reset-password EMAIL | disable EMAIL
+                                    all three while the gateway is stopped; a password is asked for, or made and
+                                    shown with --make-password
   linehaul hash-password            read a password of a partner and print its hash for the configuration
   linehaul binds                    every connection of carriers and partners with its id
   linehaul pcap BIND-ID [--texts] > FILE.pcap
@@ -163,8 +169,9 @@ function complain(text: string): void {
 
 class UsageError extends Error {}
 
-function readConfig(file?: string): Config {
-  return loadConfig({ env: environment, cwd: process.cwd(), ...(file ? { file } : {}) })
+/** The configuration, as far as it can be judged without the database: it may name tenants of the API. */
+function readConfig(): Config {
+  return loadConfig({ env: environment, cwd: process.cwd() }, 'unknown')
 }
 
 /** The gateway itself is loaded where it runs only: that takes three times as long as the rest of a command. */
@@ -174,7 +181,7 @@ async function serve(args: string[]): Promise<void> {
     options: { 'new-demo-key': { type: 'boolean' }, 'config-from-file': { type: 'boolean' } },
   })
   const source = { env: environment, cwd: process.cwd() }
-  const config = loadConfig(source)
+  const config = loadConfig(source, 'unknown')
   const { createLogger } = await import('./telemetry/log.ts')
   const { startGateway } = await import('./main.ts')
   const logger = createLogger(config.logLevel)
@@ -234,7 +241,8 @@ function announce(config: Config, gateway: Gateway, tookMs: number): void {
 
 async function checkConfig(args: string[]): Promise<void> {
   const { positionals } = parseArgs({ args, allowPositionals: true })
-  const config = readConfig(positionals[0])
+  const [file] = positionals
+  const config = loadConfig({ env: environment, cwd: process.cwd(), ...(file ? { file } : {}) })
   if (config.sandbox) {
     say('no configuration file: the gateway would run against its simulated carriers')
     return
@@ -767,6 +775,35 @@ function keysAction(
   return () => rotateKey(command, target, hours)
 }
 
+const USERS_USAGE =
+  'users needs one of: list, add EMAIL --role ROLE [--name NAME] [--tenant NAME], reset-password EMAIL, disable EMAIL'
+
+async function users([action, ...args]: string[]): Promise<void> {
+  const options = {
+    role: { type: 'string' },
+    name: { type: 'string' },
+    tenant: { type: 'string' },
+    'make-password': { type: 'boolean' },
+  } as const
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const { addUser, disableUser, listUsers, resetUserPassword } = await import('./user-commands.ts')
+  const { readPassword } = await import('./hash-password.ts')
+  const [email, ...others] = positionals
+  const { role, name, tenant, 'make-password': makesPassword = false } = values
+  const command = {
+    store: readConfig(),
+    say,
+    askPassword: async () => (makesPassword ? undefined : readPassword('Password: ')),
+  }
+  if (others.length > 0) throw new UsageError(USERS_USAGE)
+  if (action === 'list' && email === undefined) return listUsers(command)
+  if (email === undefined) throw new UsageError(USERS_USAGE)
+  if (action === 'reset-password') return resetUserPassword(command, email)
+  if (action === 'disable') return disableUser(command, email)
+  if (action !== 'add' || role === undefined) throw new UsageError(USERS_USAGE)
+  return addUser(command, { email, role, name, tenant })
+}
+
 async function sandbox(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { faults: { type: 'string' } } })
   const running = await startSandbox({
@@ -823,6 +860,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   rates,
   numbers,
   keys,
+  users,
   sandbox,
 }
 

@@ -12,10 +12,7 @@ const PASSWORD = /^[\x20-\x7e]{1,8}$/
  * @throws {GatewayError} `password_invalid`
  */
 export async function hashPasswordOfInput(): Promise<void> {
-  const isTerminal = process.stdin.isTTY
-  if (isTerminal) process.stderr.write('Password: ')
-  const password = await firstLine(isTerminal)
-  if (isTerminal) process.stderr.write('\n')
+  const password = await readPassword('Password: ')
   if (!PASSWORD.test(password)) {
     throw new GatewayError(
       'password_invalid',
@@ -23,6 +20,15 @@ export async function hashPasswordOfInput(): Promise<void> {
     )
   }
   process.stdout.write(`${await hashPassword(password)}\n`)
+}
+
+/** Reads one line, at a terminal without showing it; empty where there is none. */
+export async function readPassword(question: string): Promise<string> {
+  const isTerminal = process.stdin.isTTY
+  if (isTerminal) process.stderr.write(question)
+  const password = await firstLine(isTerminal)
+  if (isTerminal) process.stderr.write('\n')
+  return password
 }
 
 function firstLine(isTerminal: boolean): Promise<string> {

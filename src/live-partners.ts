@@ -72,7 +72,7 @@ export class LivePartners implements LivePart {
   }
 }
 
-/** The accounts of the partners whose tenants there are. */
+/** The accounts of the partners whose tenants there are, except those of tenants that are closed. */
 export function partnerAccounts(
   partners: readonly PartnerConfig[],
   access: Access,
@@ -80,7 +80,7 @@ export function partnerAccounts(
 ): PartnerAccount[] {
   return partners.flatMap((partner) => {
     const tenant = access.tenantNamed(partner.tenant)
-    if (!tenant) return []
+    if (!tenant || access.tree.statusOf(tenant.id) === 'closed') return []
     return [partnerAccount(partner, tenant, (kind) => policyFor(kind).validitySeconds)]
   })
 }

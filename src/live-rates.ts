@@ -1,10 +1,11 @@
 import { type Access, DEMO_TENANT } from './accounts/access.ts'
+import type { Tenant } from './accounts/caller.ts'
 import type { TenantBilling } from './config/billing.ts'
 import type { CarrierConfig, Config, TenantConfig } from './config/schema.ts'
 import type { LivePart } from './live-part.ts'
 import type { LiveTenants } from './live-tenants.ts'
 import { PerConfig } from './per-config.ts'
-import type { DeckOwner, NextDecks, RateDecks } from './rates/rate-decks.ts'
+import type { CurrentDeck, DeckOwner, NextDecks, RateDecks } from './rates/rate-decks.ts'
 import type { TenantTerms } from './routing/tenant-price.ts'
 
 /** Every carrier and tenant that may have a rate deck, with the rates that the configuration gives. */
@@ -78,9 +79,20 @@ function termsOf(
     pricedTenants(config).flatMap(({ name, pricing: { lossMaking }, minMargin }) => {
       const tenant = access.tenantNamed(name)
       if (!tenant) return []
-      return [[tenant.id, { tariff: decks.current('tenant', name), lossMaking, minMargin }]]
+      return [[tenant.id, { tariff: tariffOf(tenant, access, decks), lossMaking, minMargin }]]
     }),
   )
+}
+
+/** The deck of a tenant; where that has no rates, the one of the next tenant above it that has some. */
+function tariffOf(
+  { id, name }: Tenant,
+  access: Access,
+  decks: Pick<RateDecks, 'current'>,
+): CurrentDeck | undefined {
+  const own = decks.current('tenant', name)
+  const inherited = access.tree.chainOf(id).map((each) => decks.current('tenant', each.name))
+  return [own, ...inherited].find((deck) => deck && deck.deck.rates.length > 0) ?? own
 }
 
 type PricedTenant = Pick<TenantConfig, 'name' | 'pricing'> & Pick<TenantBilling, 'minMargin'>

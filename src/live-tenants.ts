@@ -59,5 +59,8 @@ export class LiveTenants implements LivePart {
 }
 
 function keysOf({ tenants, adminKeys }: Pick<Config, 'tenants' | 'adminKeys'>) {
-  return [tenants.map(({ name, apiKeys }) => ({ name, apiKeys })), adminKeys]
+  const known = tenants.map(({ name, apiKeys, status, parent }) => {
+    return { name, apiKeys, status, parent }
+  })
+  return [known, adminKeys]
 }

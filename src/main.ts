@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts/access.ts'
+import { MadeTenants } from './accounts/made-tenants.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Auditing } from './auditing.ts'
 import { BalanceMarkStore } from './billing/balance-marks.ts'
@@ -95,6 +96,7 @@ import { Guards } from './routing/guards.ts'
 import { parseNumber } from './routing/number.ts'
 import { Quality } from './routing/quality.ts'
 import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
+import { openSignIn } from './sign-in.ts'
 import { receiptKeys } from './smpp/id-profile.ts'
 import { Recorder } from './smpp/recorder.ts'
 import { carrierReports, partnerReports } from './standings.ts'
@@ -103,6 +105,7 @@ import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
 import { Upkeep } from './store/upkeep.ts'
 import { Metrics } from './telemetry/metrics.ts'
+import { LiveTenantDirectory, withMadeTenants } from './tenant-directory.ts'
 import { VERSION } from './version.ts'
 import { Configuration } from './versions/configuration.ts'
 import { type HeldVersion, holdVersion } from './versions/start-version.ts'
@@ -165,7 +168,7 @@ export interface GatewayOptions {
 
 /** Builds every part once, connects them, and takes messages when it resolves. */
 export async function startGateway(ofFile: Config, options: GatewayOptions): Promise<Gateway> {
-  const { logger, documents } = options
+  const { logger } = options
   /** What to undo, last first, when a later part cannot start. */
   const opened: (() => Promise<void>)[] = []
   try {
@@ -176,6 +179,8 @@ export async function startGateway(ofFile: Config, options: GatewayOptions): Pro
     const auditing = await Auditing.open(store, logger)
     opened.push(() => auditing.close())
     const versions = new VersionStore(store)
+    const made = await MadeTenants.open(store, systemClock)
+    const documents = options.documents && withMadeTenants(options.documents, made)
     const isFromFile = options.isConfigFromFile ?? false
     const before = documents && (await versions.newest())
     const held =
@@ -204,6 +209,7 @@ export async function startGateway(ofFile: Config, options: GatewayOptions): Pro
       store,
       sandbox,
       access,
+      made,
       setLogLevel: options.setLogLevel,
       held,
       auditing,
@@ -224,6 +230,7 @@ interface Assembly {
   readonly store: Store
   readonly sandbox: Sandbox | undefined
   readonly access: Access
+  readonly made: MadeTenants
   readonly setLogLevel: GatewayOptions['setLogLevel']
   /** Undefined: there are no versions. */
   readonly held: HeldVersion | undefined
@@ -431,6 +438,7 @@ async function assemble(
     onUnauthorized: ({ reason }) => metrics.keyRefused(reason),
   })
   opened.push(() => apiKeys.close())
+  const signIn = await openSignIn({ store, access, config: config.sessions, clock, logger })
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
   const judge = new FailureJudge({
@@ -446,7 +454,7 @@ async function assemble(
     termsFor: billing.chargingFor,
     conversion: billing.conversion,
   })
-  const funding = new Funding(work)
+  const funding = new Funding({ ...work, accounts: ledger.accounts })
   const intake = new Intake({
     routes,
     charges,
@@ -454,6 +462,7 @@ async function assemble(
     dispatcher,
     policyFor,
     termsFor,
+    statusOf: (tenantId) => access.tree.statusOf(tenantId),
     isBehind: () => live.unsavedCount > MAX_UNSAVED,
     isCrowded: () => live.unsavedCount > CROWDED_UNSAVED,
     checkCallbackUrl: (url) => guard.target(url, '/callback_url'),
@@ -635,6 +644,7 @@ async function assemble(
       policyFor,
     }),
     limiting,
+    signIn,
     // After the carriers: they are those of the map by then.
     {
       sections: ['carriers'],
@@ -706,6 +716,15 @@ async function assemble(
     guards,
     limits,
     tenantName,
+    users: signIn.users,
+    sessions: signIn.sessions,
+    logins: signIn.logins,
+    tenants: new LiveTenantDirectory({
+      made: assembly.made,
+      access,
+      running: () => going.running,
+      configuration,
+    }),
     clock,
     feedback: new Feedback({ store, archive, guards, clock }),
     networks: numbers.networks,
@@ -802,6 +821,7 @@ async function assemble(
     await keepGuards()
     await limiting.close()
     await apiKeys.close()
+    await signIn.sessions.close()
     await numbers.close()
     await assembly.sandbox?.close()
     await auditing.close()

@@ -1,16 +1,25 @@
-import { inArray, sql } from 'drizzle-orm'
+import { eq, inArray, sql } from 'drizzle-orm'
 import { newId } from '../core/id.ts'
+import type { TenantStatus } from '../core/tenant-status.ts'
 import type { Store } from '../store/open.ts'
 import { apiKeys, tenants } from '../store/schema/tenants.ts'
 import type { Caller, Tenant } from './caller.ts'
 import { hashKey, nameOfKey, newBearerKey } from './key-hash.ts'
 import { EVERY_SCOPE, TENANT_SCOPES } from './scope.ts'
+import { TenantTree } from './tenant-tree.ts'
 
 /** A tenant as the configuration gives it. */
 export interface TenantSetting {
   readonly name: string
   readonly apiKeys: readonly string[]
+  /** Absent: active. */
+  readonly status?: TenantStatus
+  /** Name of the tenant that it is below; absent: of none. */
+  readonly parent?: string | undefined
 }
+
+/** A statement takes 65,535 values. */
+const ROWS_AT_ONCE = 10_000
 
 /** A tenant, and one of its keys where it has any. */
 interface TenantKey {
@@ -24,9 +33,18 @@ export class Access {
   #byName: ReadonlyMap<string, Tenant>
   /** Tenants that are gone stay: their messages do. */
   readonly #names = new Map<string, string>()
+  #tree: TenantTree
 
-  /** @param operatorKeyHashes - hashes of the keys of whoever runs the gateway */
-  constructor(rows: readonly TenantKey[], operatorKeyHashes: readonly string[] = []) {
+  /**
+   * @param operatorKeyHashes - hashes of the keys of whoever runs the gateway
+   * @param tree - how the tenants stand; those that are not there are active and below none
+   */
+  constructor(
+    rows: readonly TenantKey[],
+    operatorKeyHashes: readonly string[] = [],
+    tree: TenantTree = new TenantTree(),
+  ) {
+    this.#tree = tree
     this.#byName = new Map(rows.map(({ tenant }) => [tenant.name, tenant]))
     this.#byKeyHash = callersByHash(rows, operatorKeyHashes)
     for (const { tenant } of rows) this.#names.set(tenant.id, tenant.name)
@@ -36,17 +54,20 @@ export class Access {
   takeOver(other: Access): void {
     this.#byKeyHash = other.#byKeyHash
     this.#byName = other.#byName
+    this.#tree = other.#tree
     for (const [id, name] of other.#names) this.#names.set(id, name)
   }
 
-  /** Who has an API key; undefined for a key nobody has. */
+  /** Who has an API key; undefined for a key nobody has, and for one of a tenant that is closed. */
   callerOfKey(key: string): Caller | undefined {
     return this.callerOfHash(hashKey(key))
   }
 
   /** As {@link callerOfKey}, by the SHA-256 of the key. */
   callerOfHash(keyHash: string): Caller | undefined {
-    return this.#byKeyHash.get(keyHash)
+    const caller = this.#byKeyHash.get(keyHash)
+    const { tenant } = caller ?? {}
+    return tenant && this.#tree.statusOf(tenant.id) === 'closed' ? undefined : caller
   }
 
   /** Who has each of the keys that there are. */
@@ -54,9 +75,20 @@ export class Access {
     return [...this.#byKeyHash.values()]
   }
 
+  /** How the tenants stand, by themselves and to each other. */
+  get tree(): TenantTree {
+    return this.#tree
+  }
+
   /** The tenant with a name. */
   tenantNamed(name: string): Tenant | undefined {
     return this.#byName.get(name)
+  }
+
+  /** The tenant with an id; undefined for one that is closed or gone, and for null. */
+  openTenant(tenantId: string | null): Tenant | undefined {
+    const tenant = this.#byName.get(this.#names.get(tenantId ?? '') ?? '')
+    return tenant && this.#tree.statusOf(tenant.id) !== 'closed' ? tenant : undefined
   }
 
   /** Every tenant that there is, by name. */
@@ -82,18 +114,27 @@ export async function openAccess(
   settings: readonly TenantSetting[],
   adminKeys: readonly string[] = [],
 ): Promise<Access> {
+  const known = await ensureTenants(
+    store,
+    settings.map(({ name }) => name),
+  )
+  const places = settings.flatMap(({ name, parent, status = 'active' }) => {
+    const tenant = known.get(name)
+    return tenant ? [{ tenant, parent, status }] : []
+  })
   for (const { name, apiKeys: keys } of settings) {
-    const tenantId = await ensureTenant(store, name)
-    for (const key of keys) await addKey(store, tenantId, hashKey(key))
+    const tenant = known.get(name)
+    for (const key of keys) if (tenant) await addKey(store, tenant.id, hashKey(key))
   }
-  const known = new Set(settings.flatMap(({ apiKeys: keys }) => keys.map(hashKey)))
+  const named = new Set(settings.flatMap(({ apiKeys: keys }) => keys.map(hashKey)))
   const rows = await tenantRows(store, settings)
   return new Access(
     rows.map((row) => ({
       ...row,
-      keyHash: row.keyHash !== null && known.has(row.keyHash) ? row.keyHash : null,
+      keyHash: row.keyHash !== null && named.has(row.keyHash) ? row.keyHash : null,
     })),
     adminKeys.map(hashKey),
+    new TenantTree(places),
   )
 }
 
@@ -110,14 +151,15 @@ export async function openDemoAccess(
   store: Store,
   options: { readonly replaceKey: boolean },
 ): Promise<{ access: Access; newKey: string | undefined }> {
-  const tenantId = await ensureTenant(store, DEMO_TENANT)
+  const tenantId = (await ensureTenants(store, [DEMO_TENANT])).get(DEMO_TENANT)?.id
+  if (tenantId === undefined) throw new Error('the demo tenant was neither found nor made')
   const demo = [{ name: DEMO_TENANT, apiKeys: [] }]
   const existing = await tenantRows(store, demo)
   const hasKey = existing.some(({ keyHash }) => keyHash !== null)
   if (hasKey && !options.replaceKey) return { access: demoAccess(existing), newKey: undefined }
   const newKey = newBearerKey()
   await store.db.transaction(async (tx) => {
-    await tx.delete(apiKeys).where(inArray(apiKeys.tenant_id, [tenantId]))
+    await tx.delete(apiKeys).where(eq(apiKeys.tenant_id, tenantId))
     await tx.insert(apiKeys).values({
       id: newId(),
       tenant_id: tenantId,
@@ -135,14 +177,26 @@ function demoAccess(rows: readonly TenantKey[]): Access {
   )
 }
 
-async function ensureTenant(store: Store, name: string): Promise<string> {
-  const [row] = await store.db
-    .insert(tenants)
-    .values({ id: newId(), name, created_at: new Date() })
-    .onConflictDoUpdate({ target: tenants.name, set: { name: sql`excluded.name` } })
-    .returning({ id: tenants.id })
-  if (!row) throw new Error(`tenant ${name} was neither found nor made`)
-  return row.id
+/** The tenants with these names, which are made where there are none. */
+async function ensureTenants(
+  store: Store,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Tenant>> {
+  const known = await tenantsByName(store)
+  const missing = names.filter((name) => !known.has(name))
+  if (missing.length === 0) return known
+  for (let start = 0; start < missing.length; start += ROWS_AT_ONCE) {
+    const rows = missing
+      .slice(start, start + ROWS_AT_ONCE)
+      .map((name) => ({ id: newId(), name, created_at: new Date() }))
+    await store.db.insert(tenants).values(rows).onConflictDoNothing()
+  }
+  return tenantsByName(store)
+}
+
+async function tenantsByName(store: Store): Promise<ReadonlyMap<string, Tenant>> {
+  const rows = await store.db.select({ id: tenants.id, name: tenants.name }).from(tenants)
+  return new Map(rows.map((tenant) => [tenant.name, tenant]))
 }
 
 async function addKey(store: Store, tenantId: string, keyHash: string): Promise<void> {

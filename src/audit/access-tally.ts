@@ -5,10 +5,11 @@ import type { AuditEvent, AuditOutcome } from './entry.ts'
 /** What is counted: everything but when and by which request; of those that are equal none has a state of its own. */
 export type TalliedEvent = Omit<AuditEvent, 'at' | 'counted' | 'requestId' | 'before' | 'after'>
 
-/** Who calls with a key. */
+/** Who calls with a key, or as a user. */
 export interface AccessCaller {
-  /** The name of its key. */
+  /** The name of its key, or the e-mail address. */
   readonly name: string
+  readonly user?: object
   /** Undefined: it is the operator's. */
   readonly tenant: { readonly id: string } | undefined
 }
@@ -214,7 +215,7 @@ function talliedOf(event: TalliedEvent): TalliedEvent {
 }
 
 function accessEvent(
-  { name, tenant }: AccessCaller,
+  { name, tenant, user }: AccessCaller,
   { method, path }: AccessRoute,
   address: string | null,
   outcome: AuditOutcome,
@@ -222,7 +223,7 @@ function accessEvent(
   const tenantId = tenant?.id ?? null
   return {
     action: 'access',
-    actor: { kind: 'key', name, tenantId },
+    actor: { kind: user ? 'user' : 'key', name, tenantId },
     address,
     tenantId,
     subject: { kind: 'route', id: `${method} ${path}` },

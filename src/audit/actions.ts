@@ -41,6 +41,15 @@ export const AUDIT_ACTIONS = {
   'key.rotate': 'an API key got another secret',
   'key.revoke': 'an API key was revoked',
 
+  'tenant.create': 'a tenant was made over the API',
+  'tenant.change': 'a tenant was changed, suspended or closed',
+  'session.begin': 'a user has signed in',
+  'session.end': 'a user was signed out',
+  'user.create': 'a user was added',
+  'user.change': 'a user got another name, role or status',
+  'user.password': 'a user got another password',
+  'transfer.book': 'money was moved from one tenant to another',
+
   'gateway.start': 'the gateway has started',
   'gateway.stop': 'the gateway stops in order; where it is missing, it was ended otherwise',
   'database.migrate': 'the schema was brought up to date by hand',

@@ -112,6 +112,31 @@ export class Accounts {
     this.#look(account, true)
   }
 
+  /**
+   * Sets aside what a tenant gives away, until the line with this reference is booked.
+   *
+   * @throws {GatewayError} `balance_insufficient`; `account_unlimited`
+   */
+  setAside(tenantId: string, micros: bigint, currency: string, reference: string): void {
+    const account = this.#account(tenantId, currency)
+    const available = this.#available(account)
+    if (available === null) {
+      throw new GatewayError(
+        'account_unlimited',
+        'the account that gives has neither money nor a credit limit: nothing says how much it may give',
+        { pointer: '/from' },
+      )
+    }
+    if (micros > available) {
+      throw new GatewayError(
+        'balance_insufficient',
+        `the account that gives has ${formatMicros(available < 0n ? 0n : available)} ${currency} left`,
+        { pointer: '/amount' },
+      )
+    }
+    this.hold(paymentKey(tenantId, reference), tenantId, micros, currency)
+  }
+
   /** What was set aside is not needed, or stands in the ledger from now on. */
   giveBack(key: string): void {
     const hold = this.#holds.get(key)
@@ -204,4 +229,9 @@ export class Accounts {
     }
     return account
   }
+}
+
+/** Under which an amount is held that a tenant gives away. */
+export function paymentKey(tenantId: string, reference: string): string {
+  return `${tenantId} ${reference}`
 }

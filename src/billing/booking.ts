@@ -33,6 +33,8 @@ export type BookingKind =
   | 'opening'
   | 'top_up'
   | 'adjustment'
+  /** From one tenant to another: a line for each, in one batch. */
+  | 'transfer'
 
 /**
  * One line of the ledger: what moves between the accounts of one tenant in one currency, and what a
@@ -154,6 +156,31 @@ export function costBooking(
     owed,
     reference: null,
     note: null,
+  }
+}
+
+/** The line that brings money to a tenant, or takes it, otherwise than by messages. */
+export function fundingBooking(
+  payment: Pick<Booking, 'kind' | 'tenantId' | 'currency' | 'reference' | 'note'> & {
+    readonly micros: bigint
+  },
+  at: Date,
+): Booking {
+  const { kind, tenantId, currency, micros, reference, note } = payment
+  return {
+    kind,
+    at,
+    tenantId,
+    currency,
+    balance: micros,
+    reserved: 0n,
+    revenue: 0n,
+    tax: 0n,
+    funding: -micros,
+    messageId: null,
+    owed: null,
+    reference,
+    note,
   }
 }
 

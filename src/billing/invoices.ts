@@ -31,7 +31,7 @@ export interface InvoiceTax {
 /** Money that has come or gone within the month. */
 export interface InvoicePayment {
   readonly at: Date
-  readonly kind: 'opening' | 'top_up' | 'adjustment'
+  readonly kind: 'opening' | 'top_up' | 'adjustment' | 'transfer'
   readonly reference: string
   readonly note: string | null
   readonly amount: bigint

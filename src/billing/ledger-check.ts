@@ -50,13 +50,18 @@ interface LineRow {
 
 /**
  * Proves that the ledger is what was written: no line was changed, added or taken away since, and the
- * accounts are the sums of their lines.
+ * accounts are the sums of their lines, and what one tenant was given another gave.
  *
  * @param on - a transaction that sees one moment, where the gateway runs meanwhile
  */
 export async function checkLedger(store: Store, on: Database = store.db): Promise<LedgerReport> {
   const chain = await checkChain(store, on)
-  const faults = [chain.fault, await strayLine(store, on), ...(await wrongSums(store, on))]
+  const faults = [
+    chain.fault,
+    await strayLine(store, on),
+    await unevenTransfer(store, on),
+    ...(await wrongSums(store, on)),
+  ]
   return {
     batches: chain.batches,
     lines: chain.lines,
@@ -140,6 +145,26 @@ async function strayLine(store: Store, on: Database): Promise<LedgerFault | unde
     on,
   )
   return row && { where: `batch ${row.batch}, line ${row.line}`, what: 'it belongs to no batch' }
+}
+
+/** A transfer whose lines do not sum to zero over the tenants: each has both in one batch. */
+async function unevenTransfer(store: Store, on: Database): Promise<LedgerFault | undefined> {
+  const [row] = await store.query<{
+    batch: number | string
+    reference: string | null
+    currency: string
+    sums: string
+  }>(
+    sql`select batch, reference, currency, sum(balance)::text as sums
+      from ledger where kind = 'transfer' group by batch, reference, currency
+      having sum(balance) <> 0 order by batch, reference limit 1`,
+    on,
+  )
+  if (!row) return undefined
+  return {
+    where: `batch ${row.batch}, transfer "${row.reference}" in ${row.currency}`,
+    what: `its lines sum to ${row.sums} over the tenants, not to zero (micro-units)`,
+  }
 }
 
 interface SumRow {

@@ -238,7 +238,7 @@ export const tenantBillingSchema = setting(
 )
 
 const balance = mapping({
-  tenant: requiredText(/^.{1,63}$/, 'the name of a tenant of this file', { about: 'Who gets it.' }),
+  tenant: requiredText(/^.{1,63}$/, 'the name of a tenant', { about: 'Who gets it.' }),
   amount: requiredText(AMOUNT, AMOUNT_ALLOWED, { about: 'What it begins with.' }),
   currency: currency('Currency of the amount.'),
 })

@@ -1,9 +1,10 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
 import { failureRuleMistakes } from './failure-rule-check.ts'
-import { type Mistake, pathText } from './mistake.ts'
+import { type Mistake, namesText, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
 import { sharedPorts } from './ports-check.ts'
+import { tenantTreeMistakes } from './tenants-check.ts'
 import { tierMistakes } from './volume-tiers.ts'
 
 /**
@@ -32,7 +33,7 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     )
   }
   mistakes.push(...unknownTenants([...partners, ...inboundRoutes(root)], tenants))
-  mistakes.push(...billingMistakes(root, tenants))
+  mistakes.push(...tenantTreeMistakes(tenants), ...billingMistakes(root, tenants))
   mistakes.push(
     ...routingMistakes(root, tenants, carriers),
     ...inboundMistakes(root),
@@ -166,27 +167,31 @@ function waitOrder(path: readonly PropertyKey[], carrier: Record<string, unknown
 
 function unknownTenants(partners: readonly Item[], tenants: readonly Item[]): Mistake[] {
   const names = places(tenants, 'name').map(({ value }) => value)
-  const known = names.length === 0 ? 'the file has no tenants' : `one of ${names.join(', ')}`
+  const known = names.length === 0 ? 'the file has no tenants' : `one of ${namesText(names)}`
   return places(partners, 'tenant')
     .filter(({ value }) => !names.includes(value))
     .map(({ path, value }) => ({
       path: pathText(path),
       message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
+      isUnknownTenant: true,
     }))
 }
 
 function billingMistakes(root: Record<string, unknown>, tenants: readonly Item[]): Mistake[] {
   const rates = items(root, 'rates')
   const balances = items(root, 'balances')
-  const named = [...places(tenants, 'name')].map(({ value }) => value)
-  const perTenant = named.flatMap((name) => {
-    const own = tenants.filter(({ value }) => value.name === name)
-    const inTenant = own.flatMap(({ path, value }) => items(value, 'rates', path))
-    const inList = rates.filter(({ value }) => value.tenant === name)
+  const listed = new Map<unknown, Item[]>()
+  for (const rate of rates) {
+    const ofTenant = listed.get(rate.value.tenant)
+    if (ofTenant) ofTenant.push(rate)
+    else listed.set(rate.value.tenant, [rate])
+  }
+  const perTenant = tenants.flatMap(({ path, value }) => {
+    const inList = listed.get(value.name) ?? []
     // Those of one list are looked at elsewhere.
     return inList.length === 0
       ? []
-      : duplicates(places([...inTenant, ...inList], 'prefix'), 'prefix')
+      : duplicates(places([...items(value, 'rates', path), ...inList], 'prefix'), 'prefix')
   })
   const currencies = new Map(
     tenants.map(({ value }) => [value.name, mappingAt(value, ['billing']).currency]),
@@ -230,6 +235,7 @@ function guardExceptions(root: Record<string, unknown>, tenants: readonly Item[]
   return unknownTenants(names, tenants).map(({ path, message }) => ({
     path: path.replace(/\.tenant$/, ''),
     message,
+    isUnknownTenant: true,
   }))
 }
 
@@ -328,12 +334,13 @@ function routingMistakes(
 }
 
 function unknown(named: readonly Place[], what: string, known: readonly string[]): Mistake[] {
-  const allowed = known.length === 0 ? 'the file has none' : known.join(', ')
+  const allowed = known.length === 0 ? 'the file has none' : namesText(known)
   return named
     .filter(({ value }) => !known.includes(value))
     .map(({ path, value }) => ({
       path: pathText(path),
       message: `there is no ${what} ${JSON.stringify(value)}; allowed: ${allowed}`,
+      isUnknownTenant: what === 'tenant',
     }))
 }
 

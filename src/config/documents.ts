@@ -1,6 +1,7 @@
 import { parseConfig } from './load.ts'
 import type { Config } from './schema.ts'
 import { type ConfigSource, readConfigFile } from './source.ts'
+import type { TenantDocument } from './tenants.ts'
 
 /** Reads one file, and documents that stand in for it. */
 export interface ConfigDocuments {
@@ -13,9 +14,10 @@ export interface ConfigDocuments {
   /**
    * What a document says, in the environment of the process.
    *
+   * @param others - tenants of the API
    * @throws {ConfigError} with all mistakes
    */
-  parse(text: string): Config
+  parse(text: string, others?: readonly TenantDocument[]): Config
 }
 
 /** Documents in place of the file that a source names; undefined without a file. */
@@ -25,6 +27,6 @@ export function configDocuments(source: ConfigSource): ConfigDocuments | undefin
   const named = { ...source, file: path }
   return {
     readText: () => readConfigFile(named)?.text ?? '',
-    parse: (text) => parseConfig({ path, text }, named),
+    parse: (text, others) => parseConfig({ path, text }, named, others),
   }
 }

@@ -120,7 +120,7 @@ function unknownNames(
     if (known.includes(name)) return []
     const allowed = known.length === 0 ? `the file has no ${kind}s` : `one of ${known.join(', ')}`
     const message = `there is no ${kind} ${JSON.stringify(name)}; allowed: ${allowed}`
-    return [{ path: placeOf(index), message }]
+    return [{ path: placeOf(index), message, isUnknownTenant: kind === 'tenant' }]
   })
 }
 

@@ -154,7 +154,7 @@ export const guardsSchema = setting(
     loops,
     except: setting(
       mapping({
-        tenants: words(/^.{1,63}$/, 'the name of a tenant of this file', 'Whose messages pass.'),
+        tenants: words(/^.{1,63}$/, 'the name of a tenant', 'Whose messages pass.'),
         prefixes: words(/^\d{1,15}$/, 'digits without +', 'Recipients whose messages pass.'),
         classes: setting(list(z.enum(TRAFFIC_CLASSES, { error: CLASSES }), 'a list').default([]), {
           about: 'Classes of messages that pass.',

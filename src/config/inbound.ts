@@ -35,7 +35,7 @@ const route = mapping({
   carrier: optionalText(NAME, 'the name of a carrier of this file', {
     about: 'The carrier that it came from; left out, any.',
   }),
-  tenant: requiredText(NAME, 'the name of a tenant of this file', {
+  tenant: requiredText(NAME, 'the name of a tenant', {
     about: 'Whose message it is: its webhooks get `message.received`.',
   }),
   partner: optionalText(NAME, 'the system_id of a partner of that tenant', {

@@ -104,7 +104,7 @@ export const limitsSchema = setting(
     }),
     tenants: overrides(
       {
-        tenant: nameOf(/^.{1,63}$/, 'the name of a tenant of this file', 'Name of the tenant.'),
+        tenant: nameOf(/^.{1,63}$/, 'the name of a tenant', 'Name of the tenant.'),
         ...callerKeys,
       },
       'Tenants with limits of their own.',

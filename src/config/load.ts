@@ -32,8 +32,10 @@ import {
   partnerSchema,
   type TlsConfig,
 } from './schema.ts'
+import { toSessions } from './sessions.ts'
 import { toSmpp } from './smpp-listeners.ts'
 import { type ConfigSource, type ConfigText, readConfigFile, variablesOf } from './source.ts'
+import { addTenants, documentPath, type OtherTenants } from './tenants.ts'
 import { toUsage } from './usage.ts'
 import { lastKey, textKeysOf } from './written.ts'
 
@@ -58,20 +60,26 @@ export interface CarrierSettings {
  *
  * Without any file the gateway runs its sandbox (`sandbox` is true) and has no carriers.
  *
+ * @param others - tenants of the API
  * @throws {ConfigError} with all mistakes at once, each with its place, the value and what is
  *   allowed; also when a file that was named does not exist
  */
-export function loadConfig(source: ConfigSource): Config {
-  return parseConfig(readConfigFile(source), source)
+export function loadConfig(source: ConfigSource, others: OtherTenants = []): Config {
+  return parseConfig(readConfigFile(source), source, others)
 }
 
 /**
  * What a configuration says, environment over text over defaults.
  *
  * @param file - undefined: there is none, and the gateway runs its sandbox
+ * @param others - tenants of the API
  * @throws {ConfigError} with all mistakes
  */
-export function parseConfig(file: ConfigText | undefined, source: ConfigSource): Config {
+export function parseConfig(
+  file: ConfigText | undefined,
+  source: ConfigSource,
+  others: OtherTenants = [],
+): Config {
   const env = variablesOf(source)
   const settings = describeSettings()
   const mistakes: Mistake[] = []
@@ -84,6 +92,7 @@ export function parseConfig(file: ConfigText | undefined, source: ConfigSource):
   }
   const variables = applyEnvironment(root, settings, env)
   applyPresets(root)
+  const tenants = addTenants(root, others === 'unknown' ? [] : others)
   const parsed = fileSchema.safeParse(root)
   if (!parsed.success) {
     const told = new Set(mistakes.map(({ path }) => path))
@@ -91,16 +100,23 @@ export function parseConfig(file: ConfigText | undefined, source: ConfigSource):
     const found = parsed.error.issues.flatMap((issue) => describeIssue(issue, root, secrets))
     mistakes.push(...found.filter(({ path }) => !told.has(path)))
   }
-  mistakes.push(...crossCheck(root))
+  mistakes.push(...crossCheck(root).filter((each) => others !== 'unknown' || !each.isUnknownTenant))
   const named = mistakes.map((mistake) => ({
     ...mistake,
-    path: variables.get(mistake.path) ?? mistake.path,
+    path: variables.get(mistake.path) ?? tenantPath(mistake.path, tenants),
   }))
   if (!parsed.success || named.length > 0) throw new ConfigError(withLines(named, file))
   const made: Mistake[] = []
-  const config = toConfig(parsed.data, source.cwd, file?.path, made)
+  const config = toConfig(parsed.data, source.cwd, file?.path, made, tenants.own)
   if (made.length > 0) throw new ConfigError(withLines(made, file))
   return config
+}
+
+/** What does not stand in the document is called by another name than its place there. */
+function tenantPath(path: string, { own, added }: ReturnType<typeof addTenants>): string {
+  const [all = '', index] = /^tenants\[(\d+)\]/.exec(path) ?? []
+  const name = index === undefined ? undefined : added[Number(index) - own]
+  return name === undefined ? path : documentPath(name) + path.slice(all.length)
 }
 
 /** Says where in the file the mistakes are. */
@@ -209,6 +225,7 @@ function toConfig(
   cwd: string,
   file: string | undefined,
   mistakes: Mistake[],
+  ownTenants: number,
 ): Config {
   const folder = file === undefined ? cwd : dirname(file)
   const carriers = content.carriers.map((carrier, index) => {
@@ -231,9 +248,12 @@ function toConfig(
     databaseUrl: content.database_url,
     redis: content.redis_url ? { url: content.redis_url, prefix: content.redis_prefix } : undefined,
     logLevel: content.log_level,
-    tenants: content.tenants.map((tenant) => ({
+    tenants: content.tenants.map((tenant, index) => ({
       name: tenant.name,
       apiKeys: tenant.api_keys,
+      status: tenant.status,
+      parent: tenant.parent,
+      source: index < ownTenants ? 'file' : 'api',
       retention: toRetention(content.retention, tenant.retention),
       pricing: toPricing(tenant, content.rates),
       billing: toTenantBilling(content.billing, tenant.billing),
@@ -265,6 +285,7 @@ function toConfig(
     retention: toFileRetention(content.retention),
     encryption: toEncryption(content.encryption),
     adminKeys: content.admin_keys,
+    sessions: toSessions(content.sessions),
     recorder: {
       pdusPerBind: content.recorder.pdus_per_bind,
       keepEndedBinds: content.recorder.keep_ended_binds,

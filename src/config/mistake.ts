@@ -8,6 +8,8 @@ export interface Mistake {
   readonly message: string
   /** Counted from 1; undefined where the message says it, and for what does not stand in the document. */
   readonly line?: number
+  /** It names a tenant that the document does not have: there may be one of the API. */
+  readonly isUnknownTenant?: boolean
 }
 
 /** The configuration cannot be used. `mistakes` has all of them, the message one line for each. */
@@ -32,6 +34,16 @@ export function pathText(path: readonly PropertyKey[]): string {
     else text += text === '' ? String(part) : `.${String(part)}`
   }
   return text
+}
+
+const MAX_SHOWN_NAMES = 20
+
+/** Names as a message lists them: the first of many. */
+export function namesText(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_SHOWN_NAMES).join(', ')
+  return names.length > MAX_SHOWN_NAMES
+    ? `${shown} and ${names.length - MAX_SHOWN_NAMES} more`
+    : shown
 }
 
 const MAX_SHOWN_CHARACTERS = 60

@@ -55,6 +55,7 @@ function unknownNames(
           {
             path: pathText([...path, key, index]),
             message: `there is no ${what} ${JSON.stringify(name)}; allowed: ${allowed}`,
+            isUnknownTenant: what === 'tenant',
           },
         ],
   )

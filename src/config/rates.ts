@@ -40,7 +40,7 @@ const rate = mapping(rateShape)
 export const tenantRatesSchema = setting(
   list(
     mapping({
-      tenant: requiredText(/^.{1,63}$/, 'the name of a tenant of this file', {
+      tenant: requiredText(/^.{1,63}$/, 'the name of a tenant', {
         about: 'Who pays it.',
       }),
       ...rateShape,

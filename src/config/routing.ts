@@ -142,7 +142,7 @@ const canary = mapping({
 
 const route = mapping({
   name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the route, unique in the file.' }),
-  tenants: texts(NAME, 'the name of a tenant of this file', 'Whose messages; left out, all.'),
+  tenants: texts(NAME, 'the name of a tenant', 'Whose messages; left out, all.'),
   senders: texts(
     /^[^*\0]{0,20}\*?$/,
     'a sender id, "*" at its end for anything',

@@ -26,7 +26,7 @@ import {
   setting,
   text,
 } from './field.ts'
-import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from './forms.ts'
+import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED, NAME, NAME_ALLOWED } from './forms.ts'
 import { type GuardsConfig, guardsSchema } from './guards.ts'
 import { type HealthConfig, healthSchema, type QualityConfig, qualitySchema } from './health.ts'
 import { type HttpConfig, httpSchema } from './http.ts'
@@ -53,7 +53,9 @@ import {
   tenantRatesSchema,
 } from './rates.ts'
 import { type RoutingConfig, routingSchema } from './routing.ts'
+import { type SessionsConfig, sessionsSchema } from './sessions.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
+import { type TenantStanding, tenantStandingShape } from './tenants.ts'
 import { type UsageConfig, usageSchema } from './usage.ts'
 
 /** Everything the gateway is told from outside; made by `loadConfig` and never changed. */
@@ -90,6 +92,7 @@ export interface Config {
   readonly encryption: EncryptionConfig
   /** Keys of the HTTP interface for whoever runs the gateway; they belong to no tenant. */
   readonly adminKeys: readonly string[]
+  readonly sessions: SessionsConfig
   readonly recorder: RecorderConfig
   /** True when no configuration file was found: the gateway runs against simulated carriers. */
   readonly sandbox: boolean
@@ -115,7 +118,7 @@ export interface ListenerConfig {
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
 /** Who owns messages and money, and the keys by which it speaks HTTP. */
-export interface TenantConfig {
+export interface TenantConfig extends TenantStanding {
   readonly name: string
   readonly apiKeys: readonly string[]
   /** How long its messages are kept: what it says itself over what the file says. */
@@ -283,8 +286,6 @@ const VALIDITY_FORMS = ['relative', 'absolute', 'none'] as const
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 const PRESETS_ALLOWED = `one of ${PRESET_NAMES.join(', ')}`
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
-const NAME_ALLOWED = '1 to 63 letters, digits, "-", "_" or ".", the first a letter or a digit'
 const ADDRESS =
   /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}):([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/
 const ADDRESS_ALLOWED = 'host:port, for example smsc1.example:2775 or [2001:db8::1]:2775'
@@ -547,6 +548,7 @@ function apiKeys(about: string) {
 const tenant = mapping({
   name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the tenant, unique in the file.' }),
   api_keys: apiKeys('Keys of the HTTP interface; each belongs to one tenant.'),
+  ...tenantStandingShape,
   retention: tenantRetentionSchema,
   ...pricingShape,
   billing: tenantBillingSchema,
@@ -571,7 +573,7 @@ export const partnerSchema = mapping({
       isText: true,
     },
   ),
-  tenant: requiredText(NAME, 'the name of a tenant of this file', {
+  tenant: requiredText(NAME, 'the name of a tenant', {
     about: "Name of the tenant that pays for the partner's messages.",
   }),
   duplicate_window_seconds: integer(0, 604_800, 0, {
@@ -678,6 +680,7 @@ export const fileSchema = mapping({
       'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
       '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), make and change API keys (`/v1/keys`), and read the messages of every tenant; nothing else that belongs to one tenant.',
   ),
+  sessions: sessionsSchema,
   recorder: setting(
     mapping({
       pdus_per_bind: integer(0, 10_000, 200, {

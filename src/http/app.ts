@@ -33,12 +33,16 @@ import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ReconciliationParts, reconciliationRoutes } from './routes/reconciliations.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
 import { type RouteTestParts, routeTestRoutes } from './routes/route-test.ts'
+import { type SessionParts, sessionRoutes } from './routes/sessions.ts'
 import { type StatementParts, statementRoutes } from './routes/statements.ts'
 import { type SystemParts, systemRoutes } from './routes/system.ts'
+import { type TenantParts, tenantRoutes } from './routes/tenants.ts'
 import { type TraceParts, traceRoutes } from './routes/trace.ts'
 import { type UsageParts, usageRoutes } from './routes/usage.ts'
+import { type UserParts, userRoutes } from './routes/users.ts'
 import { type WebhookParts, webhookRoutes } from './routes/webhooks.ts'
 import { describeSecurity } from './security-schemes.ts'
+import { signedInCaller } from './session-auth.ts'
 
 /** What the HTTP side is built with. */
 export interface AppParts
@@ -58,13 +62,16 @@ export interface AppParts
     RateDeckParts,
     ResolveParts,
     RouteTestParts,
+    SessionParts,
     StatementParts,
     SystemParts,
     BindParts,
     CarrierParts,
     ConfigParts,
+    TenantParts,
     TraceParts,
     UsageParts,
+    UserParts,
     WebhookParts {
   readonly keyGate: KeyGate
   readonly logger: Logger
@@ -144,7 +151,7 @@ const limitBody: MiddlewareHandler<AppEnv> = (c, next) => {
 /** The most that a body may have: decks and files are kept as a whole only for those who may send them. */
 function maxBodyOctets(c: Context<AppEnv>, { isOperator, scopes }: Caller): number {
   const scope = permissionFor(c.req.method, c.req.path)?.scope
-  if (!isOperator || scope === undefined || !scopes.has(scope)) return MAX_BODY_OCTETS
+  if (!isOperator || !scope || !scopes.has(scope)) return MAX_BODY_OCTETS
   if (STREAM_PATHS.test(c.req.path)) return MAX_CSV_OCTETS
   return isFile(c) ? MAX_FILE_OCTETS : MAX_BODY_OCTETS
 }
@@ -192,7 +199,11 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
       return limitRequest(c, parts.limits, caller, permission ? next : () => refuseUnknown(c))
     }
     return audited(c, parts, permission, () => {
-      const caller = identify(c, parts.keyGate, maxBodyOctets)
+      if (permission?.audience === 'anyone') {
+        requireJson(c)
+        return next()
+      }
+      const caller = signedInCaller(c, parts.sessions) ?? identify(c, parts.keyGate, maxBodyOctets)
       return caller instanceof Promise ? caller.then(goOn) : goOn(caller)
     })
   })
@@ -209,6 +220,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', reconciliationRoutes(parts))
   app.route('/', usageRoutes(parts))
   app.route('/', statementRoutes(parts))
+  app.route('/', sessionRoutes(parts))
+  app.route('/', tenantRoutes(parts))
+  app.route('/', userRoutes(parts))
   app.route('/', traceRoutes(parts))
   app.route('/', deadLetterRoutes(parts))
   app.route('/', inboundRoutes(parts))

@@ -26,11 +26,18 @@ export class AuditNote {
   #reason: string | undefined
   #before: unknown
   #after: unknown
+  #actor: AuditActor | undefined
   #isChange = true
 
   /** What it is done to. */
   subject(kind: string, id: string): this {
     this.#subject = { kind, id }
+    return this
+  }
+
+  /** The user that it is, where a route opens to nobody in particular. */
+  user(email: string, tenantId: string | null): this {
+    this.#actor = { kind: 'user', name: email, tenantId }
     return this
   }
 
@@ -61,6 +68,10 @@ export class AuditNote {
   /** It was only tried, or there was nothing to do: an access, and no entry of its own. */
   nothingChanged(): void {
     this.#isChange = false
+  }
+
+  get actor(): AuditActor | undefined {
+    return this.#actor
   }
 
   get isChange(): boolean {
@@ -116,11 +127,12 @@ function writeDown(
   const caller: Caller | undefined = c.get('caller')
   const outcome = outcomeOf(status)
   const address = addresses.of(c) ?? null
-  if (!caller || status === 401 || status === 403) {
-    accesses.note({ ...refusalOf(caller, permission, error), address, outcome })
+  const isStranger = !caller && permission?.audience !== 'anyone'
+  if (isStranger || status === 401 || status === 403) {
+    accesses.note({ ...refusalOf(c, caller, permission, error), address, outcome })
     return undefined
   }
-  accesses.access(caller, permission ?? NO_ROUTE, address, outcome)
+  if (caller) accesses.access(caller, permission ?? NO_ROUTE, address, outcome)
   const action = permission?.audit
   if (!action || !c.get('audit').isChange) return undefined
   const event = { ...changeOf(c, caller), address, action, outcome }
@@ -129,24 +141,29 @@ function writeDown(
   return undefined
 }
 
-function refusalOf(caller: Caller | undefined, permission: Permission | undefined, error: unknown) {
+function refusalOf(
+  c: Context<AppEnv>,
+  caller: Caller | undefined,
+  permission: Permission | undefined,
+  error: unknown,
+) {
   const { method, path } = permission ?? NO_ROUTE
   return {
     action: 'access.refused' as const,
-    actor: { ...actorOf(caller), ...(error instanceof UnauthorizedError && keyOf(error)) },
+    actor: { ...actorOf(c, caller), ...(error instanceof UnauthorizedError && keyOf(error)) },
     tenantId: caller?.tenant?.id ?? null,
     subject: { kind: 'route', id: `${method} ${path}` },
     reason: reasonOf(error),
   }
 }
 
-function changeOf(c: Context<AppEnv>, caller: Caller) {
+function changeOf(c: Context<AppEnv>, caller: Caller | undefined) {
   const { tenantId, ...about } = c.get('audit').about
   // Of the operator's own routes none concerns a tenant unless it says so.
   const ofTenant: Tenant | undefined = c.get('tenant')
   return {
     ...about,
-    actor: actorOf(caller),
+    actor: actorOf(c, caller),
     requestId: c.get('requestId'),
     tenantId: tenantId ?? ofTenant?.id ?? null,
   }
@@ -162,8 +179,13 @@ function reasonOf(error: unknown): string {
   return error instanceof GatewayError ? `${error.code}: ${error.message}` : 'internal'
 }
 
-function actorOf(caller: Caller | undefined): AuditActor {
-  return { kind: 'key', name: caller?.name ?? null, tenantId: caller?.tenant?.id ?? null }
+function actorOf(c: Context<AppEnv>, caller: Caller | undefined): AuditActor {
+  if (caller) {
+    const { name, tenant, user } = caller
+    return { kind: user ? 'user' : 'key', name, tenantId: tenant?.id ?? null }
+  }
+  const note: AuditNote | undefined = c.get('audit')
+  return note?.actor ?? { kind: 'key', name: null, tenantId: null }
 }
 
 function outcomeOf(status: number): AuditOutcome {

@@ -48,7 +48,8 @@ function checkPermission(caller: Caller, { audience, scope }: Permission): void 
       "this key is the operator's and belongs to no tenant: use a key of a tenant",
     )
   }
-  if (!caller.scopes.has(scope)) {
-    throw new GatewayError('forbidden', `this key has not the scope "${scope}"`)
+  if (scope !== null && !caller.scopes.has(scope)) {
+    const what = caller.user ? 'your role' : 'this key'
+    throw new GatewayError('forbidden', `${what} has not the scope "${scope}"`)
   }
 }

@@ -143,8 +143,7 @@ export class KeyGate {
     if (key.allowFrom.length > 0 && !issuedKeys.isAllowedFrom(key, addresses.of(c))) {
       throw this.#refused(c, 'address_not_allowed', key)
     }
-    const tenant =
-      tenantId === undefined ? undefined : access.tenantNamed(access.nameOf(tenantId) ?? '')
+    const tenant = tenantId === undefined ? undefined : access.openTenant(tenantId)
     if (tenantId !== undefined && !tenant) throw this.#refused(c, 'tenant_gone', key)
     const known = this.#callers.get(key)
     if (known && known.tenant === tenant) return known

@@ -8,15 +8,18 @@ export type Audience =
   | 'tenant'
   /** Every tenant: it takes a key of whoever runs the gateway. */
   | 'operator'
-  /** A tenant's own with its key, every tenant's with one of the operator. */
+  /** What is of a tenant and those below it with its key, every tenant's with one of the operator. */
   | 'shared'
+  /** Nobody need be known. */
+  | 'anyone'
 
 /** What it takes to use a route, and what using it is. */
 export interface Permission {
   readonly method: string
   readonly path: string
   readonly audience: Audience
-  readonly scope: Scope
+  /** Null: it is about the caller itself. */
+  readonly scope: Scope | null
   /** What an entry of the audit log says of each use; undefined: none but that of the access. */
   readonly audit: AuditAction | undefined
 }
@@ -25,12 +28,18 @@ export interface Permission {
 type NoChange = 'none'
 
 type Row =
-  | readonly [method: 'GET', path: string, audience: Audience, scope: Scope, audit?: AuditAction]
+  | readonly [
+      method: 'GET',
+      path: string,
+      audience: Audience,
+      scope: Scope | null,
+      audit?: AuditAction,
+    ]
   | readonly [
       method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
       path: string,
       audience: Audience,
-      scope: Scope,
+      scope: Scope | null,
       audit: AuditAction | NoChange,
     ]
 
@@ -72,12 +81,30 @@ export const PERMISSIONS: readonly Row[] = [
   ['POST', '/v1/keys/:id/rotate', 'shared', 'keys:write', 'key.rotate'],
   ['POST', '/v1/keys/:id/revoke', 'shared', 'keys:write', 'key.revoke'],
 
+  ['POST', '/v1/tenants', 'shared', 'tenants:write', 'tenant.create'],
+  ['GET', '/v1/tenants', 'shared', 'tenants:read'],
+  ['GET', '/v1/tenants/:name', 'shared', 'tenants:read'],
+  ['PATCH', '/v1/tenants/:name', 'shared', 'tenants:write', 'tenant.change'],
+
+  ['POST', '/v1/sessions', 'anyone', null, 'session.begin'],
+  ['GET', '/v1/sessions', 'shared', null],
+  ['DELETE', '/v1/sessions/current', 'shared', null, 'session.end'],
+  ['DELETE', '/v1/sessions/:id', 'shared', null, 'session.end'],
+  ['GET', '/v1/users/me', 'shared', null],
+  ['POST', '/v1/users/me/password', 'shared', null, 'user.password'],
+  ['POST', '/v1/users', 'shared', 'users:write', 'user.create'],
+  ['GET', '/v1/users', 'shared', 'users:read'],
+  ['GET', '/v1/users/:id', 'shared', 'users:read'],
+  ['PATCH', '/v1/users/:id', 'shared', 'users:write', 'user.change'],
+  ['POST', '/v1/users/:id/reset-password', 'shared', 'users:write', 'user.password'],
+
   ['GET', '/v1/billing/balance', 'shared', 'billing:read'],
   ['GET', '/v1/billing/ledger', 'shared', 'billing:read'],
   ['GET', '/v1/billing/usage', 'shared', 'billing:read'],
   ['GET', '/v1/billing/statement', 'shared', 'billing:read'],
   ['GET', '/v1/billing/invoices/:month', 'shared', 'billing:read'],
   ['POST', '/v1/billing/payments', 'operator', 'billing:write', 'payment.book'],
+  ['POST', '/v1/billing/transfers', 'shared', 'billing:write', 'transfer.book'],
   ['POST', '/v1/billing/reconciliations', 'operator', 'billing:read', 'none'],
 
   ['GET', '/v1/carriers', 'operator', 'carriers:read'],

@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { Booking } from '../billing/booking.ts'
+import type { Accounts } from '../billing/accounts.ts'
+import { type BookingKind, fundingBooking } from '../billing/booking.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
+import { OneByOne } from '../core/one-by-one.ts'
 import type { Store } from '../store/open.ts'
 import type { LiveMessages } from './live.ts'
 import type { TableWriter } from './table-writer.ts'
@@ -9,7 +11,7 @@ import type { TableWriter } from './table-writer.ts'
 /** Money that comes to a tenant, or goes, otherwise than by messages. */
 export interface Payment {
   readonly tenantId: string
-  readonly kind: 'opening' | 'top_up' | 'adjustment'
+  readonly kind: Extract<BookingKind, 'opening' | 'top_up' | 'adjustment' | 'transfer'>
   /** Below 0: it goes. Never 0. */
   readonly micros: bigint
   readonly currency: string
@@ -18,11 +20,20 @@ export interface Payment {
   readonly note: string | null
 }
 
+/** Money that goes from one tenant to another. */
+export interface Transfer extends Omit<Payment, 'tenantId' | 'kind'> {
+  /** Id of the tenant that gives. */
+  readonly from: string
+  /** Id of another tenant. */
+  readonly to: string
+}
+
 /** What a {@link Funding} is built with. */
 export interface FundingOptions {
   readonly store: Store
   readonly live: LiveMessages
   readonly tables: TableWriter
+  readonly accounts: Accounts
   readonly clock: Clock
 }
 
@@ -36,8 +47,8 @@ export interface Paid {
 /** Brings money into the ledger. */
 export class Funding {
   readonly #options: FundingOptions
-  /** Payments that are on their way into the ledger, by tenant and reference. */
-  readonly #running = new Map<string, Promise<unknown>>()
+  /** By tenant and reference: whoever repeats a payment while it is booked waits, and then finds it. */
+  readonly #payments = new OneByOne()
 
   constructor(options: FundingOptions) {
     this.#options = options
@@ -47,32 +58,53 @@ export class Funding {
    * Books a payment; resolves when the ledger has it.
    *
    * @throws {GatewayError} `payment_differs` where the reference belongs to a payment of another amount,
-   *   currency or kind
+   *   currency or kind; `storage_unavailable`
    */
-  async book(payment: Payment): Promise<Paid> {
-    const key = `${payment.tenantId} ${payment.reference}`
-    // Whoever repeats it while it is booked waits, and then finds it.
-    while (this.#running.has(key)) await this.#running.get(key)
-    const booking = this.#bookOnce(payment)
-    this.#running.set(
-      key,
-      booking.catch(() => {}),
-    )
-    try {
-      return await booking
-    } finally {
-      this.#running.delete(key)
-    }
+  book(payment: Payment): Promise<Paid> {
+    return this.#bookOnce([payment])
   }
 
-  async #bookOnce(payment: Payment): Promise<Paid> {
-    const { live, tables, clock } = this.#options
-    const earlier = await this.#find(payment)
-    if (earlier) return { isNew: false, at: earlier }
-    const at = clock()
-    live.addBooking(bookingOf(payment, at))
-    await tables.flush()
-    return { isNew: true, at }
+  /**
+   * Moves money between two tenants, both lines in one batch; resolves when the ledger has it.
+   *
+   * @param transfer - its amount is above 0
+   * @throws {GatewayError} as {@link book}; `balance_insufficient` where the one that gives has not so much;
+   *   `account_unlimited` where nothing says how much it has
+   */
+  transfer({ from, to, micros, ...about }: Transfer): Promise<Paid> {
+    const sides = [
+      { ...about, kind: 'transfer' as const, tenantId: from, micros: -micros },
+      { ...about, kind: 'transfer' as const, tenantId: to, micros },
+    ]
+    return this.#bookOnce(sides, () => {
+      this.#options.accounts.setAside(from, micros, about.currency, about.reference)
+    })
+  }
+
+  /** @param admit - throws where it cannot be booked; nothing waits between this and the booking */
+  #bookOnce(payments: readonly Payment[], admit = () => {}): Promise<Paid> {
+    const keys = payments.map(({ tenantId, reference }) => `${tenantId} ${reference}`)
+    return this.#payments.run(keys, async () => {
+      const { live, tables, clock } = this.#options
+      // One whose commit was not seen has to be found below.
+      await tables.flush()
+      const earlier = await this.#earlier(payments)
+      if (earlier) return { isNew: false, at: earlier }
+      admit()
+      const at = clock()
+      live.addBookings(...payments.map((payment) => fundingBooking(payment, at)))
+      await tables.flush()
+      return { isNew: true, at }
+    })
+  }
+
+  /** When they were booked before; undefined: their references are free. */
+  async #earlier(payments: readonly Payment[]): Promise<Date | undefined> {
+    const found = await Promise.all(payments.map((payment) => this.#find(payment)))
+    if (found.every((at) => at === undefined)) return undefined
+    const [payment] = payments.filter((_, index) => found[index] === undefined)
+    if (payment) throw differs(payment)
+    return found[0]
   }
 
   /** When it was booked before. */
@@ -88,29 +120,14 @@ export class Funding {
     if (!row) return undefined
     const isSame = row.kind === kind && row.currency === currency && BigInt(row.micros) === micros
     if (isSame) return new Date(row.at)
-    throw new GatewayError(
-      'payment_differs',
-      `the reference "${reference}" belongs to another payment of this tenant: choose a new one`,
-      { pointer: '/reference' },
-    )
+    throw differs(payment)
   }
 }
 
-function bookingOf(payment: Payment, at: Date): Booking {
-  const { kind, tenantId, currency, micros, reference, note } = payment
-  return {
-    kind,
-    at,
-    tenantId,
-    currency,
-    balance: micros,
-    reserved: 0n,
-    revenue: 0n,
-    tax: 0n,
-    funding: -micros,
-    messageId: null,
-    owed: null,
-    reference,
-    note,
-  }
+function differs({ reference }: Payment): GatewayError {
+  return new GatewayError(
+    'payment_differs',
+    `the reference "${reference}" belongs to another payment of this tenant: choose a new one`,
+    { pointer: '/reference' },
+  )
 }

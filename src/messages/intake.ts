@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts'
+import type { TenantStatus } from '../core/tenant-status.ts'
 import { Turns } from '../core/turns.ts'
 import { elapsed } from '../core/waits.ts'
 import type { NowOrLater } from '../limits/limit-store.ts'
@@ -30,6 +31,8 @@ export interface IntakeOptions extends QuotesOptions {
   readonly isCrowded: () => boolean
   /** What may be taken by whom; undefined: everybody takes what he likes. */
   readonly limits?: Limits
+  /** What a tenant is that sends; undefined: everybody may. */
+  readonly statusOf?: (tenantId: string) => TenantStatus
   /** Looks for pumping and loops; undefined: nobody does. */
   readonly guards?: Guards | undefined
 }
@@ -69,7 +72,7 @@ export class Intake {
    * Takes a message over: resolves once it is durable and on its way.
    *
    * @param replayOf - the dead letter that it repeats: the list loses it in the same commit
-   * @throws {GatewayError} what {@link Quotes.quote} throws; `balance_insufficient`; `message_over_limit`;
+   * @throws {GatewayError} what {@link Quotes.quote} throws; `tenant_suspended`; `balance_insufficient`; `message_over_limit`;
    *   `busy`, `queue_full`, `storage_unavailable`, `pumping_suspected`, `loop_suspected`, `rate_limited`,
    *   `quota_exceeded` or `closed`, all retryable, when it cannot be taken now
    */
@@ -78,6 +81,7 @@ export class Intake {
     request: MessageRequest,
     replayOf: Message | null = null,
   ): Promise<Message> {
+    this.checkTenant(tenantId)
     const admission = this.#admit([request])
     if (admission) await admission
     const at = this.#options.clock()
@@ -99,14 +103,15 @@ export class Intake {
    * one. Resolves once they are durable and on their way.
    *
    * @param alongside - gives what belongs into the same commit
-   * @throws {GatewayError} `busy`, `queue_full`, `storage_unavailable` or `closed`, all retryable, when
-   *   none can be taken now
+   * @throws {GatewayError} `tenant_suspended`; `busy`, `queue_full`, `storage_unavailable` or `closed`, all
+   *   retryable, when none can be taken now
    */
   async acceptAll(
     tenantId: string,
     requests: readonly MessageRequest[],
     alongside: (verdicts: readonly Verdict[]) => readonly JournalEntry[] = () => [],
   ): Promise<readonly Verdict[]> {
+    this.checkTenant(tenantId)
     if (requests.length > 1) await this.#uncrowded()
     const admission = this.#admit(requests)
     if (admission) await admission
@@ -175,6 +180,20 @@ export class Intake {
       for (const message of messages) this.#options.charges?.giveBack(message)
       throw error
     }
+  }
+
+  /**
+   * Refuses what a tenant may not send.
+   *
+   * @throws {GatewayError} `tenant_suspended`
+   */
+  checkTenant(tenantId: string): void {
+    const status = this.#options.statusOf?.(tenantId) ?? 'active'
+    if (status === 'active') return
+    throw new GatewayError(
+      'tenant_suspended',
+      `the tenant, or one above it, is ${status}: nothing is accepted; what waits goes on`,
+    )
   }
 
   /** Refuses everything from now on. */

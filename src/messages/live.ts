@@ -86,7 +86,7 @@ export interface Snapshot {
   readonly adoptedOrphans: readonly string[]
   readonly answers: readonly KeptEntry[]
   /** Lines of the ledger that belong to no message. */
-  readonly bookings: readonly Booking[]
+  readonly bookings: readonly (readonly Booking[])[]
 }
 
 /** One message of a {@link Snapshot}; what may still change is copied. */
@@ -141,7 +141,7 @@ export class LiveMessages {
   #newAnswers = new Map<string, KeptEntry>()
   /** Those that are on their way into their table. */
   #writtenAnswers = new Map<string, KeptEntry>()
-  #newBookings: Booking[] = []
+  #newBookings: (readonly Booking[])[] = []
   readonly #maxKept: number
 
   constructor(options: { readonly maxKept?: number } = {}) {
@@ -243,9 +243,9 @@ export class LiveMessages {
     else this.touch(live)
   }
 
-  /** Takes a line of the ledger that belongs to no message. */
-  addBooking(booking: Booking): void {
-    this.#newBookings.push(booking)
+  /** Takes lines of the ledger that belong to no message: all of them are written, or none. */
+  addBookings(...bookings: readonly Booking[]): void {
+    this.#newBookings.push(bookings)
   }
 
   /** Makes a submit known by its carrier's id. */

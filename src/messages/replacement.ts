@@ -61,7 +61,8 @@ export class Replacement {
     wish: MessageChangeWish,
     partner: string | null = null,
   ): Promise<void> {
-    const { withdrawal } = this.#options
+    const { withdrawal, intake } = this.#options
+    intake.checkTenant(tenantId)
     const taken = await withdrawal.take(tenantId, id, partner)
     const { message } = taken
     if (!taken.isTaken) {

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { paymentKey } from '../billing/accounts.ts'
 import type { Booking } from '../billing/booking.ts'
 import { replacementKey } from '../billing/charges.ts'
 import type { Ledger } from '../billing/ledger.ts'
@@ -244,7 +245,7 @@ function partsOf(snapshot: Snapshot): Snapshot[] {
     ...snapshot.tellings.map((record) => ({ ...NOTHING, tellings: [record] })),
     ...snapshot.newOrphans.map((receipt) => ({ ...NOTHING, newOrphans: [receipt] })),
     ...snapshot.answers.map((answer) => ({ ...NOTHING, answers: [answer] })),
-    ...snapshot.bookings.map((booking) => ({ ...NOTHING, bookings: [booking] })),
+    ...snapshot.bookings.map((together) => ({ ...NOTHING, bookings: [together] })),
     { ...NOTHING, adoptedOrphans: snapshot.adoptedOrphans },
   ]
 }
@@ -262,12 +263,15 @@ function takeOver({ messages, bookings }: Snapshot, { accounts, volumes }: Ledge
     const volume = volumeOf(change)
     if (volume) volumes.add(volume)
   }
-  for (const line of bookings) accounts.book(line)
+  for (const line of bookings.flat()) {
+    if (line.reference !== null) accounts.giveBack(paymentKey(line.tenantId, line.reference))
+    accounts.book(line)
+  }
 }
 
 /** All lines of the ledger that are written with a snapshot. */
 function bookingsOf({ messages, bookings }: Snapshot): Booking[] {
-  return [...messages.flatMap((change) => change.bookings), ...bookings]
+  return [...messages.flatMap((change) => change.bookings), ...bookings.flat()]
 }
 
 function describe(part: Snapshot): string {

@@ -1,7 +1,9 @@
 import type { PartnerBind } from '../config/partner-access.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
+import { LoginFailures } from '../core/login-failures.ts'
 import { Networks } from '../core/networks.ts'
+import { PasswordCheck } from '../core/password-check.ts'
 import { addressGroup } from '../smpp/address.ts'
 import type { ConnectionOrigin } from '../smpp/listener.ts'
 import type { BindPdu } from '../smpp/pdu.ts'
@@ -9,9 +11,7 @@ import type { BindOrigin, BindVerdict } from '../smpp/server.ts'
 import type { SessionChanges } from '../smpp/session-options.ts'
 import { CommandStatus } from '../smpp/status.ts'
 import type { PartnerAccount } from './account.ts'
-import { BindFailures } from './bind-failures.ts'
 import type { BoundSession, BoundSessions } from './bound-sessions.ts'
-import { PasswordCheck } from './password-check.ts'
 
 /** Why a bind was refused, as the metrics count it. */
 export type BindRefusal =
@@ -50,8 +50,6 @@ export interface GatekeeperOptions {
 }
 
 const FIRST_VERSION_WITH_PROHIBITED = 0x50
-/** Binds that wait because others have failed. */
-const MAX_WAITING = 1_000
 
 /** Refusals that a stranger who guesses would get; they make the next try wait. */
 const SUSPICIOUS: ReadonlySet<BindRefusal> = new Set<BindRefusal>([
@@ -62,7 +60,7 @@ const SUSPICIOUS: ReadonlySet<BindRefusal> = new Set<BindRefusal>([
   'abandoned',
 ])
 
-/** Those that are about one account, whatever address they come from. */
+/** Those that are about one account, whatever address they come from: it must exist. */
 const GUESSES: ReadonlySet<BindRefusal> = new Set<BindRefusal>(['wrong_password', 'abandoned'])
 
 const BIND_TYPES: Readonly<Record<BindPdu['command'], PartnerBind>> = {
@@ -81,13 +79,12 @@ interface Guarded {
 export class Gatekeeper {
   readonly #options: GatekeeperOptions
   #accounts: ReadonlyMap<string, Guarded>
-  readonly #failures: BindFailures
+  readonly #failures: LoginFailures
   readonly #passwords = new PasswordCheck()
-  #waiting = 0
 
   constructor(options: GatekeeperOptions) {
     this.#options = options
-    this.#failures = new BindFailures(options.maxDelayMs)
+    this.#failures = new LoginFailures(options.maxDelayMs)
     this.#accounts = guardedBySystemId(options.accounts)
   }
 
@@ -109,8 +106,8 @@ export class Gatekeeper {
   /** The verdict on a bind; it takes its time after failures, and where a password is hashed. */
   async judge(bind: BindPdu, origin: BindOrigin): Promise<BindVerdict<BoundSession>> {
     const group = addressGroup(origin.remoteAddress)
-    const delayMs = this.#failures.delayMs(group, bind.system_id, performance.now())
-    if (delayMs > 0 && !(await this.#waited(delayMs))) return this.#refuse('busy', bind, origin)
+    const isLookedAt = await this.#failures.wait(group, bind.system_id, performance.now())
+    if (!isLookedAt) return this.#refuse('busy', bind, origin)
     const guarded = this.#accounts.get(bind.system_id)
     if (!guarded) return this.#refuse('unknown_system_id', bind, origin)
     const stranger = strangerReason(guarded, origin)
@@ -181,16 +178,6 @@ export class Gatekeeper {
       tenantId: this.#accounts.get(system_id)?.account.tenant.id,
       refusal,
     })
-  }
-
-  /** Resolves after the wait, or at once with false when too many wait already. */
-  async #waited(delayMs: number): Promise<boolean> {
-    if (this.#waiting >= MAX_WAITING) return false
-    this.#waiting++
-    // The process need not stay for it.
-    await new Promise((resolve) => setTimeout(resolve, delayMs).unref())
-    this.#waiting--
-    return true
   }
 }
 

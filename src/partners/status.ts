@@ -23,6 +23,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   replace_flag_invalid: CommandStatus.ESME_RINVREPFLAG,
   tlv_missing: CommandStatus.ESME_RMISSINGTLV,
   balance_insufficient: CommandStatus.ESME_RSUBMITFAIL,
+  tenant_suspended: CommandStatus.ESME_RSUBMITFAIL,
   price_not_convertible: CommandStatus.ESME_RSUBMITFAIL,
   pumping_suspected: CommandStatus.ESME_RSUBMITFAIL,
   loop_suspected: CommandStatus.ESME_RSUBMITFAIL,

@@ -3,6 +3,7 @@ import { SecretMasks } from '../config/masking.ts'
 import { ConfigError, type Mistake } from '../config/mistake.ts'
 import type { Config } from '../config/schema.ts'
 import { differingSections, FILE_SECTIONS, fileKey } from '../config/sections.ts'
+import type { TenantDocument } from '../config/tenants.ts'
 import { writtenValues } from '../config/written.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError, messageOf } from '../core/errors.ts'
@@ -77,6 +78,13 @@ export interface ConfigChange {
   readonly applied: readonly string[]
   /** Sections that count from the next start. */
   readonly waiting: readonly string[]
+}
+
+/** Tenants of the API as they are to be. */
+export interface TenantsWish {
+  readonly tenants: readonly TenantDocument[]
+  /** Stores them; called when every part of the gateway is ready for them. */
+  keep(): Promise<void>
 }
 
 type Origin = Pick<VersionRecord, 'source' | 'who' | 'comment' | 'rolledBackTo'>
@@ -158,6 +166,24 @@ export class Configuration {
       const { text } = await this.#stored(number)
       const origin = { source: 'rollback', who, comment, rolledBackTo: number } as const
       return this.#takeOver(text, origin, false)
+    })
+  }
+
+  /**
+   * Lets other tenants of the API count, in the same way as another document. They make no version.
+   *
+   * @param wish - what is wanted, asked for when no other change is under way
+   * @throws {ConfigError} with all mistakes; {GatewayError} `storage_unavailable`; nothing has changed then
+   */
+  changeTenants(wish: () => Promise<TenantsWish>): Promise<void> {
+    return this.#alone(async () => {
+      const { documents, live } = this.#options
+      const { tenants, keep } = await wish()
+      const next = documents.parse(this.#present.text, tenants)
+      const ready = await live.prepare(next)
+      await keep()
+      ready.commit()
+      this.#wanted = next
     })
   }
 

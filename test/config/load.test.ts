@@ -103,6 +103,7 @@ describe('a good configuration', () => {
         shippedSenderRules: true,
         unregisteredSenders: 'allow',
       },
+      sessions: { idleSeconds: 43_200, maxSeconds: 604_800 },
       recorder: { pdusPerBind: 200, keepEndedBinds: 50, showTexts: false },
       http: {
         host: '0.0.0.0',
@@ -149,6 +150,9 @@ describe('a good configuration', () => {
       {
         name: 'demo',
         apiKeys: ['test-key-1'],
+        status: 'active',
+        parent: undefined,
+        source: 'file',
         retention,
         pricing: { rates: [], lossMaking: 'allow' },
         billing: {
@@ -473,7 +477,7 @@ inbound:
       'inbound.routes[2].keyword: "two words" is not allowed; allowed: one word of up to 20 characters',
       'inbound.routes[2].tenant: there is no tenant "c"; allowed: one of a, b',
       'inbound.routes[3].carrier: there is no carrier "beta"; allowed: a',
-      'inbound.routes[3].tenant: is missing; allowed: the name of a tenant of this file',
+      'inbound.routes[3].tenant: is missing; allowed: the name of a tenant',
     ])
   })
 

@@ -1,6 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { sql } from 'drizzle-orm'
-import { openAccess } from '../../src/accounts/access.ts'
+import { type Access, openAccess } from '../../src/accounts/access.ts'
+import type { Sessions } from '../../src/accounts/sessions.ts'
+import type { Users } from '../../src/accounts/users.ts'
 import { AccessTally } from '../../src/audit/access-tally.ts'
 import { AuditArchive } from '../../src/audit/audit-archive.ts'
 import { AuditLog } from '../../src/audit/audit-log.ts'
@@ -53,6 +55,7 @@ import { Destinations } from '../../src/routing/destination.ts'
 import { Guards } from '../../src/routing/guards.ts'
 import { Quality } from '../../src/routing/quality.ts'
 import type { LossMaking } from '../../src/routing/tenant-price.ts'
+import { openSignIn } from '../../src/sign-in.ts'
 import { receiptKeys } from '../../src/smpp/id-profile.ts'
 import { Recorder } from '../../src/smpp/recorder.ts'
 import { isReachable, type Store } from '../../src/store/open.ts'
@@ -64,6 +67,7 @@ import { limitsBy, policyOf } from '../limits/policies.ts'
 import { ids, moved, receipt, submitting } from '../messages/builders.ts'
 import { testPolicies } from '../messages/harness.ts'
 import { openTestPglite, truncate } from '../support/database.ts'
+import { type ConfiguredTenant, openTenants } from './test-tenants.ts'
 
 /** Limits to test the gateway at. */
 export interface TestAppOptions {
@@ -72,6 +76,8 @@ export interface TestAppOptions {
   readonly lossMaking?: LossMaking
   /** The `limits` of a file. */
   readonly limits?: object
+  /** Tenants besides `demo`, `other` and `own`, as they would stand in the file. */
+  readonly tenants?: readonly ConfiguredTenant[]
   /** How every tenant pays; absent: nothing is billed. */
   readonly billing?: TenantCharging & CreditTerms
   /** Where the audit log and the routes write their lines. */
@@ -93,6 +99,9 @@ export interface TestApp {
   readonly quality: Quality
   readonly audit: AuditLog
   readonly accesses: AccessTally
+  readonly access: Access
+  readonly users: Users
+  readonly sessions: Sessions
   /** Codes of the refusals that were counted. */
   readonly refused: string[]
   /** A request of the tenant `demo`, unless the headers say otherwise. */
@@ -124,8 +133,10 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     { name: 'other', apiKeys: ['other-key'] },
     // As the tenant of `npm start`: its key is the operator's, too.
     { name: 'own', apiKeys: ['own-key'] },
+    ...(options.tenants ?? []),
   ]
-  const access = await openAccess(store, tenants, ['admin-key', 'operator-key', 'own-key'])
+  const adminKeys = ['admin-key', 'operator-key', 'own-key']
+  const access = await openAccess(store, tenants, adminKeys)
   const carriers = CARRIERS.map(({ name, rates }) => {
     const carrier = new SmppCarrier({
       config: completeCarrier({
@@ -254,6 +265,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     charges,
     spool,
     dispatcher,
+    statusOf: (tenantId) => access.tree.statusOf(tenantId),
     policyFor: work.policyFor,
     termsFor,
     isBehind: () => false,
@@ -280,11 +292,13 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     clock,
     ...(options.onUnauthorized && { onUnauthorized: options.onUnauthorized }),
   })
+  const terms = { idleSeconds: 43_200, maxSeconds: 604_800 }
+  const signIn = await openSignIn({ store, access, config: terms, clock, logger })
   const app = createApp({
     ...apiKeys,
     accounts: ledger.accounts,
     charges,
-    funding: new Funding(work),
+    funding: new Funding({ ...work, accounts: ledger.accounts }),
     ledger: new LedgerArchive(store, () => tables.flush()),
     reconciliations: new Reconciliations({
       store,
@@ -323,6 +337,10 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     trace: (message, showTexts) => binds.trace(message, showTexts),
     mayShowTexts: () => false,
     configuration: undefined,
+    users: signIn.users,
+    sessions: signIn.sessions,
+    logins: signIn.logins,
+    tenants: await openTenants(store, access, tenants, adminKeys),
     access,
     logger: options.logger ?? logger,
     version: '0.0.0',
@@ -365,6 +383,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     quality,
     audit,
     accesses,
+    access,
+    users: signIn.users,
+    sessions: signIn.sessions,
     refused,
     request,
     post: (body, headers = {}) =>
@@ -406,6 +427,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await accesses.close()
       await audit.close()
       await apiKeys.close()
+      await signIn.sessions.close()
       if (!options.store) await store.close()
     },
   }

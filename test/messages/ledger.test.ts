@@ -297,7 +297,7 @@ describe.each(testDatabases())('the ledger, on $name', ({ open }) => {
   describe('that somebody has changed', () => {
     async function threeBatches(): Promise<void> {
       const journal = await openJournal()
-      journal.live.addBooking(MONEY)
+      journal.live.addBookings(MONEY)
       await journal.tables.flush()
       await journal.batch(accepted(billed()), accepted(billed()))
       await journal.sent(billed(), 'a', 'b', 'c')

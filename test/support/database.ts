@@ -90,6 +90,6 @@ export async function truncate(store: Store): Promise<void> {
       tenant_volumes, reconciled_submits,
       usage_pending, usage_hours, usage_days, usage_months, usage_senders, usage_charges,
       webhook_endpoints, message_feedback, guard_states, limit_counters,
-      issued_keys, key_uses, request_nonces, api_keys, tenants`,
+      issued_keys, key_uses, request_nonces, api_keys, users, sessions, tenants`,
   )
 }

@@ -110,9 +110,9 @@ export async function openGateway(
   const source = { env, cwd: place.folder }
   const documents = configDocuments(source)
   const { logger = silentLogger, isConfigFromFile = false } = place
-  const gateway = await startGateway(change(loadConfig(source)), {
+  const gateway = await startGateway(change(loadConfig(source, 'unknown')), {
     logger,
-    documents: documents && { ...documents, parse: (text) => change(documents.parse(text)) },
+    documents: documents && { ...documents, parse: (...text) => change(documents.parse(...text)) },
     isConfigFromFile,
   })
   const url = `http://127.0.0.1:${gateway.httpPort}`

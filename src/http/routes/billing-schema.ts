@@ -54,6 +54,7 @@ const KINDS = [
   'opening',
   'top_up',
   'adjustment',
+  'transfer',
 ] as const
 
 export const lineQuery = z.strictObject({
@@ -100,6 +101,15 @@ export const lineList = z
 
 const CURRENCY = 'a currency of ISO 4217, for example EUR'
 
+const currencyCode = z
+  .string()
+  .refine((code) => CURRENCIES.has(code), { error: CURRENCY })
+  .openapi({ example: 'EUR' })
+
+const reference = z.string().min(1).max(200).openapi({
+  description: 'Tells payments apart: one is booked once, however often it is sent.',
+})
+
 export const newPayment = z
   .strictObject({
     tenant: z.string(),
@@ -108,16 +118,30 @@ export const newPayment = z
       .string()
       .regex(/^-?\d{1,12}(\.\d{1,6})?$/, 'a decimal number with at most 6 decimals')
       .openapi({ example: '250.00', description: 'Below zero only for an adjustment.' }),
-    currency: z
-      .string()
-      .refine((code) => CURRENCIES.has(code), { error: CURRENCY })
-      .openapi({ example: 'EUR' }),
-    reference: z.string().min(1).max(200).openapi({
-      description: 'Tells payments apart: one is booked once, however often it is sent.',
-    }),
+    currency: currencyCode,
+    reference,
     note: z.string().max(500).optional(),
   })
   .openapi('NewPayment')
+
+export const newTransfer = z
+  .strictObject({
+    from: z.string().openapi({ description: 'Name of the tenant that gives.' }),
+    to: z.string().openapi({ description: 'Name of the tenant that gets it.' }),
+    amount: z
+      .string()
+      .regex(/^\d{1,12}(\.\d{1,6})?$/, 'a decimal number with at most 6 decimals')
+      .openapi({ example: '25.00' }),
+    currency: currencyCode,
+    reference,
+    note: z.string().max(500).optional(),
+  })
+  .openapi('NewTransfer')
+
+const booked = {
+  booked_at: instant,
+  is_new: z.boolean().openapi({ description: 'false: it was booked before.' }),
+}
 
 export const payment = z
   .object({
@@ -127,7 +151,18 @@ export const payment = z
     currency: z.string(),
     reference: z.string(),
     note: z.string().nullable(),
-    booked_at: instant,
-    is_new: z.boolean().openapi({ description: 'false: it was booked before.' }),
+    ...booked,
   })
   .openapi('Payment')
+
+export const transfer = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    amount,
+    currency: z.string(),
+    reference: z.string(),
+    note: z.string().nullable(),
+    ...booked,
+  })
+  .openapi('Transfer')

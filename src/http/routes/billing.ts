@@ -1,16 +1,19 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import type { Access } from '../../accounts/access.ts'
+import { callerText, type Tenant } from '../../accounts/caller.ts'
 import type { AccountStanding, Accounts } from '../../billing/accounts.ts'
 import type { Charges, VolumeStanding } from '../../billing/charges.ts'
 import type { LedgerArchive, LedgerRow, LinePlace } from '../../billing/ledger-archive.ts'
 import type { Clock } from '../../core/clock.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import { formatMicros, parseSignedMicros } from '../../core/money.ts'
+import { formatMicros, parseMicros, parseSignedMicros } from '../../core/money.ts'
 import { EVERY_TENANT } from '../../messages/archive.ts'
 import type { Funding } from '../../messages/funding.ts'
 import { tierBody } from '../../messages/money-detail.ts'
 import type { AppEnv } from '../env.ts'
+import { reachedTenant } from '../tenant-reach.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
 import {
   accountList,
@@ -18,7 +21,9 @@ import {
   lineList,
   lineQuery,
   newPayment,
+  newTransfer,
   payment,
+  transfer,
 } from './billing-schema.ts'
 import { json } from './json-response.ts'
 import { instant } from './message-body.ts'
@@ -76,6 +81,26 @@ const paymentRoute = createRoute({
     200: json('It was booked before.', payment),
     201: json('It is booked.', payment),
     400: json('The body is not JSON.', problem),
+    409: json('The reference belongs to another payment.', problem),
+    ...problems,
+  },
+})
+
+const transferRoute = createRoute({
+  method: 'post',
+  path: '/v1/billing/transfers',
+  summary: 'Move money from one tenant to another',
+  description:
+    "With a tenant's key between itself and those below it, or between these. With a key of the operator between any.",
+  security,
+  request: {
+    body: { required: true, content: { 'application/json': { schema: newTransfer } } },
+  },
+  responses: {
+    200: json('It was booked before.', transfer),
+    201: json('It is booked.', transfer),
+    400: json('The body is not JSON.', problem),
+    402: json('The one that gives has not so much.', problem),
     409: json('The reference belongs to another payment.', problem),
     ...problems,
   },
@@ -153,7 +178,54 @@ export function billingRoutes(parts: BillingParts) {
     )
   })
 
+  openapiWithBody(app, transferRoute, async (c) => {
+    const { amount, currency, reference, note = null, ...names } = c.req.valid('json')
+    const [from, to] = [sideOf(c, access, names.from, '/from'), sideOf(c, access, names.to, '/to')]
+    const micros = parseMicros(amount)
+    if (micros === 0n || from.id === to.id) {
+      throw new GatewayError(
+        'payment_invalid',
+        micros === 0n
+          ? `"${amount}" is nothing that can be transferred`
+          : `"${to.name}" cannot transfer to itself`,
+        { pointer: micros === 0n ? '/amount' : '/to' },
+      )
+    }
+    const about = { micros, currency, reference, note }
+    const entry = c
+      .get('audit')
+      .subject('tenant', to.name)
+      .tenant(from.id)
+      .reason(note ?? undefined)
+    const paid = await funding.transfer({ from: from.id, to: to.id, ...about })
+    entry.after({ from: from.name, to: to.name, amount: formatMicros(micros), currency, reference })
+    if (!paid.isNew) entry.nothingChanged()
+    if (paid.isNew) {
+      const by = callerText(c.get('caller'))
+      logger.info({ ...names, amount, currency, reference, by }, 'money is transferred')
+    }
+    return c.json(
+      {
+        ...names,
+        amount: formatMicros(micros),
+        currency,
+        reference,
+        note,
+        booked_at: paid.at.toISOString(),
+        is_new: paid.isNew,
+      },
+      paid.isNew ? 201 : 200,
+    )
+  })
+
   return app
+}
+
+/** One side of a transfer: a tenant that the caller may see. */
+function sideOf(c: Context<AppEnv>, access: Access, name: string, pointer: string): Tenant {
+  const tenant = reachedTenant(c, access, name)
+  if (tenant) return tenant
+  throw new GatewayError('not_found', `there is no tenant "${name}"`, { pointer })
 }
 
 function accountBody(account: AccountStanding) {

@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { callerText } from '../../accounts/caller.ts'
 import { GatewayError } from '../../core/errors.ts'
 import { changeEntry } from '../../versions/change-entry.ts'
 import type {
@@ -161,7 +162,7 @@ export function configRoutes({ configuration }: ConfigParts) {
     }
     const isDryRun = dryRun === 'true'
     const text = await c.req.text()
-    const who = `key ${c.get('caller').name}`
+    const who = callerText(c.get('caller'))
     const before = there().number
     c.get('audit').subject('configuration', String(before)).reason(comment)
     const outcome = await there().change({ text, who, comment, ...basedOn, isDryRun })
@@ -172,7 +173,7 @@ export function configRoutes({ configuration }: ConfigParts) {
     const { number } = c.req.valid('param')
     const { comment = '' } = c.req.valid('json')
     const { basedOn } = basedOnOf(c) ?? { basedOn: undefined }
-    const wish = { number, who: `key ${c.get('caller').name}`, comment, basedOn }
+    const wish = { number, who: callerText(c.get('caller')), comment, basedOn }
     const before = there().number
     c.get('audit').subject('configuration', String(before)).reason(comment)
     const outcome = await there().rollBack(wish)

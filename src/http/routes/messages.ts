@@ -18,6 +18,7 @@ import type { MessageRequest } from '../../messages/message-request.ts'
 import type { Replacement } from '../../messages/replacement.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
+import { reachedTenant } from '../tenant-reach.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
 import { json } from './json-response.ts'
 import {
@@ -292,18 +293,19 @@ export function messageRoutes({
   })
 
   /** Of the messages that a key may read, those of the tenant that is asked for. */
-  function narrowed(scope: TenantScope, name: string | undefined): TenantScope {
+  function narrowed(c: Context<AppEnv>, name: string | undefined): TenantScope {
+    const scope = c.get('scope')
     if (name === undefined) return scope
-    const tenant = access.tenantNamed(name)
+    const tenant = reachedTenant(c, access, name)
+    if (tenant) return tenant.id
     const pointer = '/tenant'
-    if (scope !== EVERY_TENANT && tenant?.id !== scope) {
+    if (scope !== EVERY_TENANT) {
       throw new GatewayError(
         'forbidden',
-        `this key is a tenant's and opens its own messages only, not those of ${JSON.stringify(name)}`,
+        `this key is a tenant's and opens messages of its own and of tenants below, not those of ${JSON.stringify(name)}`,
         { pointer },
       )
     }
-    if (tenant) return tenant.id
     throw new GatewayError('tenant_unknown', `there is no tenant ${JSON.stringify(name)}`, {
       pointer,
     })
@@ -312,7 +314,7 @@ export function messageRoutes({
   app.openapi(listMessagesRoute, async (c) => {
     const query = c.req.valid('query')
     const scope = c.get('scope')
-    const rows = await archive.list(narrowed(scope, query.tenant), {
+    const rows = await archive.list(narrowed(c, query.tenant), {
       status: query.status,
       to: query.to === undefined ? undefined : normalNumber(query.to),
       from: query.from,

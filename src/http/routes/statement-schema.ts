@@ -45,6 +45,7 @@ export const statementList = z
                 'opening',
                 'top_up',
                 'adjustment',
+                'transfer',
               ]),
               lines: z.number().int(),
               revenue: amount,
@@ -96,7 +97,7 @@ export const invoiceList = z
           payments: z.array(
             z.object({
               at: instant,
-              kind: z.enum(['opening', 'top_up', 'adjustment']),
+              kind: z.enum(['opening', 'top_up', 'adjustment', 'transfer']),
               reference: z.string(),
               note: z.string().nullable(),
               amount,

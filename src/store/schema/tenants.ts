@@ -1,9 +1,11 @@
-import { pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
 /** Who owns keys, messages and money. */
 export const tenants = pgTable('tenants', {
   id: uuid().primaryKey(),
   name: text().notNull().unique(),
+  /** Of a tenant that was made over the API: what would stand in the file, without keys. */
+  settings: jsonb(),
   created_at: timestamp({ withTimezone: true }).notNull(),
 })
 

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { isPasswordHash, isPasswordOf } from '../core/password.ts'
+import { isPasswordHash, isPasswordOf } from './password.ts'
 
 /** What is known of a password: `busy` when too many are being looked at to say. */
 export type PasswordVerdict = 'right' | 'wrong' | 'busy'
@@ -10,9 +10,9 @@ const MAX_RUNNING = 2
 const MAX_WAITING = 100
 
 /**
- * Compares passwords of binds with those of the accounts.
+ * Compares passwords that are given with those of the accounts.
  *
- * A hash costs a tenth of a second of a core. The password that an account last bound with is kept as a
+ * A hash costs a tenth of a second of a core. The password that was last found right for an account is kept as a
  * keyed digest, so that a partner with many sessions costs this once; the same password tried by many
  * at a time is looked at once.
  */

@@ -1,6 +1,6 @@
 import { scryptSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { PasswordCheck } from '../../src/partners/password-check.ts'
+import { PasswordCheck } from '../../src/core/password-check.ts'
 
 /** A hash that takes N times 1 KiB of work. */
 function hashOf(password: string, N: number): string {

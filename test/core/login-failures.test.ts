@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { BindFailures } from '../../src/partners/bind-failures.ts'
+import { LoginFailures } from '../../src/core/login-failures.ts'
 
 const HERE = '203.0.113.7'
 const THERE = '203.0.113.8'
 const MINUTES = 60_000
 
 function failedBy(times: number, address = HERE, account: string | null = 'p', at = 0) {
-  const failures = new BindFailures(5_000)
+  const failures = new LoginFailures(5_000)
   for (let time = 0; time < times; time++) failures.failed(address, account ?? undefined, at)
   return failures
 }
@@ -47,7 +47,7 @@ describe('an address that the account has bound from', () => {
   })
 
   test('waits after five failures of its own without a bind between them', () => {
-    const failures = new BindFailures(5_000)
+    const failures = new LoginFailures(5_000)
     failures.succeeded(HERE, 'p', 0)
     for (let time = 0; time < 4; time++) failures.failed(HERE, 'p', 0)
     expect(failures.delayMs(HERE, 'p', 0)).toBe(0)
@@ -60,7 +60,7 @@ describe('an address that the account has bound from', () => {
 })
 
 test('the oldest are forgotten first when there are too many', () => {
-  const failures = new BindFailures(5_000)
+  const failures = new LoginFailures(5_000)
   const address = (index: number) => `10.0.${index >> 8}.${index & 0xff}`
   for (let index = 0; index < 10_001; index++) failures.failed(address(index), undefined, 0)
   expect(failures.delayMs(address(0), 'p', 0)).toBe(0)

@@ -3,8 +3,10 @@ const MAX_REMEMBERED = 10_000
 /** After so long without another failure, all is forgotten. */
 const FORGET_AFTER_MS = 15 * 60_000
 const FIRST_DELAY_MS = 250
-/** Failures after which an address is no longer taken for the partner's own. */
+/** Failures after which an address is no longer taken for the account's own. */
 const MAX_FAILURES_OF_KNOWN = 5
+/** Logins that wait because others have failed. */
+const MAX_WAITING = 1_000
 
 interface Failures {
   count: number
@@ -12,19 +14,19 @@ interface Failures {
 }
 
 /**
- * Remembers binds that failed, so that guessing passwords becomes slow: the wait before the next try is
- * judged doubles with each failure of an address, and of an account.
+ * Remembers logins that failed, binds of partners and those of users, so that guessing passwords becomes slow: the wait
+ * before the next try is judged doubles with each failure of an address, and of an account.
  *
- * An address from which an account has bound before need not wait, or a stranger's tries would keep a
- * partner out; a few failures of its own end that. Plain state; `now` is in milliseconds of any steady
- * clock.
+ * An address from which an account has logged in before need not wait, or a stranger's tries would keep its
+ * owner out; a few failures of its own end that. `now` is in milliseconds of any steady clock.
  */
-export class BindFailures {
+export class LoginFailures {
   readonly #maxDelayMs: number
   readonly #byAddress = new Map<string, Failures>()
   readonly #byAccount = new Map<string, Failures>()
-  /** Addresses from which an account has bound, and failures there since. */
+  /** Addresses from which an account has logged in, and failures there since. */
   readonly #known = new Map<string, Failures>()
+  #waiting = 0
 
   /** @param maxDelayMs - the longest wait */
   constructor(maxDelayMs: number) {
@@ -36,15 +38,31 @@ export class BindFailures {
    *
    * @param address - where it comes from, as addresses are counted
    */
-  delayMs(address: string, systemId: string, now: number): number {
-    if (this.#known.has(pairOf(address, systemId))) return 0
+  delayMs(address: string, account: string, now: number): number {
+    if (this.#known.has(pairOf(address, account))) return 0
     return Math.max(
       this.#delayOf(this.#byAddress, address, now),
-      this.#delayOf(this.#byAccount, systemId, now),
+      this.#delayOf(this.#byAccount, account, now),
     )
   }
 
-  /** A try has failed. An account counts only wrong passwords, so that it must exist. */
+  /** Resolves when a try may be looked at; at once with false when too many wait already. */
+  async wait(address: string, account: string, now: number): Promise<boolean> {
+    const delayMs = this.delayMs(address, account, now)
+    if (delayMs === 0) return true
+    if (this.#waiting >= MAX_WAITING) return false
+    this.#waiting++
+    // The process need not stay for it.
+    await new Promise((resolve) => setTimeout(resolve, delayMs).unref())
+    this.#waiting--
+    return true
+  }
+
+  /**
+   * A try has failed.
+   *
+   * @param account - has its next tries wait, too, wherever they come from; undefined: none has
+   */
   failed(address: string, account: string | undefined, now: number): void {
     count(this.#byAddress, address, now)
     if (account === undefined) return
