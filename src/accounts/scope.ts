@@ -2,8 +2,8 @@
 export const SCOPES = {
   'messages:send': 'send messages; cancel, change and repeat them; say what became of them',
   'messages:read': 'messages, their timelines and traces, dead letters, messages of handsets',
-  'webhooks:read': 'webhooks, their secrets and what they were told',
-  'webhooks:write': 'add, change, test and remove webhooks',
+  'webhooks:read': 'webhooks and what they were told',
+  'webhooks:write': 'add, change, test and remove webhooks; read their secrets',
   'account:read': 'limits and SMPP accounts',
   'keys:read': 'API keys, without what they are known by',
   'keys:write': 'make, change, rotate and revoke API keys, with no more scopes than the own',

@@ -48,7 +48,7 @@ interface Live extends Session {
 }
 
 /** Tells tokens of sessions from API keys. */
-export const TOKEN_PREFIX = 'lhs_'
+export const TOKEN_PREFIX = 'lht_'
 
 const WRITE_EVERY_MS = 60_000
 

@@ -66,7 +66,7 @@ export const PERMISSIONS: readonly Row[] = [
   ['PATCH', '/v1/webhooks/:id', 'tenant', 'webhooks:write', 'webhook.change'],
   ['DELETE', '/v1/webhooks/:id', 'tenant', 'webhooks:write', 'webhook.delete'],
   ['GET', '/v1/webhooks/:id/events', 'tenant', 'webhooks:read'],
-  ['GET', '/v1/webhooks/:id/secret', 'tenant', 'webhooks:read', 'webhook.reveal'],
+  ['GET', '/v1/webhooks/:id/secret', 'tenant', 'webhooks:write', 'webhook.reveal'],
   ['POST', '/v1/webhooks/:id/rotate', 'tenant', 'webhooks:write', 'webhook.rotate'],
   ['POST', '/v1/webhooks/:id/test', 'tenant', 'webhooks:write', 'webhook.test'],
   ['POST', '/v1/webhooks/:id/replay', 'tenant', 'webhooks:write', 'webhook.replay'],

@@ -189,9 +189,14 @@ describe('accesses', () => {
         count,
       ]),
     ).toEqual([
-      ['demo', 'GET /v1/billing/ledger', 'forbidden: this key is not of the tenant "other"', 1],
+      [
+        'demo',
+        'GET /v1/billing/ledger',
+        'forbidden: this key is not of the tenant "other" or one above it',
+        1,
+      ],
       ['demo', 'GET /v1/carriers', expect.stringMatching(/^forbidden: this key is a tenant's/), 1],
-      [null, 'GET /v1/messages', 'unauthorized: this API key is unknown or revoked', 2],
+      [null, 'GET /v1/messages', 'unauthorized: key_unknown', 2],
     ])
   })
 })

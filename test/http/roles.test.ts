@@ -29,12 +29,19 @@ const TABLE = `
   PATCH /v1/webhooks/:id - OP
   DELETE /v1/webhooks/:id - OP
   GET /v1/webhooks/:id/events - OPR
-  GET /v1/webhooks/:id/secret - OPR
+  GET /v1/webhooks/:id/secret - OP
   POST /v1/webhooks/:id/rotate - OP
   POST /v1/webhooks/:id/test - OP
   POST /v1/webhooks/:id/replay - OP
   GET /v1/limits - OPBR
   GET /v1/partners - OPBR
+  GET /v1/keys OPR OPR
+  POST /v1/keys O O
+  GET /v1/keys/:id OPR OPR
+  PATCH /v1/keys/:id O O
+  POST /v1/keys/:id/rotate O O
+  POST /v1/keys/:id/revoke O O
+  GET /v1/audit O O
   POST /v1/tenants OPB OPB
   GET /v1/tenants OPBR OPBR
   GET /v1/tenants/:name OPBR OPBR
@@ -52,13 +59,20 @@ const TABLE = `
   POST /v1/users/:id/reset-password O O
   GET /v1/billing/balance OPBR OPBR
   GET /v1/billing/ledger OPBR OPBR
+  GET /v1/billing/usage OPBR OPBR
+  GET /v1/billing/statement OPBR OPBR
+  GET /v1/billing/invoices/:month OPBR OPBR
+  POST /v1/billing/reconciliations OPBR -
   POST /v1/billing/payments OB -
   POST /v1/billing/transfers OB OB
   GET /v1/carriers OPR -
   GET /v1/carriers/:name OPR -
   GET /v1/carriers/:name/quality OPR -
   GET /v1/carriers/:name/history OPR -
-  POST /v1/carriers/:name/:order OP -
+  POST /v1/carriers/:name/enable OP -
+  POST /v1/carriers/:name/drain OP -
+  POST /v1/carriers/:name/disable OP -
+  POST /v1/carriers/:name/force OP -
   GET /v1/binds OPR -
   GET /v1/binds/:id/pdus OPR -
   GET /v1/binds/:id/pcap OPR -

@@ -83,7 +83,7 @@ describe.each(testDatabases())('users on $name', ({ open }) => {
       body: { user: 'ann@example.com', tenant: null, ends_at: '2026-03-08T08:00:00.000Z' },
     })
     const { token, id } = begun.body
-    expect(token).toMatch(/^lhs_[\w-]{43}$/)
+    expect(token).toMatch(/^lht_[\w-]{43}$/)
     expect(begun.headers.get('set-cookie')).toBeNull()
     expect((await call(token, 'GET', '/v1/users/me')).body).toMatchObject({
       email: 'ann@example.com',
@@ -299,7 +299,7 @@ describe.each(testDatabases())('users on $name', ({ open }) => {
 
     it('have one that no script and no other site can use', async () => {
       expect(await cookieAt(`http://${HOST}`)).toMatch(
-        /^linehaul_session=lhs_[\w-]{43}; Path=\/; Expires=[^;]+; HttpOnly; Secure; SameSite=Strict$/,
+        /^linehaul_session=lht_[\w-]{43}; Path=\/; Expires=[^;]+; HttpOnly; Secure; SameSite=Strict$/,
       )
     })
 
@@ -343,6 +343,6 @@ describe.each(testDatabases())('users on $name', ({ open }) => {
   it('are no keys: what is about oneself is refused to these', async () => {
     expect((await operator('GET', '/v1/users/me')).status).toBe(403)
     expect((await operator('DELETE', '/v1/sessions/current')).status).toBe(403)
-    expect((await call('lhs_unknown', 'GET', '/v1/users')).status).toBe(401)
+    expect((await call('lht_unknown', 'GET', '/v1/users')).status).toBe(401)
   })
 })
