@@ -281,7 +281,11 @@ test('/openapi.json describes what is there', async () => {
       )
       expect(Object.keys(responses)).toContain('401')
       // These are in memory: what only reads them cannot fail for the database.
-      if (/^\/v1\/(webhooks|billing\/balance|binds|guards|limits|partners|route|sessions|users\/me)/.test(path))
+      if (
+        /^\/v1\/(webhooks|billing\/balance|binds|guards|limits|partners|route|sessions|users\/me)/.test(
+          path,
+        )
+      )
         continue
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(['422', '503']))
     }
