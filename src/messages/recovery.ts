@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
 import { unchanged } from './endings.ts'
-import type { Effects, MovedEntry } from './journal.ts'
+import type { Effects, MovedEntry, ReceiptEntry } from './journal.ts'
 import { type DecodedEntry, decodeEntries } from './journal-codec.ts'
 import type { Attempt, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
@@ -62,11 +62,11 @@ export async function recover(parts: RecoveryParts): Promise<Recovered> {
   // Before the journal: the response that one of them waits for may be there.
   const orphans = await loadOrphans(store, new Date(now.getTime() - ORPHAN_MS), MAX_ORPHANS)
   for (const orphan of orphans) live.addOrphan(orphan, true)
-  await replayJournal(parts)
+  const replayed = await replayJournal(parts)
   await tables.flush()
   const uncertain = await settleInterrupted(parts, earlier)
   // The last run may have ended between writing one down and finding its submit.
-  const unmatched = orphans.filter(({ id }) => live.isOrphan(id))
+  const unmatched = [...orphans, ...replayed].filter(({ id }) => live.isOrphan(id))
   parts.onEffects({ endings: [], outcomes: [], tellings: [], unmatched, undecided: [] })
   await tables.flush()
   if (parts.marksFolder !== undefined) {
@@ -107,8 +107,15 @@ async function registerNode(store: Store, node: string, now: Date): Promise<stri
   })
 }
 
-async function replayJournal(parts: RecoveryParts): Promise<void> {
+/**
+ * Applies the journal again.
+ *
+ * @returns receipts whose submit is not known: nobody may look for it before the journal is at its end, where
+ *   the response may be that brings the id
+ */
+async function replayJournal(parts: RecoveryParts): Promise<ReceiptEntry[]> {
   const { store, node, live, spool, tracker, logger } = parts
+  const unmatched: ReceiptEntry[] = []
   let last = 0
   for (;;) {
     const rows = await store.query<{ seq: number | string; entries: string }>(sql`
@@ -127,13 +134,19 @@ async function replayJournal(parts: RecoveryParts): Promise<void> {
       for (const entry of decoded) {
         const resolved = entry.resolve((id) => live.get(id)?.message)
         // Who is still to be told is in the outbox afterwards; the next entry may say that it was done.
-        if (resolved) parts.onEffects({ ...tracker.apply([resolved]), tellings: [] })
-        else logger.error({ messageId: entry.messageId }, 'the journal names an unknown message')
+        if (resolved) {
+          const effects = tracker.apply([resolved])
+          unmatched.push(...effects.unmatched)
+          parts.onEffects({ ...effects, tellings: [], unmatched: [] })
+        } else {
+          logger.error({ messageId: entry.messageId }, 'the journal names an unknown message')
+        }
       }
     }
     if (rows.length < JOURNAL_PAGE) break
   }
   spool.continueAfter(last)
+  return unmatched
 }
 
 /** The submits in the tables that receipts belong to: these find them in their turn, as they did then. */

@@ -369,6 +369,36 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
     expect(await messageRow(store, message)).toMatchObject({ status: 'delivered' })
   })
 
+  it('takes a receipt for nobody else, whose response comes later in the journal', async () => {
+    const first = await firstRun()
+    const [unknown, answered] = [testMessage(), testMessage()]
+    for (const message of [unknown, answered]) {
+      await first.spool.write(accepted(message))
+      await first.spool.write(submitting(message))
+    }
+    const silence = ids('').map((answer) => ({
+      ...answer,
+      state: 'uncertain' as const,
+      carrierMessageId: null,
+      matchKey: null,
+    }))
+    await first.spool.write(moved(unknown, 'sending', { answers: silence }))
+    await first.tables.flush()
+    const about = {
+      recipient: answered.to,
+      sender: answered.from,
+      submittedAt: null,
+      reference: null,
+    }
+    await first.spool.write(receipt('x', 'DELIVERED', { about }))
+    for (let count = 0; count < 200; count++) await first.spool.write(accepted(testMessage()))
+    await first.spool.write(moved(answered, 'sent', { answers: ids('x') }))
+
+    await recovered(nextRun([]))
+    expect(await messageRow(store, answered)).toMatchObject({ status: 'delivered' })
+    expect(await messageRow(store, unknown)).toMatchObject({ status: 'sending' })
+  })
+
   it('owes a partner after the crash what it was owed before, and nothing that it has got', async () => {
     const first = await firstRun()
     const told = partnerMessage()
