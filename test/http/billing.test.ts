@@ -245,6 +245,9 @@ describe('a payment', () => {
     ['in a currency that there is not', { currency: 'EEE' }, 422, '/currency'],
     ['with too many decimals', { amount: '0.1234567' }, 422, '/amount'],
     ['without a reference', { reference: '' }, 422, '/reference'],
+    ['with a reference of two lines', { reference: 'a\nb' }, 422, '/reference'],
+    ['with a note that no database keeps', { note: 'a\u0000b' }, 422, '/note'],
+    ['with half a character', { reference: 'a\ud800' }, 422, '/reference'],
     ['for nobody', { tenant: 'nobody' }, 404, '/tenant'],
   ])('%s is refused', async (_, more, status, pointer) => {
     await open()

@@ -106,9 +106,15 @@ const currencyCode = z
   .refine((code) => CURRENCIES.has(code), { error: CURRENCY })
   .openapi({ example: 'EUR' })
 
-const reference = z.string().min(1).max(200).openapi({
+/** What is sealed with a line of the ledger has to come back from the database as it is. */
+const ONE_LINE = /^[^\p{Cc}\p{Cs}]*$/u
+const ONE_LINE_ALLOWED = 'a line of text without control characters'
+
+const reference = z.string().min(1).max(200).regex(ONE_LINE, ONE_LINE_ALLOWED).openapi({
   description: 'Tells payments apart: one is booked once, however often it is sent.',
 })
+
+const note = z.string().max(500).regex(ONE_LINE, ONE_LINE_ALLOWED).optional()
 
 export const newPayment = z
   .strictObject({
@@ -120,7 +126,7 @@ export const newPayment = z
       .openapi({ example: '250.00', description: 'Below zero only for an adjustment.' }),
     currency: currencyCode,
     reference,
-    note: z.string().max(500).optional(),
+    note,
   })
   .openapi('NewPayment')
 
@@ -134,7 +140,7 @@ export const newTransfer = z
       .openapi({ example: '25.00' }),
     currency: currencyCode,
     reference,
-    note: z.string().max(500).optional(),
+    note,
   })
   .openapi('NewTransfer')
 
