@@ -130,7 +130,8 @@ describe('a PostgreSQL that is not there', () => {
 
 describe.runIf(postgresUrl !== null)('PostgreSQL', () => {
   it('serves one gateway at a time', async () => {
-    const database = await createTestDatabase(postgresUrl ?? '')
+    // Without a schema, so that the first gateway makes it.
+    const database = await createTestDatabase(postgresUrl ?? '', 'template1')
     try {
       const first = await openStore({ databaseUrl: database.url, dataDir: '' })
       // Waits for the first to go, and gives up after five seconds.

@@ -7,7 +7,9 @@ import { PGlite } from '@electric-sql/pglite'
 import { createClient } from '@redis/client'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
+import { openStore } from '../../src/store/open.ts'
 import { writeTemplate } from '../../src/store/template.ts'
+import { administer } from './postgres-server.ts'
 
 const BUILD = fileURLToPath(new URL('../../bin/build.js', import.meta.url))
 const LOCAL_REDIS = 'redis://127.0.0.1:6379'
@@ -21,6 +23,8 @@ declare module 'vitest' {
     pgliteFolder: string
     /** A PostgreSQL where databases may be made and dropped; null: there is none. */
     postgresUrl: string | null
+    /** Name of a migrated database there, of which copies are made; null: there is none. */
+    postgresTemplate: string | null
     /** A Redis whose keys may be written and deleted below a prefix; null: there is none. */
     redisUrl: string | null
   }
@@ -44,9 +48,27 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await PGlite.create({ dataDir, loadDataDir: new Blob([await readFile(template)]) })
   ).close()
   project.provide('pgliteFolder', dataDir)
-  project.provide('postgresUrl', await findPostgres())
+  const postgresUrl = await findPostgres()
+  const postgresTemplate = postgresUrl === null ? null : await makeTemplate(postgresUrl)
+  project.provide('postgresUrl', postgresUrl)
+  project.provide('postgresTemplate', postgresTemplate)
   project.provide('redisUrl', await findRedis())
-  return () => rm(folder, { recursive: true, force: true })
+  return async () => {
+    if (postgresUrl !== null) await administer(postgresUrl, `drop database ${postgresTemplate}`)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Makes a migrated database: to copy it takes a tenth of the time of another migration. */
+async function makeTemplate(serverUrl: string): Promise<string> {
+  const name = `linehaul_template_${process.pid}`
+  await administer(serverUrl, `drop database if exists ${name}`)
+  await administer(serverUrl, `create database ${name}`)
+  const url = new URL(serverUrl)
+  url.pathname = `/${name}`
+  const store = await openStore({ databaseUrl: url.toString(), dataDir: '' })
+  await store.close()
+  return name
 }
 
 async function findPostgres(): Promise<string | null> {
