@@ -1,11 +1,18 @@
 import { GatewayError } from '../core/errors.ts'
+import type { Access } from './access.ts'
 import type { Caller } from './caller.ts'
-import { type IssuedKey, missingKey } from './issued-key.ts'
+import type { IssuedKey } from './issued-key.ts'
 import { type Scope, TENANT_SCOPES } from './scope.ts'
 
-/** True for a key that a caller may know of: an operator of all, a tenant of its own. */
-export function isShownTo(caller: Caller, tenantId: string | undefined): boolean {
-  return caller.isOperator || (caller.tenant !== undefined && caller.tenant.id === tenantId)
+/** True for a key that a caller may know of: an operator of all, a tenant of its own and of those below it. */
+export function isShownTo(
+  { isOperator, tenant }: Caller,
+  tenantId: string | undefined,
+  { tree }: Pick<Access, 'tree'>,
+): boolean {
+  if (isOperator) return true
+  if (!tenant || tenantId === undefined) return false
+  return tenantId === tenant.id || tree.isBelow(tenantId, tenant.id)
 }
 
 /**
@@ -42,10 +49,10 @@ export function checkGrant(
  * Makes sure that a caller may change a key or get its next secret: one with more scopes than its own would
  * give these to it.
  *
- * @throws {GatewayError} `not_found`, the same for a key of others as for none; `forbidden`
+ * @param key - one that is shown to the caller
+ * @throws {GatewayError} `forbidden`
  */
 export function checkChange(caller: Caller, key: IssuedKey): void {
-  if (!isShownTo(caller, key.tenantId)) throw missingKey(key.id)
   for (const scope of key.scopes) {
     if (caller.scopes.has(scope)) continue
     throw new GatewayError(

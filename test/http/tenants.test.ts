@@ -189,6 +189,24 @@ describe.each(testDatabases())('tenants on $name', ({ open }) => {
   })
 
   describe('of a reseller', () => {
+    it('get their keys from it, and lose them to it; those of others do not', async () => {
+      const wish = { name: 'for the shop', scopes: ['messages:read'] }
+      const made = await seller('POST', '/v1/keys', { ...wish, tenant: 'below' })
+      expect(made).toMatchObject({ status: 201, body: { tenant: 'below' } })
+      expect((await call(made.body.key, 'GET', '/v1/messages')).status).toBe(200)
+      const path = `/v1/keys/${made.body.id}`
+      expect((await call('beside-key', 'GET', path)).status).toBe(404)
+      expect((await seller('POST', `${path}/revoke`, {})).status).toBe(200)
+      expect((await call(made.body.key, 'GET', '/v1/messages')).status).toBe(401)
+      for (const [key, tenant] of [
+        ['seller-key', 'beside'],
+        ['below-key', 'seller'],
+      ] as const) {
+        const refused = await call(key, 'POST', '/v1/keys', { ...wish, tenant })
+        expect([refused.status, refused.body.code]).toEqual([422, 'tenant_unknown'])
+      }
+    })
+
     it('are made below it, in its currency, and spend only what they are given', async () => {
       const made = await seller('POST', '/v1/tenants', { name: 'shop' })
       expect(made).toMatchObject({

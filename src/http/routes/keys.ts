@@ -108,7 +108,7 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
   function changeable(c: Context<AppEnv>, id: string): IssuedKey {
     const caller = c.get('caller')
     const key = issuedKeys.find(id)
-    if (key && isShownTo(caller, key.tenantId)) return key
+    if (key && isShownTo(caller, key.tenantId, access)) return key
     const configured = configuredFor(caller).find(({ name }) => name === id)
     if (!configured) throw missingKey(id)
     const place = configured.tenant ? `of the tenant "${configured.tenant.name}"` : 'in admin_keys'
@@ -121,7 +121,7 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
   function configuredFor(caller: Caller): Caller[] {
     return access.callers.filter(
       ({ tenant, isOperator }) =>
-        caller.isOperator || (!isOperator && isShownTo(caller, tenant?.id)),
+        caller.isOperator || (!isOperator && isShownTo(caller, tenant?.id, access)),
     )
   }
 
@@ -203,7 +203,7 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
   app.openapi(listRoute, (c) => {
     const caller = c.get('caller')
     const { tenant, usable, limit, cursor = '' } = c.req.valid('query')
-    const issued = issuedKeys.list().filter(({ tenantId }) => isShownTo(caller, tenantId))
+    const issued = issuedKeys.list().filter(({ tenantId }) => isShownTo(caller, tenantId, access))
     const keys = [
       ...configuredFor(caller).map(configuredBody).sort(byId),
       ...issued.map(issuedBody),
@@ -223,7 +223,7 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
     const caller = c.get('caller')
     const { id } = c.req.valid('param')
     const key = issuedKeys.find(id)
-    if (key && isShownTo(caller, key.tenantId)) return c.json(issuedBody(key), 200)
+    if (key && isShownTo(caller, key.tenantId, access)) return c.json(issuedBody(key), 200)
     const configured = configuredFor(caller).find(({ name }) => name === id)
     if (!configured) throw missingKey(id)
     return c.json(configuredBody(configured), 200)
@@ -276,7 +276,7 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
 function ownerOf(access: Access, caller: Caller, name: string | undefined): string | undefined {
   if (name === undefined) return caller.isOperator ? undefined : caller.tenant?.id
   const tenant = access.tenantNamed(name)
-  if (tenant && isShownTo(caller, tenant.id)) return tenant.id
+  if (tenant && isShownTo(caller, tenant.id, access)) return tenant.id
   throw new GatewayError('tenant_unknown', `there is no tenant "${name}"`, { pointer: '/tenant' })
 }
 
