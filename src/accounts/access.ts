@@ -58,12 +58,7 @@ export class Access {
     for (const [id, name] of other.#names) this.#names.set(id, name)
   }
 
-  /** Who has an API key; undefined for a key nobody has, and for one of a tenant that is closed. */
-  callerOfKey(key: string): Caller | undefined {
-    return this.callerOfHash(hashKey(key))
-  }
-
-  /** As {@link callerOfKey}, by the SHA-256 of the key. */
+  /** Who has an API key, by its SHA-256; undefined for a key nobody has, and for one of a tenant that is closed. */
   callerOfHash(keyHash: string): Caller | undefined {
     const caller = this.#byKeyHash.get(keyHash)
     const { tenant } = caller ?? {}

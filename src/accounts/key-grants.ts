@@ -1,19 +1,7 @@
 import { GatewayError } from '../core/errors.ts'
-import type { Access } from './access.ts'
 import type { Caller } from './caller.ts'
 import type { IssuedKey } from './issued-key.ts'
 import { type Scope, TENANT_SCOPES } from './scope.ts'
-
-/** True for a key that a caller may know of: an operator of all, a tenant of its own and of those below it. */
-export function isShownTo(
-  { isOperator, tenant }: Caller,
-  tenantId: string | undefined,
-  { tree }: Pick<Access, 'tree'>,
-): boolean {
-  if (isOperator) return true
-  if (!tenant || tenantId === undefined) return false
-  return tenantId === tenant.id || tree.isBelow(tenantId, tenant.id)
-}
 
 /**
  * Makes sure that nobody gives away what it does not have, and that what is of every tenant stays with

@@ -15,6 +15,7 @@ import {
 import type { Clock } from '../core/clock.ts'
 import type { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { bearerOf } from './bearer.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { AppEnv } from './env.ts'
 import { type Refusal, RefusalLog, type RefusalReason, UnauthorizedError } from './refusal-log.ts'
@@ -50,8 +51,6 @@ const SHORT_WINDOW_SECONDS = 60
  */
 const NONCE_KEPT_MS = (MAX_SIGNATURE_WINDOW_SECONDS + 60) * 1_000
 
-const BEARER = /^Bearer +(\S+)$/i
-
 /** Knows who calls by an API key, or by what it has signed. */
 export class KeyGate {
   readonly #options: KeyGateOptions
@@ -72,8 +71,7 @@ export class KeyGate {
    *   `storage_unavailable`
    */
   admit(c: Context<AppEnv>, maxOctets: MaxOctets): Caller | Promise<Caller> {
-    const header = c.req.header('authorization')
-    const key = header && BEARER.exec(header)?.[1]
+    const key = bearerOf(c)
     if (key) return this.#byKey(c, key)
     const appKey = c.req.header('x-app-key')
     if (appKey !== undefined) return this.#bySignature(c, appKey, maxOctets)

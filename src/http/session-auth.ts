@@ -3,11 +3,10 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { Caller } from '../accounts/caller.ts'
 import { type Sessions, TOKEN_PREFIX } from '../accounts/sessions.ts'
 import { GatewayError } from '../core/errors.ts'
+import { bearerOf } from './bearer.ts'
 import type { AppEnv } from './env.ts'
 
 const COOKIE = 'linehaul_session'
-
-const BEARER = /^Bearer +(\S+)$/i
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -20,7 +19,7 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
  */
 export function signedInCaller(c: Context<AppEnv>, sessions: Sessions): Caller | undefined {
   const header = c.req.header('authorization')
-  const token = header === undefined ? getCookie(c, COOKIE) : BEARER.exec(header)?.[1]
+  const token = header === undefined ? getCookie(c, COOKIE) : bearerOf(c)
   if (!token?.startsWith(TOKEN_PREFIX)) return undefined
   const caller = sessions.callerOf(token)
   if (!caller) throw new GatewayError('unauthorized', 'this session has ended: sign in again')

@@ -4,11 +4,12 @@ import type { Access } from '../../accounts/access.ts'
 import type { Caller } from '../../accounts/caller.ts'
 import { type IssuedKey, missingKey } from '../../accounts/issued-key.ts'
 import type { IssuedKeys } from '../../accounts/issued-keys.ts'
-import { checkChange, checkGrant, isShownTo } from '../../accounts/key-grants.ts'
+import { checkChange, checkGrant } from '../../accounts/key-grants.ts'
 import type { KeyUses } from '../../accounts/key-uses.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { AuditNote } from '../audit.ts'
 import type { AppEnv } from '../env.ts'
+import { isReached, reachedTenant } from '../tenant-reach.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
 import { json } from './json-response.ts'
 import * as schema from './key-schema.ts'
@@ -106,10 +107,9 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
 
   /** One that the caller may know of; a key of the configuration cannot be changed here. */
   function changeable(c: Context<AppEnv>, id: string): IssuedKey {
-    const caller = c.get('caller')
     const key = issuedKeys.find(id)
-    if (key && isShownTo(caller, key.tenantId, access)) return key
-    const configured = configuredFor(caller).find(({ name }) => name === id)
+    if (key && isReached(c, access, key.tenantId ?? null)) return key
+    const configured = configuredFor(c).find(({ name }) => name === id)
     if (!configured) throw missingKey(id)
     const place = configured.tenant ? `of the tenant "${configured.tenant.name}"` : 'in admin_keys'
     throw new GatewayError(
@@ -118,10 +118,10 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
     )
   }
 
-  function configuredFor(caller: Caller): Caller[] {
+  function configuredFor(c: Context<AppEnv>): Caller[] {
     return access.callers.filter(
       ({ tenant, isOperator }) =>
-        caller.isOperator || (!isOperator && isShownTo(caller, tenant?.id, access)),
+        c.get('caller').isOperator || (!isOperator && isReached(c, access, tenant?.id ?? null)),
     )
   }
 
@@ -185,7 +185,7 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
   openapiWithBody(app, createKeyRoute, async (c) => {
     const caller = c.get('caller')
     const wish = c.req.valid('json')
-    const tenantId = ownerOf(access, caller, wish.tenant)
+    const tenantId = ownerOf(c, access, wish.tenant)
     checkGrant(caller, wish.scopes, tenantId)
     const { key, secret } = await issuedKeys.create({
       tenantId,
@@ -201,11 +201,12 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
   })
 
   app.openapi(listRoute, (c) => {
-    const caller = c.get('caller')
     const { tenant, usable, limit, cursor = '' } = c.req.valid('query')
-    const issued = issuedKeys.list().filter(({ tenantId }) => isShownTo(caller, tenantId, access))
+    const issued = issuedKeys
+      .list()
+      .filter(({ tenantId }) => isReached(c, access, tenantId ?? null))
     const keys = [
-      ...configuredFor(caller).map(configuredBody).sort(byId),
+      ...configuredFor(c).map(configuredBody).sort(byId),
       ...issued.map(issuedBody),
     ].filter(
       (key) =>
@@ -220,11 +221,10 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
   })
 
   app.openapi(getRoute, (c) => {
-    const caller = c.get('caller')
     const { id } = c.req.valid('param')
     const key = issuedKeys.find(id)
-    if (key && isShownTo(caller, key.tenantId, access)) return c.json(issuedBody(key), 200)
-    const configured = configuredFor(caller).find(({ name }) => name === id)
+    if (key && isReached(c, access, key.tenantId ?? null)) return c.json(issuedBody(key), 200)
+    const configured = configuredFor(c).find(({ name }) => name === id)
     if (!configured) throw missingKey(id)
     return c.json(configuredBody(configured), 200)
   })
@@ -273,10 +273,11 @@ export function keyRoutes({ access, issuedKeys, keyUses }: KeyParts) {
  *
  * @throws {GatewayError} `tenant_unknown`, the same for a tenant that there is not as for another's
  */
-function ownerOf(access: Access, caller: Caller, name: string | undefined): string | undefined {
-  if (name === undefined) return caller.isOperator ? undefined : caller.tenant?.id
-  const tenant = access.tenantNamed(name)
-  if (tenant && isShownTo(caller, tenant.id, access)) return tenant.id
+function ownerOf(c: Context<AppEnv>, access: Access, name: string | undefined): string | undefined {
+  const { isOperator, tenant: own } = c.get('caller')
+  if (name === undefined) return isOperator ? undefined : own?.id
+  const tenant = reachedTenant(c, access, name)
+  if (tenant) return tenant.id
   throw new GatewayError('tenant_unknown', `there is no tenant "${name}"`, { pointer: '/tenant' })
 }
 
