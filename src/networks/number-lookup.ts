@@ -55,9 +55,14 @@ export interface LookupReport {
   readonly isPaused: boolean
 }
 
+/** Numbers asked for together; `isOver` once nobody waits for them any more. */
+interface Call {
+  isOver: boolean
+}
+
 interface Waiting {
-  /** Nobody waits for it after this instant of `performance.now()`. */
-  readonly untilMs: number
+  /** The latest that wants to know it. */
+  call: Call
   readonly done: () => void
   readonly answered: Promise<void>
 }
@@ -106,14 +111,14 @@ export class NumberLookup {
   resolve(numbers: Iterable<string>): Promise<void> | undefined {
     if (this.#isClosed) return undefined
     const nowMs = this.#nowMs()
-    const untilMs = performance.now() + this.#options.settings.deadlineMs
+    const call: Call = { isOver: false }
     const answers: Promise<void>[] = []
     for (const number of numbers) {
       if (this.#cache.get(number, nowMs) !== undefined) continue
-      const answer = this.#ask(number, nowMs, untilMs)
+      const answer = this.#ask(number, nowMs, call)
       if (answer) answers.push(answer)
     }
-    return answers.length === 0 ? undefined : this.#patiently(answers)
+    return answers.length === 0 ? undefined : this.#patiently(call, answers)
   }
 
   /** Lets what waits go without an answer, and waits for the requests under way. */
@@ -124,9 +129,14 @@ export class NumberLookup {
     await Promise.all(this.#asking.values())
   }
 
-  #ask(number: string, nowMs: number, untilMs: number): Promise<void> | undefined {
-    const known = this.#asking.get(number) ?? this.#waiting.get(number)?.answered
-    if (known) return known
+  #ask(number: string, nowMs: number, call: Call): Promise<void> | undefined {
+    const asking = this.#asking.get(number)
+    if (asking) return asking
+    const waiting = this.#waiting.get(number)
+    if (waiting) {
+      waiting.call = call
+      return waiting.answered
+    }
     if (!this.#breaker.mayAdmit(nowMs)) return undefined
     if (this.#asking.size < this.#options.settings.concurrency) return this.#begin(number)
     if (this.#waiting.size >= MAX_WAITING) return undefined
@@ -134,7 +144,7 @@ export class NumberLookup {
     const answered = new Promise<void>((resolve) => {
       done = resolve
     })
-    this.#waiting.set(number, { untilMs, done, answered })
+    this.#waiting.set(number, { call, done, answered })
     return answered
   }
 
@@ -149,10 +159,10 @@ export class NumberLookup {
   }
 
   #beginWaiting(): void {
-    for (const [number, { untilMs, done }] of this.#waiting) {
+    for (const [number, { call, done }] of this.#waiting) {
       if (this.#asking.size >= this.#options.settings.concurrency) return
       this.#waiting.delete(number)
-      const asking = performance.now() < untilMs ? this.#begin(number) : undefined
+      const asking = call.isOver ? undefined : this.#begin(number)
       if (asking) void asking.then(done)
       else done()
     }
@@ -180,18 +190,17 @@ export class NumberLookup {
     }
   }
 
-  async #patiently(answers: readonly Promise<void>[]): Promise<void> {
-    let isOver = false
+  async #patiently(call: Call, answers: readonly Promise<void>[]): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(() => {
-        isOver = true
+        call.isOver = true
         resolve()
       }, this.#options.settings.deadlineMs)
     })
     await Promise.race([Promise.all(answers), deadline])
     clearTimeout(timer)
-    if (isOver) this.#late++
+    if (call.isOver) this.#late++
   }
 
   #nowMs(): number {

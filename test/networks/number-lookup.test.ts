@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   type FetchJson,
   type LookupSettings,
@@ -66,6 +66,13 @@ function turn(): Promise<void> {
 }
 
 describe('NumberLookup', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
   it('asks once for each number, at most so many at once, and remembers the answers', async () => {
     const stage = new Stage()
     const numbers = ['+4471', '+4472', '+4473', '+4472']
@@ -115,7 +122,9 @@ describe('NumberLookup', () => {
 
   it('goes on at the deadline; what comes later counts for the next one', async () => {
     const stage = new Stage({ deadlineMs: 1 })
-    await stage.lookup.resolve(['+4471'])
+    const resolving = stage.lookup.resolve(['+4471'])
+    await vi.advanceTimersByTimeAsync(1)
+    await resolving
     expect(stage.lookup.find('+4471')).toBeUndefined()
     expect(stage.lookup.report.late).toBe(1)
     stage.asked[0]?.answer(200, { mccmnc: '23415' })
@@ -125,10 +134,25 @@ describe('NumberLookup', () => {
 
   it('does not ask for numbers that nobody waits for any more', async () => {
     const stage = new Stage({ deadlineMs: 1, concurrency: 1 })
-    await stage.lookup.resolve(['+4471', '+4472', '+4473'])
+    void stage.lookup.resolve(['+4471', '+4472', '+4473'])
+    await vi.advanceTimersByTimeAsync(1)
     stage.asked[0]?.answer(200, { mccmnc: '23415' })
     await turn()
     expect(stage.urls).toEqual(['4471'])
+  })
+
+  it('asks for a number as long as anybody waits for it', async () => {
+    const stage = new Stage({ deadlineMs: 50, concurrency: 1 })
+    void stage.lookup.resolve(['+4471', '+4472'])
+    await vi.advanceTimersByTimeAsync(25)
+    const second = stage.lookup.resolve(['+4472'])
+    await vi.advanceTimersByTimeAsync(25)
+    stage.asked[0]?.answer(200, { mccmnc: '23415' })
+    await turn()
+    expect(stage.urls).toEqual(['4471', '4472'])
+    stage.asked[1]?.answer(200, { mccmnc: '23415' })
+    await second
+    expect(stage.lookup.find('+4472')).toMatchObject({ mccmnc: '23415' })
   })
 
   it('leaves a dead hook alone, tries it with one request, and comes back', async () => {
