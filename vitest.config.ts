@@ -1,20 +1,13 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { SlowestFirst } from './test/support/slowest-first.ts'
 
-/** Tests of plain functions and objects: they leave nothing behind that another file would meet. */
-const PLAIN = [
-  'accounts',
-  'billing',
-  'carriers',
-  'config',
-  'core',
-  'encoding',
-  'routing',
-  'smpp',
-].map((folder) => `test/${folder}/**/*.test.ts`)
+/** Tests that count what a process holds, or that could take it with them: each file has one of its own. */
+const ALONE = ['crash', 'fuzz', 'hostile'].map((folder) => `test/${folder}/**/*.test.ts`)
 
 const common = {
-  testTimeout: 30_000,
+  // Of computing a test takes a few seconds at most; who shares the machine may make ten times that of it.
+  testTimeout: 60_000,
   hookTimeout: 60_000,
   pool: 'forks',
   // Those that run at once wait for carriers, one more or less is nothing.
@@ -25,13 +18,22 @@ export default defineConfig({
   test: {
     // Of the whole run, so that it is done once.
     globalSetup: ['test/support/global-setup.ts'],
-    // Every file has databases and ports of its own; one fewer than the cores, the default, leaves half of a small machine idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Every file has databases and ports of its own. One more than the cores: many wait for a carrier or a disk.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: SlowestFirst },
     coverage: { provider: 'v8', include: ['src/**'] },
     projects: [
-      // Loading the modules anew for every file takes as long as these tests themselves.
-      { test: { ...common, name: 'plain', include: PLAIN, isolate: false } },
-      { test: { ...common, name: 'whole', include: ['test/**/*.test.ts'], exclude: PLAIN } },
+      { test: { ...common, name: 'alone', include: ALONE } },
+      // No module of ours keeps anything; loading all of them anew takes a file three seconds of computing.
+      {
+        test: {
+          ...common,
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: ALONE,
+          isolate: false,
+        },
+      },
     ],
   },
 })

@@ -1,7 +1,7 @@
 import { type BenchOptions, type BenchRow, rowFrom } from './harness.ts'
 import { type Child, Children, epochMs } from './support/child.ts'
 import type { BareCommand, BareReport } from './support/end-to-end-bare.ts'
-import type { Arrival, CarrierCommand, CarrierReport } from './support/end-to-end-carrier.ts'
+import type { CarrierCommand, CarrierReport } from './support/end-to-end-carrier.ts'
 import {
   API_KEY,
   cpuSeconds,
@@ -10,6 +10,12 @@ import {
   untilAllEnded,
 } from './support/end-to-end-gateway.ts'
 import type { LoadCommand, LoadReport } from './support/end-to-end-load.ts'
+import {
+  provenWaits,
+  quantile,
+  type StoredMessage,
+  storedMessages,
+} from './support/proven-waits.ts'
 import type { PeerCommand, PeerReport } from './support/session-peer.ts'
 
 /** The whole gateway on PostgreSQL, from the request to the committed receipt. */
@@ -182,9 +188,7 @@ async function runRound(
   const { arrivals } = await carrier.ask({ type: 'collect', receipts: messages }, 'collected')
   await untilAllEnded(gateway)
   const deliveredAfterMs = epochMs() - loaded.startedAtMs
-  const rows = await gateway.sql<StoredMessage[]>`
-    select id, to_number, body, status, extract(epoch from created_at)::float8 * 1000 as created_ms
-    from messages where body like ${`Round ${round} call %`}`
+  const rows = await storedMessages(gateway, round)
   const waits = provenWaits(round, messages, rows, arrivals)
   if (way.door === 'smpp') {
     const { ids } = await load.ask({ type: 'receipts', receipts: messages }, 'received')
@@ -230,44 +234,6 @@ function restCommand(port: number, way: Way, messages: number, round: string): L
   }
 }
 
-interface StoredMessage {
-  readonly id: string
-  readonly to_number: string
-  readonly body: string
-  readonly status: string
-  readonly created_ms: number
-}
-
-/** Milliseconds from accept to submit of each message, in order of time taken. */
-function provenWaits(
-  round: string,
-  expected: number,
-  rows: readonly StoredMessage[],
-  arrivals: readonly Arrival[],
-): number[] {
-  const mistakes: string[] = []
-  if (rows.length !== expected) mistakes.push(`${expected} accepted, ${rows.length} stored`)
-  const arrivedAt = new Map(arrivals)
-  if (arrivals.length !== arrivedAt.size) {
-    mistakes.push(`${arrivals.length - arrivedAt.size} submitted more than once`)
-  }
-  const lost = rows.filter((row) => !arrivedAt.has(keyOf(row)))
-  if (lost.length > 0) mistakes.push(`${lost.length} never submitted, one is ${lost[0]?.id}`)
-  if (arrivedAt.size > rows.length) mistakes.push('the carrier got messages nobody sent')
-  const open = rows.filter(({ status }) => status !== 'delivered')
-  if (open.length > 0) {
-    mistakes.push(`${open.length} not delivered, one is ${open[0]?.id}: ${open[0]?.status}`)
-  }
-  if (mistakes.length > 0) throw new Error(`round ${round}: ${mistakes.join('; ')}`)
-  return rows
-    .map((row) => (arrivedAt.get(keyOf(row)) ?? Number.NaN) - row.created_ms)
-    .sort((a, b) => a - b)
-}
-
-function keyOf({ to_number, body }: StoredMessage): string {
-  return `${to_number.slice(1)} ${body}`
-}
-
 function proveReceipts(
   round: string,
   rows: readonly StoredMessage[],
@@ -280,8 +246,4 @@ function proveReceipts(
       `round ${round}: ${ids.length} receipts for ${rows.length} messages, ${untold} without one`,
     )
   }
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

@@ -82,6 +82,7 @@ function* makeRouter(decks: readonly Deck[], rules: readonly RouteRule[]): Gener
     tags: [],
     profile: 0,
     trafficClasses: undefined,
+    channel: 'sms' as const,
     lacks: 0,
     maxSegments: undefined,
   }))
@@ -158,7 +159,9 @@ function requestFor(number: PhoneNumber, index: number): RouteRequest {
   return {
     tenant: `t${index % TENANTS}`,
     from: `BRAND${index}`,
+    channel: 'sms',
     digits: e164.slice(1),
+    recipient: e164.slice(1),
     country,
     region,
     network: null,

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { type BenchOptions, type BenchRow, printTable, writeJson } from './harness.ts'
 
 const USAGE =
-  'usage: npm run bench -- <subject> [--json FILE] [--rounds 5] [--seconds 1] [--minutes 60] [--svg FILE]\nsubjects: '
+  'usage: npm run bench -- <subject>... [--json FILE] [--rounds 5] [--seconds 1] [--minutes 60] [--svg FILE]\nsubjects: '
 
 /** What each `<subject>.bench.ts` exports. */
 interface Bench {
@@ -17,7 +17,7 @@ if (process.argv[2] === 'peers') {
   await import('./peers/run.ts')
 } else process.exitCode = await main(process.argv.slice(2))
 
-/** Runs one subject; 2 stands for a wrong command line. */
+/** Runs subjects one after the other; 2 stands for a wrong command line. */
 async function main(args: string[]): Promise<number> {
   const subjects = listSubjects()
   const parsed = parseCommandLine(args, subjects)
@@ -25,12 +25,14 @@ async function main(args: string[]): Promise<number> {
     console.error(`${parsed}\n${USAGE}${[...subjects, 'peers'].join(', ')}`)
     return 2
   }
-  const bench = (await import(`./${parsed.subject}.bench.ts`)) as Bench
-  const rows = await bench.run(parsed.options)
-  printTable(bench.subject, rows)
-  if (parsed.json !== undefined) {
-    writeJson(parsed.json, bench.subject, rows)
-    console.log(`written to ${parsed.json}`)
+  for (const subject of parsed.subjects) {
+    const bench = (await import(`./${subject}.bench.ts`)) as Bench
+    const rows = await bench.run(parsed.options)
+    printTable(bench.subject, rows)
+    if (parsed.json !== undefined) {
+      writeJson(parsed.json, bench.subject, rows)
+      console.log(`written to ${parsed.json}`)
+    }
   }
   return 0
 }
@@ -38,17 +40,21 @@ async function main(args: string[]): Promise<number> {
 function parseCommandLine(
   args: string[],
   subjects: readonly string[],
-): { subject: string; json: string | undefined; options: BenchOptions } | string {
+): { subjects: readonly string[]; json: string | undefined; options: BenchOptions } | string {
   let parsed: ReturnType<typeof parseRaw>
   try {
     parsed = parseRaw(args)
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
-  const [subject, ...rest] = parsed.positionals
-  if (subject === undefined) return 'no subject given'
-  if (rest.length > 0) return `one subject at a time, not also: ${rest.join(' ')}`
-  if (!subjects.includes(subject)) return `unknown subject "${subject}"`
+  const wanted = parsed.positionals
+  if (wanted.length === 0) return 'no subject given'
+  const unknown = wanted.find((subject) => !subjects.includes(subject))
+  if (unknown !== undefined) return `unknown subject "${unknown}"`
+  const { json, svg } = parsed.values
+  if (wanted.length > 1 && (json ?? svg) !== undefined) {
+    return `a file holds the figures of one subject, not also of: ${wanted.slice(1).join(' ')}`
+  }
   const rounds = Number(parsed.values.rounds)
   const secondsPerRound = Number(parsed.values.seconds)
   if (!Number.isInteger(rounds) || rounds < 1) {
@@ -58,7 +64,7 @@ function parseCommandLine(
     return `--seconds is "${parsed.values.seconds}", not in 0..600`
   }
   const options: BenchOptions = { rounds, secondsPerRound }
-  if (parsed.values.svg !== undefined) options.svg = parsed.values.svg
+  if (svg !== undefined) options.svg = svg
   if (parsed.values.minutes !== undefined) {
     const minutes = Number(parsed.values.minutes)
     if (!(minutes > 0 && minutes <= 1_440)) {
@@ -66,7 +72,7 @@ function parseCommandLine(
     }
     options.minutes = minutes
   }
-  return { subject, json: parsed.values.json, options }
+  return { subjects: wanted, json, options }
 }
 
 function parseRaw(args: string[]) {

@@ -6,7 +6,8 @@ CREATE TABLE "attempts" (
 	"state" text NOT NULL,
 	"carrier_message_id" text,
 	"match_key" text,
-	"command_status" bigint,
+	"code" text,
+	"raw_code" text,
 	"submitted_at" timestamp with time zone NOT NULL,
 	"answered_at" timestamp with time zone,
 	"receipt_at" timestamp with time zone,
@@ -45,6 +46,20 @@ CREATE TABLE "audit_entries" (
 	"last_at" timestamp with time zone,
 	"previous_hash" text NOT NULL,
 	"hash" text NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "provider_callbacks" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"carrier" text NOT NULL,
+	"kind" text NOT NULL,
+	"received_at" timestamp with time zone NOT NULL,
+	"address" text,
+	"request" text NOT NULL,
+	"digest" text NOT NULL,
+	"once_key" text NOT NULL,
+	"state" text NOT NULL,
+	"error" text,
+	"taken_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "carrier_health" (
@@ -276,10 +291,13 @@ CREATE TABLE "messages" (
 	"source" text NOT NULL,
 	"partner" text,
 	"partner_message_id" text,
+	"channel" text DEFAULT 'sms' NOT NULL,
 	"to_number" text NOT NULL,
 	"to_fingerprint" text,
 	"from_sender" text NOT NULL,
 	"body" text NOT NULL,
+	"template" text,
+	"mail" text,
 	"octets" "bytea",
 	"pass_through" text,
 	"body_erased_at" timestamp with time zone,
@@ -321,6 +339,11 @@ CREATE TABLE "messages" (
 	"replay_of" uuid,
 	"held_by" text,
 	"network" text,
+	"fallback" text,
+	"fallback_on" text[],
+	"fallback_at" timestamp with time zone,
+	"fallback_as" uuid,
+	"fallback_of" uuid,
 	"charging" text
 );
 --> statement-breakpoint
@@ -351,7 +374,7 @@ CREATE TABLE "outbox" (
 	"recipient" text NOT NULL,
 	"url" text,
 	"tenant_id" uuid NOT NULL,
-	"message_id" uuid NOT NULL,
+	"subject_id" uuid NOT NULL,
 	"event" text NOT NULL,
 	"payload" jsonb NOT NULL,
 	"state" text NOT NULL,
@@ -393,6 +416,7 @@ CREATE TABLE "receipts" (
 	"state" text NOT NULL,
 	"settles" text,
 	"raw_error" text,
+	"failure" text,
 	"raw_text" text NOT NULL,
 	"received_at" timestamp with time zone NOT NULL,
 	"about" jsonb
@@ -417,6 +441,7 @@ CREATE TABLE "tenants" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
 	"settings" jsonb,
+	"status_by" uuid,
 	"created_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "tenants_name_unique" UNIQUE("name")
 );
@@ -570,6 +595,31 @@ CREATE TABLE "usage_senders" (
 	CONSTRAINT "usage_senders_key" PRIMARY KEY("starts_at","tenant_id","sender","country","currency")
 );
 --> statement-breakpoint
+CREATE TABLE "usage_templates" (
+	"starts_at" timestamp with time zone NOT NULL,
+	"tenant_id" uuid NOT NULL,
+	"template" text NOT NULL,
+	"country" text NOT NULL,
+	"currency" text NOT NULL,
+	"messages_accepted" bigint NOT NULL,
+	"segments_accepted" bigint NOT NULL,
+	"segments_submitted" bigint NOT NULL,
+	"segments_delivered" bigint NOT NULL,
+	"segments_undelivered" bigint NOT NULL,
+	"segments_expired" bigint NOT NULL,
+	"messages_delivered" bigint NOT NULL,
+	"messages_undelivered" bigint NOT NULL,
+	"messages_expired" bigint NOT NULL,
+	"messages_failed" bigint NOT NULL,
+	"messages_canceled" bigint NOT NULL,
+	"messages_unconfirmed" bigint NOT NULL,
+	"charged" bigint NOT NULL,
+	"revenue" bigint NOT NULL,
+	"tax" bigint NOT NULL,
+	"cost" bigint NOT NULL,
+	CONSTRAINT "usage_templates_key" PRIMARY KEY("starts_at","tenant_id","template","country","currency")
+);
+--> statement-breakpoint
 CREATE TABLE "sessions" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"user_id" uuid NOT NULL,
@@ -621,11 +671,14 @@ ALTER TABLE "sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY
 ALTER TABLE "users" ADD CONSTRAINT "users_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_tenant_id_tenants_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."tenants"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "attempts_by_match_key" ON "attempts" USING btree ("carrier","match_key");--> statement-breakpoint
+CREATE INDEX "attempts_by_time" ON "attempts" USING brin ("submitted_at" timestamptz_minmax_multi_ops);--> statement-breakpoint
 CREATE INDEX "attempts_uncertain" ON "attempts" USING btree ("carrier","submitted_at") WHERE is_uncertain;--> statement-breakpoint
 CREATE INDEX "audit_by_time" ON "audit_entries" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "audit_by_action" ON "audit_entries" USING btree ("action","number");--> statement-breakpoint
 CREATE INDEX "audit_by_actor" ON "audit_entries" USING btree ("actor_name","number");--> statement-breakpoint
 CREATE INDEX "audit_by_tenant" ON "audit_entries" USING btree ("tenant_id","number") WHERE tenant_id is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "provider_callbacks_once" ON "provider_callbacks" USING btree ("carrier","once_key");--> statement-breakpoint
+CREATE INDEX "provider_callbacks_open" ON "provider_callbacks" USING btree ("state","id") WHERE state <> 'done';--> statement-breakpoint
 CREATE INDEX "carrier_history_by_carrier" ON "carrier_history" USING btree ("carrier","id");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_expiry" ON "idempotency_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "inbound_messages_by_tenant" ON "inbound_messages" USING btree ("tenant_id","id");--> statement-breakpoint
@@ -649,16 +702,18 @@ CREATE INDEX "messages_sending" ON "messages" USING btree ("id") WHERE status = 
 CREATE INDEX "messages_with_body" ON "messages" USING btree ("tenant_id","final_at") WHERE final_at is not null and body_erased_at is null;--> statement-breakpoint
 CREATE INDEX "messages_by_partner_id" ON "messages" USING btree ("partner","partner_message_id") WHERE partner_message_id is not null;--> statement-breakpoint
 CREATE INDEX "messages_of_partner_waiting" ON "messages" USING btree ("partner",coalesce(to_fingerprint, to_number)) WHERE partner is not null and status in ('queued', 'scheduled');--> statement-breakpoint
+CREATE INDEX "messages_fallback" ON "messages" USING btree ("id") WHERE fallback is not null and fallback_as is null and (final_at is null or status = any(fallback_on));--> statement-breakpoint
 CREATE INDEX "messages_dead" ON "messages" USING btree ("tenant_id","id") WHERE dead_letter is not null;--> statement-breakpoint
 CREATE INDEX "messages_held" ON "messages" USING btree ("tenant_id","id") WHERE held_by is not null;--> statement-breakpoint
 CREATE INDEX "network_versions_by_kind" ON "network_versions" USING btree ("kind","id");--> statement-breakpoint
 CREATE INDEX "outbox_waiting" ON "outbox" USING btree ("recipient","id") WHERE state = 'waiting';--> statement-breakpoint
-CREATE INDEX "outbox_by_message" ON "outbox" USING btree ("message_id");--> statement-breakpoint
+CREATE INDEX "outbox_by_subject" ON "outbox" USING btree ("subject_id");--> statement-breakpoint
 CREATE INDEX "receipts_by_carrier" ON "receipts" USING btree ("carrier","received_at");--> statement-breakpoint
 CREATE INDEX "usage_days_by_tenant" ON "usage_days" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "usage_hours_by_tenant" ON "usage_hours" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "usage_months_by_tenant" ON "usage_months" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "usage_senders_by_tenant" ON "usage_senders" USING btree ("tenant_id","starts_at");--> statement-breakpoint
+CREATE INDEX "usage_templates_by_tenant" ON "usage_templates" USING btree ("tenant_id","starts_at");--> statement-breakpoint
 CREATE INDEX "sessions_by_user" ON "sessions" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "webhook_endpoints_by_tenant" ON "webhook_endpoints" USING btree ("tenant_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "webhook_callback_of_tenant" ON "webhook_endpoints" USING btree ("tenant_id") WHERE "webhook_endpoints"."kind" = 'callback';

@@ -1,5 +1,7 @@
 import type { Carrier, SubmitMark } from './carriers/carrier.ts'
-import type { CarrierConfig } from './config/schema.ts'
+import type { HttpCarrierConfig } from './config/http-carriers.ts'
+import type { SmppCarrierConfig } from './config/schema.ts'
+import type { SmtpCarrierConfig } from './config/smtp-carriers.ts'
 import type { BindReader, BindReport, PduReport } from './http/routes/binds.ts'
 import type { TracedMessage, TraceReport } from './http/routes/trace.ts'
 import { idsMatch } from './smpp/id-profile.ts'
@@ -20,7 +22,9 @@ export interface BindsOptions {
 
 /** What is shown of a carrier. */
 type BoundCarrier = Pick<Carrier, 'name' | 'binds'> & {
-  readonly config: Pick<CarrierConfig, 'systemId' | 'messageIdProfile'>
+  readonly config:
+    | Pick<SmppCarrierConfig, 'type' | 'systemId' | 'messageIdProfile'>
+    | Pick<HttpCarrierConfig | SmtpCarrierConfig, 'type'>
 }
 
 /** Digits by which two spellings of a number are the same: with or without a country code. */
@@ -80,7 +84,8 @@ export class Binds implements BindReader {
     const ids = message.submits.flatMap(({ carrier, carrierMessageId }) =>
       carrier === recording.owner && carrierMessageId ? [carrierMessageId] : [],
     )
-    const profile = this.#carriers.get(recording.owner ?? '')?.config.messageIdProfile ?? 'exact'
+    const config = this.#carriers.get(recording.owner ?? '')?.config
+    const profile = config?.type === 'smpp' ? config.messageIdProfile : 'exact'
     return tracePdus(recording, {
       isTag: (tag) => (tag as SubmitMark).messageId === message.id,
       // Carriers use ids again: what merely has the id may be about the message of somebody else.
@@ -106,7 +111,7 @@ export class Binds implements BindReader {
           side: 'carrier' as const,
           name,
           bind,
-          system_id: config.systemId,
+          system_id: config.type === 'smpp' ? config.systemId : null,
           state,
           tls: null,
           local: null,

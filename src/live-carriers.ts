@@ -1,8 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { CallbackTarget } from './callbacks/callback-target.ts'
+import type { HttpCarrier } from './carriers/http-carrier.ts'
+import { callLimits, openAccount } from './carriers/provider-account.ts'
 import type { SmppCarrier } from './carriers/smpp-carrier.ts'
 import { isOtherAccount, tlsOptions } from './carriers/smpp-options.ts'
+import type { SmtpCarrier } from './carriers/smtp-carrier.ts'
 import type { CarrierConfig, Config } from './config/schema.ts'
+import type { Channel } from './core/channel.ts'
 import type { Clock } from './core/clock.ts'
+import { GatewayError } from './core/errors.ts'
 import type { LivePart } from './live-part.ts'
 import type { CarrierHealth } from './messages/carrier-health.ts'
 import type { Dispatcher } from './messages/dispatcher.ts'
@@ -15,11 +21,14 @@ import type { Quality } from './routing/quality.ts'
 import type { Store } from './store/open.ts'
 import { checkTls } from './tls-check.ts'
 
+/** A carrier of the configuration, of any kind. */
+export type LiveCarrier = SmppCarrier | HttpCarrier | SmtpCarrier
+
 /** What {@link LiveCarriers} work with. */
 export interface LiveCarriersOptions {
   /** By name, in the order of the configuration; it is kept so. */
-  readonly carriers: Map<string, SmppCarrier>
-  readonly make: (config: CarrierConfig) => SmppCarrier
+  readonly carriers: Map<string, LiveCarrier>
+  readonly make: (config: CarrierConfig) => LiveCarrier
   readonly dispatcher: Dispatcher
   readonly health: CarrierHealth
   readonly quality: Quality
@@ -38,7 +47,7 @@ export interface LiveCarriersOptions {
 const MIN_MARKS = 65_536
 
 interface Departing {
-  readonly carrier: SmppCarrier
+  readonly carrier: LiveCarrier
   /** Resolves when its binds are gone. */
   readonly gone: Promise<void>
 }
@@ -74,9 +83,7 @@ export class LiveCarriers implements LivePart {
 
   async prepare(next: Config): Promise<() => void> {
     const { carriers, health, qualityStore, marks, store, clock } = this.#options
-    for (const { name, tls } of next.carriers) {
-      if (tls) checkTls(`the carrier ${name}`, tlsOptions(tls))
-    }
+    for (const config of next.carriers) checkCarrier(config, carriers.get(config.name))
     const configured = await this.#next.of(next)
     const byName = new Map(configured.map(({ carrier }) => [carrier.name, carrier]))
     const added = [...byName.values()].filter(({ name }) => !carriers.has(name))
@@ -95,7 +102,7 @@ export class LiveCarriers implements LivePart {
       followHealth()
       for (const carrier of removed) this.#remove(carrier)
       for (const { carrier, config } of configured) {
-        if (!isDeepStrictEqual(carrier.config, config)) carrier.follow(config)
+        if (!isDeepStrictEqual(carrier.config, config)) follow(carrier, config)
       }
       for (const carrier of added) this.#add(carrier)
       this.#next.forget()
@@ -110,21 +117,19 @@ export class LiveCarriers implements LivePart {
     }))
   }
 
-  #add(carrier: SmppCarrier): void {
+  #add(carrier: LiveCarrier): void {
     this.#options.dispatcher.add(carrier)
     void this.#startInTurn(carrier)
   }
 
   /** Where one that goes has the same account, that has to be free first. */
-  async #startInTurn(carrier: SmppCarrier): Promise<void> {
-    const rivals = [...this.#departing].filter(
-      (departing) => !isOtherAccount(departing.carrier.config, carrier.config),
-    )
+  async #startInTurn(carrier: LiveCarrier): Promise<void> {
+    const rivals = [...this.#departing].filter((departing) => isRival(departing.carrier, carrier))
     await Promise.all(rivals.map(({ gone }) => gone))
     carrier.start()
   }
 
-  #remove(carrier: SmppCarrier): void {
+  #remove(carrier: LiveCarrier): void {
     const { dispatcher, drainMs, unbindMs } = this.#options
     const gone = dispatcher
       .remove(carrier.name, drainMs)
@@ -135,8 +140,63 @@ export class LiveCarriers implements LivePart {
   }
 }
 
+/** What callbacks have to do with a carrier; undefined for one that reports on its binds. */
+export function callbackTarget(carrier: LiveCarrier | undefined): CallbackTarget | undefined {
+  if (carrier?.type !== 'http') return undefined
+  const { secret, addresses } = carrier.config.callback
+  return {
+    callbacks: carrier.callbacks,
+    secret,
+    addresses,
+    take: (reports) => carrier.take(reports),
+  }
+}
+
 /** Marks enough for submits whose answers wait for their commit, many times over. */
 export function marksFor(carriers: readonly CarrierConfig[]): number {
-  const windows = carriers.reduce((sum, { sessions, window }) => sum + sessions * window, 0)
+  const windows = carriers.reduce((sum, config) => sum + inFlightOf(config), 0)
   return Math.max(MIN_MARKS, 8 * windows)
+}
+
+function inFlightOf(config: CarrierConfig): number {
+  if (config.type === 'smpp') return config.sessions * config.window
+  if (config.type === 'smtp') return config.connections
+  const { connections, maxBatch } = callLimits(config, openAccount(config))
+  return connections * maxBatch
+}
+
+/**
+ * Makes sure that a carrier can be what its settings say.
+ *
+ * @throws {GatewayError} `config_invalid`
+ */
+function checkCarrier(config: CarrierConfig, present: LiveCarrier | undefined): void {
+  const { name, type } = config
+  if (type === 'smpp' && config.tls) checkTls(`the carrier ${name}`, tlsOptions(config.tls))
+  if (!present) return
+  const [was, is] = [kindOf(present.type, present.channel), kindOf(type, channelOf(config))]
+  if (was === is) return
+  const message = `the carrier ${name} is ${was}: one ${is} needs another name`
+  throw new GatewayError('config_invalid', message)
+}
+
+function kindOf(type: CarrierConfig['type'], channel: Channel): string {
+  return channel === 'sms' ? `of type ${type}` : `of type ${type} for ${channel}`
+}
+
+function channelOf(config: CarrierConfig): Channel {
+  if (config.type === 'smtp') return 'email'
+  return config.type === 'http' ? openAccount(config).traits.channel : 'sms'
+}
+
+function follow(carrier: LiveCarrier, config: CarrierConfig): void {
+  if (carrier.type === 'smpp' && config.type === 'smpp') carrier.follow(config)
+  if (carrier.type === 'http' && config.type === 'http') carrier.follow(config)
+  if (carrier.type === 'smtp' && config.type === 'smtp') carrier.follow(config)
+}
+
+/** Whether one cannot be bound while the other is. */
+function isRival(one: LiveCarrier, other: LiveCarrier): boolean {
+  if (one.type !== 'smpp' || other.type !== 'smpp') return false
+  return !isOtherAccount(one.config, other.config)
 }

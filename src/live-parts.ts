@@ -4,6 +4,7 @@ import type { UsageRetention } from './billing/usage-retention.ts'
 import type { GuardsConfig } from './config/guards.ts'
 import type { InboundConfig } from './config/inbound.ts'
 import type { Config, LogLevel, RecorderConfig } from './config/schema.ts'
+import type { TemplateConfig } from './config/templates.ts'
 import type { Clock } from './core/clock.ts'
 import type { GuardPolicy } from './core/guards.ts'
 import { failureRules } from './failures.ts'
@@ -11,6 +12,7 @@ import type { HealthAlerts } from './health-alerts.ts'
 import type { InboundRoute, InboundRoutes } from './inbound/inbound-routes.ts'
 import type { LivePart } from './live-part.ts'
 import type { CarrierHealth } from './messages/carrier-health.ts'
+import type { Templates, TenantTemplate } from './messages/templates.ts'
 import type { Numbers } from './numbers.ts'
 import type { FailureRules } from './routing/failure-rules.ts'
 import type { Guards } from './routing/guards.ts'
@@ -26,6 +28,7 @@ export interface LiveGateway {
   readonly alerts: OperatorAlerts
   readonly healthAlerts: HealthAlerts
   readonly rules: FailureRules
+  readonly templates: Templates
   readonly health: CarrierHealth
   readonly quality: Quality
   readonly guards: Guards
@@ -50,6 +53,7 @@ export function liveParts(gateway: LiveGateway): LivePart[] {
   const { access, clock, setLogLevel } = gateway
   return [
     part('failureRules', (rules) => gateway.rules.replace(failureRules(rules, access))),
+    part('templates', (templates) => gateway.templates.replace(tenantTemplates(templates, access))),
     part('policies', gateway.setPolicies),
     {
       sections: ['alerts'],
@@ -97,6 +101,17 @@ export function guardPolicy({ except, ...policies }: GuardsConfig, access: Acces
   const tenantIds = new Set(except.tenants.flatMap((name) => access.tenantNamed(name)?.id ?? []))
   const { prefixes, classes } = except
   return { ...policies, except: { tenantIds, prefixes, classes: new Set(classes) } }
+}
+
+/** Texts that messages are made from, tenants by id. */
+export function tenantTemplates(
+  templates: readonly TemplateConfig[],
+  access: Access,
+): TenantTemplate[] {
+  return templates.map(({ tenants, ...template }) => ({
+    ...template,
+    tenantIds: tenants && new Set(tenants.flatMap((name) => access.tenantNamed(name)?.id ?? [])),
+  }))
 }
 
 /** Who gets the messages of handsets, tenants by id. */

@@ -5,7 +5,6 @@ import { type Access, DEMO_TENANT, openAccess, openDemoAccess } from './accounts
 import { MadeTenants } from './accounts/made-tenants.ts'
 import { OperatorAlerts } from './alerting/operator-alerts.ts'
 import { Auditing } from './auditing.ts'
-import { BalanceMarkStore } from './billing/balance-marks.ts'
 import { Charges } from './billing/charges.ts'
 import { Ledger } from './billing/ledger.ts'
 import { LedgerArchive } from './billing/ledger-archive.ts'
@@ -15,7 +14,10 @@ import { UsageRetention } from './billing/usage-retention.ts'
 import { UsageRollUp } from './billing/usage-roll-up.ts'
 import { Binds } from './binds.ts'
 import { carrierChecks, checkPlans } from './carrier-checking.ts'
+import type { CarrierEvents } from './carriers/carrier.ts'
+import { HttpCarrier } from './carriers/http-carrier.ts'
 import { SmppCarrier } from './carriers/smpp-carrier.ts'
+import { SmtpCarrier } from './carriers/smtp-carrier.ts'
 import type { ConfigDocuments } from './config/documents.ts'
 import { completeCarrier, completePartner } from './config/load.ts'
 import type { CarrierConfig, Config, LogLevel, PartnerConfig } from './config/schema.ts'
@@ -33,18 +35,26 @@ import type { InboundMessage } from './inbound/inbound-message.ts'
 import { InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
 import { LiveBilling } from './live-billing.ts'
-import { LiveCarriers, marksFor } from './live-carriers.ts'
+import { callbackTarget, type LiveCarrier, LiveCarriers, marksFor } from './live-carriers.ts'
 import { LiveConfig } from './live-config.ts'
 import { LivePartners, partnerAccounts } from './live-partners.ts'
-import { guardPolicy, inboundRoutes, liveParts, recorderOptions } from './live-parts.ts'
+import {
+  guardPolicy,
+  inboundRoutes,
+  liveParts,
+  recorderOptions,
+  tenantTemplates,
+} from './live-parts.ts'
 import { deckOwners, LiveRates } from './live-rates.ts'
 import { LiveTenants } from './live-tenants.ts'
 import { Archive } from './messages/archive.ts'
+import { BalanceNotices } from './messages/balance-notices.ts'
 import { Cancellation } from './messages/cancellation.ts'
 import { CarrierHealth } from './messages/carrier-health.ts'
 import { DeadLetters } from './messages/dead-letters.ts'
 import { Dispatcher } from './messages/dispatcher.ts'
 import { FailureJudge } from './messages/failure-judge.ts'
+import { Fallbacks } from './messages/fallbacks.ts'
 import { Feedback } from './messages/feedback.ts'
 import { Funding } from './messages/funding.ts'
 import { loadGuards, saveGuards } from './messages/guard-store.ts'
@@ -76,10 +86,12 @@ import { Sweeper } from './messages/sweeper.ts'
 import { TableWriter } from './messages/table-writer.ts'
 import { Teller } from './messages/teller.ts'
 import type { TellingRecipient } from './messages/telling.ts'
+import { Templates } from './messages/templates.ts'
 import { isForPartner, Tracker } from './messages/tracker.ts'
 import { Withdrawal } from './messages/withdrawal.ts'
 import { WrittenMarks } from './messages/written-marks.ts'
 import { openNumbers } from './numbers.ts'
+import { openCallbacks } from './open-callbacks.ts'
 import { openKeys } from './open-keys.ts'
 import { openLimits } from './open-limits.ts'
 import { Alerts } from './partners/alerts.ts'
@@ -99,7 +111,8 @@ import { type Sandbox, startSandbox } from './sandbox/carriers.ts'
 import { openSignIn } from './sign-in.ts'
 import { receiptKeys } from './smpp/id-profile.ts'
 import { Recorder } from './smpp/recorder.ts'
-import { carrierReports, partnerReports } from './standings.ts'
+import { statusInfo } from './smpp/status.ts'
+import { carrierBalance, carrierReports, partnerReports } from './standings.ts'
 import { createCipher } from './store/cipher.ts'
 import { checkEncryptionKeys } from './store/key-check.ts'
 import { isReachable, openStore, type Store } from './store/open.ts'
@@ -253,10 +266,9 @@ async function assemble(
     logger,
     onOpened: (...booked) => auditing.balanceOpened(...booked),
   })
-  const balanceMarks = new BalanceMarkStore(store, logger)
   const ledger = new Ledger(billing.creditFor, (change) => {
     healthAlerts.noteBalance(change)
-    balanceMarks.keep(change)
+    balanceNotices.keep(change)
   })
   await ledger.load(store, clock())
   const going = new LiveConfig(config)
@@ -277,6 +289,7 @@ async function assemble(
     tenantName,
   })
   const rules = new FailureRules(failureRules(config.failureRules, access))
+  const templates = new Templates(tenantTemplates(config.templates, access))
   const asksRules = () => rules.has('callback_failure')
   const tracker = new Tracker({
     live,
@@ -315,6 +328,14 @@ async function assemble(
     spool,
     tables,
     transportFor: (recipient) => (isForPartner(recipient) ? receipts : webhooks),
+    logger,
+    clock,
+  })
+  const balanceNotices = new BalanceNotices({
+    store,
+    recipientsFor: (tenantId) => endpoints.recipientsFor(tenantId, 'balance.low', null),
+    tenantName,
+    onTold: (recipient) => teller.wake(recipient, true),
     logger,
     clock,
   })
@@ -438,6 +459,15 @@ async function assemble(
     onUnauthorized: ({ reason }) => metrics.keyRefused(reason),
   })
   opened.push(() => apiKeys.close())
+  const callbacks = openCallbacks({
+    targetOf: (name) => callbackTarget(carriers.get(name)),
+    config: config.http,
+    addresses: apiKeys.addresses,
+    store,
+    logger,
+    clock,
+    onOutcome: (...outcome) => metrics.callback(...outcome),
+  })
   const signIn = await openSignIn({ store, access, config: config.sessions, clock, logger })
   const work = { store, spool, live, tables, node, policyFor, logger, clock }
   const marks = WrittenMarks.begin(config.dataDir, node, marksFor(carrierConfigs), logger)
@@ -475,6 +505,7 @@ async function assemble(
   })
   const queries = new StateQueries({ ...work, carriers, lateAt, asksRules })
   const sweeper = new Sweeper({ ...work, dispatcher, queries, missingReceipts, losses })
+  const fallbacks = new Fallbacks({ ...work, intake })
   const withdrawal = new Withdrawal({ ...work, dispatcher })
   const cancellation = new Cancellation({ ...work, withdrawal, carriers })
   const replacement = new Replacement({ ...work, charges, withdrawal, intake, dispatcher })
@@ -486,6 +517,7 @@ async function assemble(
     keptFor: tenants.keptFor,
     purgeAnswers: (now) => keys.purge(now),
     purgeUsage: (now) => usageRetention.purge(now),
+    purgeCallbacks: (now) => callbacks.purge(now, going.running.retention.callbackDays),
     eraseAudit: (now) => auditing.erase(now, going.running.retention.auditDays),
     onErased: (what, count) => metrics.erased(what, count),
   })
@@ -512,7 +544,6 @@ async function assemble(
       congestion: () => dispatcher.fillPercent,
       clock,
       logger,
-      onRefused: (status) => metrics.refused(`smpp_${status}`),
     }),
     receipts,
     teller,
@@ -523,33 +554,41 @@ async function assemble(
       auditing.bindJudged(bind)
     },
     onConnectionRefused: (reason) => metrics.connectionRefused(reason),
+    onRequestRefused: (command, status) => metrics.requestRefused(command, statusInfo(status).name),
     recorder,
   })
 
-  function makeCarrier(carrierConfig: CarrierConfig): SmppCarrier {
-    return new SmppCarrier({
-      config: carrierConfig,
-      references,
-      logger,
-      recorder,
-      events: {
-        onReceipt: (receipt) =>
-          checks.screen(receipt, () => spool.write(receiptEntry(receipt, clock(), asksRules()))),
-        onInbound: (part) => inbox.take(part),
-        onAlert: (alert) => alerts.passOn(alert),
-        onWrite: (written) => marks?.mark(written),
-        onCapacityChange: (name) => {
-          health.noteConnections(name)
-          dispatcher.onCapacityChange(name)
-        },
+  function makeCarrier(carrierConfig: CarrierConfig): LiveCarrier {
+    const events = carrierEvents()
+    if (carrierConfig.type === 'http') {
+      return new HttpCarrier({ config: carrierConfig, events, logger, clock })
+    }
+    if (carrierConfig.type === 'smtp') {
+      return new SmtpCarrier({ config: carrierConfig, events })
+    }
+    return new SmppCarrier({ config: carrierConfig, references, logger, recorder, events })
+  }
+
+  function carrierEvents(): CarrierEvents {
+    return {
+      onReceipt: (receipt) =>
+        checks.screen(receipt, () => spool.write(receiptEntry(receipt, clock(), asksRules()))),
+      onInbound: (part) => inbox.take(part),
+      onAlert: (alert) => alerts.passOn(alert),
+      onWrite: (written) => marks?.mark(written),
+      onCapacityChange: (name) => {
+        health.noteConnections(name)
+        dispatcher.onCapacityChange(name)
       },
-    })
+    }
   }
 
   /** A carrier's file may spell ids as its responses or as its receipts do. */
   function billedIdKeys(name: string) {
-    const carrier = carriers.get(name)
-    return carrier && ((id: string) => receiptKeys([id], carrier.config.messageIdProfile))
+    const config = carriers.get(name)?.config
+    if (!config) return undefined
+    const profile = config.type === 'smpp' ? config.messageIdProfile : 'exact'
+    return (id: string) => receiptKeys([id], profile)
   }
 
   function onCommit(batch: readonly JournalEntry[]): void {
@@ -658,6 +697,7 @@ async function assemble(
       alerts: operatorAlerts,
       healthAlerts,
       rules,
+      templates,
       health,
       quality,
       guards,
@@ -687,7 +727,9 @@ async function assemble(
     })
   const app = createApp({
     ...apiKeys,
+    ...callbacks,
     intake,
+    templates,
     archive,
     inbound: new InboundArchive(store),
     keys,
@@ -748,6 +790,7 @@ async function assemble(
     onRefused: (code) => metrics.refused(code),
     isReady: async () => !spool.isFull && (await isReachable(store)),
     carriers: () => carrierReports(carriers, dispatcher),
+    carrierBalance: (name) => carrierBalance(carriers.get(name)),
     partners: (tenantId) => partnerReports(partners, tenantId),
     renderMetrics: () => metrics.render(),
   })
@@ -769,7 +812,9 @@ async function assemble(
   healthAlerts.watch(carriers.values())
   losses.start()
   inbox.start()
+  callbacks.start()
   sweeper.start()
+  fallbacks.start()
   retention.start()
   rollUp.start()
   upkeep?.start()
@@ -796,12 +841,14 @@ async function assemble(
     intake.close()
     await checks.close()
     await Promise.all([http.close(), partners.close(UNBIND_MS)])
+    await callbacks.close()
     await dispatcher.stop(DRAIN_MS)
     await health.close()
     await liveCarriers.close(UNBIND_MS)
     await inbox.close()
     await dispatcher.drained()
     await sweeper.close()
+    await fallbacks.close()
     await queries.close()
     await routeUpkeep.close()
     await losses.close()
@@ -815,7 +862,7 @@ async function assemble(
     await spool.close()
     await tables.close()
     await rollUp.close()
-    await balanceMarks.close()
+    await balanceNotices.close()
     marks?.close()
     await qualityStore.close()
     await keepGuards()
@@ -850,7 +897,7 @@ function startOwnSandbox(config: Config, logger: Logger): Promise<Sandbox> {
 }
 
 function noteDelivered(guards: Guards, { message, carrier, status }: Ending, now: Date): void {
-  if (status !== 'delivered' || message.trafficClass !== 'otp') return
+  if (status !== 'delivered' || message.trafficClass !== 'otp' || message.channel !== 'sms') return
   const number = parseNumber(message.to)
   if (number.ok) guards.noteDelivered(message, carrier, number.number, now)
 }

@@ -1,6 +1,9 @@
 import type { Access } from './accounts/access.ts'
 import type { Carrier } from './carriers/carrier.ts'
+import { httpLayoutKey } from './carriers/http-mapping.ts'
+import { openAccount } from './carriers/provider-account.ts'
 import { layoutKeyOf } from './carriers/segments.ts'
+import { SMTP_LAYOUT_KEY } from './carriers/smtp-mapping.ts'
 import type { RoutingConfig } from './config/routing.ts'
 import type { CarrierConfig, Config } from './config/schema.ts'
 import { messageOf } from './core/errors.ts'
@@ -145,7 +148,18 @@ function routedCarrier(
     trafficClasses,
     lacks: cannot.reduce((bits, what) => bits | CAPABILITIES[what], 0),
     maxSegments,
-    layoutKey: layoutKeyOf(config),
+    layoutKey: layoutKeyFor(config),
+  }
+}
+
+function layoutKeyFor(config: CarrierConfig): string {
+  switch (config.type) {
+    case 'smpp':
+      return layoutKeyOf(config)
+    case 'http':
+      return httpLayoutKey(config, openAccount(config))
+    case 'smtp':
+      return SMTP_LAYOUT_KEY
   }
 }
 

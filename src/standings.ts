@@ -1,4 +1,5 @@
 import type { Carrier } from './carriers/carrier.ts'
+import type { CarrierBalance } from './http/routes/carriers.ts'
 import type { PartnerStanding } from './http/routes/partners.ts'
 import type { Dispatcher } from './messages/dispatcher.ts'
 import type { PartnerServer } from './partners/partner-server.ts'
@@ -9,6 +10,7 @@ export function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatche
   return [...carriers.values()].map((carrier) => ({
     name: carrier.name,
     type: carrier.type,
+    channel: carrier.channel,
     is_up: carrier.isUp,
     waiting: waiting.get(carrier.name) ?? 0,
     segments_per_second: Math.round(carrier.segmentsPerSecond * 10) / 10,
@@ -19,6 +21,19 @@ export function carrierReports(carriers: ReadonlyMap<string, Carrier>, dispatche
       last_error: lastError,
     })),
   }))
+}
+
+/** What is left of our account at a carrier, in the form of the HTTP interface. */
+export async function carrierBalance(carrier: Carrier | undefined): Promise<CarrierBalance> {
+  const outcome = await carrier?.balance?.()
+  switch (outcome?.kind) {
+    case 'told':
+      return { balance: { amount: outcome.amount, unit: outcome.unit }, error: null }
+    case 'no_answer':
+      return { balance: null, error: outcome.reason }
+    default:
+      return { balance: null, error: null }
+  }
 }
 
 /** How the partners of a tenant stand, in the form of the HTTP interface. */

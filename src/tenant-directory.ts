@@ -1,4 +1,5 @@
 import type { Access } from './accounts/access.ts'
+import type { Tenant } from './accounts/caller.ts'
 import type { MadeTenant, MadeTenants } from './accounts/made-tenants.ts'
 import type { ConfigDocuments } from './config/documents.ts'
 import { ConfigError } from './config/mistake.ts'
@@ -50,7 +51,11 @@ export class LiveTenantDirectory implements TenantDirectory {
     return config && tenant && bodyOf(config, tenant.id, access.tree.statusOf(tenant.id))
   }
 
-  async make({ name, ...settings }: NewTenant, isNewName: boolean): Promise<void> {
+  async make(
+    { name, ...settings }: NewTenant,
+    isNewName: boolean,
+    by: Tenant | undefined,
+  ): Promise<void> {
     const { made } = this.#options
     await this.#put(name, async () => {
       if (this.#byName().has(name) || (isNewName && (await made.wasKnown(name)))) {
@@ -58,11 +63,11 @@ export class LiveTenantDirectory implements TenantDirectory {
           pointer: '/name',
         })
       }
-      return { name, settings: withoutNothing(settings) }
+      return { name, settings: withoutNothing(settings), statusBy: by?.id ?? null }
     })
   }
 
-  async change(name: string, change: TenantChange): Promise<void> {
+  async change(name: string, change: TenantChange, by: Tenant | undefined): Promise<void> {
     await this.#put(name, async () => {
       const tenant = this.#options.made.find(name)
       if (this.#byName().get(name)?.source !== 'api' || !tenant) {
@@ -71,8 +76,34 @@ export class LiveTenantDirectory implements TenantDirectory {
           `the tenant ${JSON.stringify(name)} stands in the configuration: change it there (tenants)`,
         )
       }
-      return { name, settings: changed(tenant.settings, change) }
+      const statusBy = this.#statusSetter(tenant, change, by)
+      return { name, settings: changed(tenant.settings, change), statusBy }
     })
+  }
+
+  /**
+   * Who has set the status that a tenant is to have.
+   *
+   * @throws {GatewayError} `forbidden` where a reseller would lift a suspension that is not its own
+   */
+  #statusSetter(
+    { settings, statusBy }: MadeTenant,
+    { status }: TenantChange,
+    by: Tenant | undefined,
+  ): string | null {
+    if (status === undefined) return statusBy
+    if (by === undefined) return null
+    const present = settings.status ?? 'active'
+    if (status === present) return statusBy
+    const { tree } = this.#options.access
+    const isOwn = statusBy !== null && (statusBy === by.id || tree.isBelow(statusBy, by.id))
+    if (present === 'suspended' && status === 'active' && !isOwn) {
+      throw new GatewayError(
+        'forbidden',
+        'it was suspended by an operator or by a tenant above yours, who alone let it go on',
+      )
+    }
+    return by.id
   }
 
   /** Lets a tenant count as it is to be, and stores it; in the place of the one of its name. */

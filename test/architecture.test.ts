@@ -9,7 +9,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   encoding: [],
   smpp: [],
-  config: ['core', 'smpp'],
+  settings: ['core'],
+  // What is set for a provider's account stands with the provider.
+  providers: ['core', 'settings'],
+  config: ['core', 'settings', 'smpp', 'providers'],
   telemetry: ['core'],
   store: ['core'],
   routing: ['core'],
@@ -20,8 +23,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   billing: ['core', 'store'],
   // The settings of a carrier or a partner are its configuration: a second type for the same fields
   // would only have to be copied field by field.
-  carriers: ['config', 'core', 'encoding', 'smpp'],
-  messages: ['core', 'encoding', 'routing', 'carriers', 'accounts', 'billing', 'limits', 'store'],
+  carriers: ['config', 'core', 'encoding', 'smpp', 'providers'],
+  callbacks: ['core', 'providers', 'store'],
+  // Of callbacks only where they are sealed: a rotation of the key goes through every table.
+  messages: [
+    'core',
+    'encoding',
+    'routing',
+    'carriers',
+    'accounts',
+    'billing',
+    'callbacks',
+    'limits',
+    'store',
+  ],
   rates: ['core', 'routing', 'store'],
   inbound: ['core', 'encoding', 'carriers', 'messages', 'store'],
   partners: ['config', 'core', 'encoding', 'smpp', 'accounts', 'limits', 'messages', 'store'],
@@ -32,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'accounts',
     'audit',
     'billing',
+    'callbacks',
     'inbound',
     'limits',
     'networks',
@@ -59,9 +75,9 @@ const ONE_HOME: Readonly<Record<string, RegExp>> = {
   hono: /^http\//,
   '@hono/zod-openapi': /^http\//,
   '@hono/node-server': /^http\//,
-  undici: /^webhooks\//,
+  undici: /^(webhooks|carriers)\//,
   yaml: /^config\//,
-  nodemailer: /^alerting\//,
+  nodemailer: /^(alerting|carriers)\//,
 }
 
 interface Import {

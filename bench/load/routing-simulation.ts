@@ -177,6 +177,7 @@ function makeRouter({ costs }: World): Router {
   )
   const carriers = CARRIERS.map((name) => ({
     name,
+    channel: 'sms' as const,
     tags: [],
     profile: 0,
     trafficClasses: undefined,
@@ -203,7 +204,9 @@ function requestFor(country: number, { values }: World, nowMs: number, draw: num
   return {
     tenant: 't',
     from: 'ACME',
+    channel: 'sms',
     digits: `${DIGITS[country]}123456789`,
+    recipient: `${DIGITS[country]}123456789`,
     region: 'europe',
     text: 'Hello',
     atMs: nowMs,

@@ -19,6 +19,8 @@ export type LoadCommand =
       readonly callsPerSecond: number
       /** Stands in every text, so that rounds can be told apart. */
       readonly round: string
+      /** The first of a thousand numbers for each recipient in turn; absent: the same for all. */
+      readonly firstNumbers?: readonly number[]
     }
   | { readonly type: 'bind'; readonly port: number; readonly window: number }
   | {
@@ -49,8 +51,9 @@ const FROM = 'Linehaul'
 const FIRST_NUMBER = 447_700_900_000
 const NUMBERS = 1_000
 
-function numberOf(message: number): string {
-  return String(FIRST_NUMBER + (message % NUMBERS))
+function numberOf(message: number, firstNumbers: readonly number[] = [FIRST_NUMBER]): string {
+  const first = firstNumbers[message % firstNumbers.length] ?? FIRST_NUMBER
+  return String(first + (message % NUMBERS))
 }
 
 /** About as long as a one-time password message is; unique in its first words. */
@@ -59,7 +62,7 @@ function textOf(round: string, call: number): string {
 }
 
 async function loadRest(command: Extract<LoadCommand, { type: 'rest' }>): Promise<LoadReport> {
-  const { messages, recipients, port, callsPerSecond, round } = command
+  const { messages, recipients, port, callsPerSecond, round, firstNumbers } = command
   const connections = await Promise.all(
     Array.from({ length: command.connections }, () => HttpConnection.open(HOST, port)),
   )
@@ -73,7 +76,7 @@ async function loadRest(command: Extract<LoadCommand, { type: 'rest' }>): Promis
       if (callsPerSecond > 0) await until(startedAtMs + (call * 1_000) / callsPerSecond)
       const numbers = Array.from(
         { length: recipients },
-        (_, index) => `+${numberOf(call * recipients + index)}`,
+        (_, index) => `+${numberOf(call * recipients + index, firstNumbers)}`,
       )
       const body = JSON.stringify({
         to: recipients === 1 ? numbers[0] : numbers,

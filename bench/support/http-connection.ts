@@ -58,6 +58,11 @@ export class HttpConnection {
     })
   }
 
+  /** False once the server has closed it: servers do that to connections without calls. */
+  get isOpen(): boolean {
+    return !this.#socket.destroyed && this.#socket.readable
+  }
+
   close(): void {
     this.#socket.destroy()
   }
@@ -67,7 +72,8 @@ export class HttpConnection {
     const headEnd = this.#received.indexOf(HEAD_END)
     if (headEnd < 0) return
     const head = this.#received.slice(0, headEnd)
-    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1]
+    const hasNoBody = head.startsWith('HTTP/1.1 204')
+    const length = hasNoBody ? '0' : /\r\ncontent-length: (\d+)/i.exec(head)?.[1]
     if (length === undefined) {
       this.#fail(new Error(`an answer without a content-length: ${head}`))
       return

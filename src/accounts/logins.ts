@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { GatewayError } from '../core/errors.ts'
 import { LoginFailures } from '../core/login-failures.ts'
-import { hashPassword } from '../core/password.ts'
 import { PasswordCheck } from '../core/password-check.ts'
 import type { Access } from './access.ts'
 import type { Session, Sessions } from './sessions.ts'
@@ -40,7 +39,7 @@ export class Logins {
   }
 
   static async open(options: LoginsOptions): Promise<Logins> {
-    return new Logins(options, await hashPassword(randomBytes(32).toString('base64url')))
+    return new Logins(options, await options.users.hash(randomBytes(32).toString('base64url')))
   }
 
   /**

@@ -10,6 +10,8 @@ export interface MadeTenant {
   readonly name: string
   /** As they would stand in the file, without name and keys. */
   readonly settings: Readonly<Record<string, unknown>>
+  /** The reseller that has set its status, by its id; null: an operator has, or nobody. */
+  readonly statusBy: string | null
 }
 
 /** The tenants that were made over the API: in the database, and at hand. */
@@ -27,13 +29,13 @@ export class MadeTenants {
   static async open(store: Store, clock: Clock): Promise<MadeTenants> {
     const rows = await available(
       store.db
-        .select({ name: tenants.name, settings: tenants.settings })
+        .select({ name: tenants.name, settings: tenants.settings, statusBy: tenants.status_by })
         .from(tenants)
         .where(isNotNull(tenants.settings))
         .orderBy(tenants.name),
     )
-    const all = rows.map(({ name, settings }) => {
-      return { name, settings: settings as MadeTenant['settings'] }
+    const all = rows.map(({ name, settings, statusBy }) => {
+      return { name, settings: settings as MadeTenant['settings'], statusBy }
     })
     return new MadeTenants(store, clock, all)
   }
@@ -63,12 +65,15 @@ export class MadeTenants {
 
   /** Stores a tenant, in the place of the one of its name. */
   async keep(tenant: MadeTenant): Promise<void> {
-    const { name, settings } = tenant
+    const { name, settings, statusBy } = tenant
     await available(
       this.#store.db
         .insert(tenants)
-        .values({ id: newId(), name, settings, created_at: this.#clock() })
-        .onConflictDoUpdate({ target: tenants.name, set: { settings: sql`excluded.settings` } }),
+        .values({ id: newId(), name, settings, status_by: statusBy, created_at: this.#clock() })
+        .onConflictDoUpdate({
+          target: tenants.name,
+          set: { settings: sql`excluded.settings`, status_by: sql`excluded.status_by` },
+        }),
     )
     this.#byName.set(name, tenant)
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
 import { OneByOne } from '../core/one-by-one.ts'
-import { hashPassword } from '../core/password.ts'
+import { hashPassword, PASSWORD_COST, type PasswordCost } from '../core/password.ts'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
 import { users } from '../store/schema/users.ts'
@@ -45,12 +45,20 @@ const EMAIL = /^[^\s@]{1,64}@[^\s@]{1,255}$/
 export class Users {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #passwordCost: PasswordCost
   /** Owners are counted before one is changed. */
   readonly #changes = new OneByOne()
 
-  constructor(store: Store, clock: Clock) {
+  /** @param passwordCost - of the hashes of passwords; tests make cheap ones */
+  constructor(store: Store, clock: Clock, passwordCost = PASSWORD_COST) {
     this.#store = store
     this.#clock = clock
+    this.#passwordCost = passwordCost
+  }
+
+  /** A hash that costs as much as those of users. */
+  hash(password: string): Promise<string> {
+    return hashPassword(password, this.#passwordCost)
   }
 
   /**
@@ -103,7 +111,7 @@ export class Users {
       role: wish.role,
       tenantId: wish.tenantId,
       isEnabled: true,
-      passwordHash: await hashPassword(password),
+      passwordHash: await this.hash(password),
       hasFirstPassword: true,
       createdAt: this.#clock(),
     }
@@ -151,7 +159,7 @@ export class Users {
   async setPassword(id: string, password: string, isOwn: boolean): Promise<void> {
     const { email } = await this.#present(id)
     checkPassword(password, email)
-    const password_hash = await hashPassword(password)
+    const password_hash = await this.hash(password)
     await available(
       this.#store.db
         .update(users)

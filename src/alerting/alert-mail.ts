@@ -1,4 +1,5 @@
 import type { AlertMailConfig } from '../config/alerts.ts'
+import { transportOptions } from '../config/mail-server.ts'
 
 /** Time for the mail server, in milliseconds. */
 const TIMEOUT_MS = 20_000
@@ -7,20 +8,15 @@ const TIMEOUT_MS = 20_000
 export type SendMail = (subject: string, text: string) => Promise<void>
 
 /** Sends mails over SMTP, each over a connection of its own: there is one in a minute at most. */
-export function mailSender({ host, port, tls, login, from, to }: AlertMailConfig): SendMail {
+export function mailSender({ from, to, ...server }: AlertMailConfig): SendMail {
   return async (subject, text) => {
     // A third of the gateway's start would be the loading of a package that few need.
     const { createTransport } = await import('nodemailer')
     const transport = createTransport({
-      host,
-      port,
-      secure: tls === 'implicit',
-      requireTLS: tls === 'starttls',
-      ignoreTLS: tls === 'none',
+      ...transportOptions(server),
       connectionTimeout: TIMEOUT_MS,
       greetingTimeout: TIMEOUT_MS,
       socketTimeout: TIMEOUT_MS,
-      ...(login ? { auth: { user: login.username, pass: login.password } } : {}),
     })
     try {
       await transport.sendMail({ from, to: [...to], subject, text })

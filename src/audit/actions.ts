@@ -35,6 +35,7 @@ export const AUDIT_ACTIONS = {
 
   'message.resolve': 'a message that waited for an operator was settled by hand',
   'dead_letter.replay': 'dead letters were sent again',
+  'callback.replay': 'a callback of a provider that could not be read is taken again',
 
   'key.create': 'an API key was made',
   'key.change': 'an API key got another name, other scopes, addresses or another end',

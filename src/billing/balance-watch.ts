@@ -8,6 +8,8 @@ export type BalanceMarks = Record<BalanceState, boolean>
 export interface WatchedAccount {
   readonly tenantId: string
   readonly currency: string
+  /** What it has, in millionths. */
+  readonly balance: bigint
   readonly told: BalanceMarks
 }
 
@@ -18,6 +20,8 @@ export interface BalanceChange {
   readonly state: BalanceState
   /** False: it is over, and may be told again. */
   readonly isIn: boolean
+  /** What the account has, in millionths. */
+  readonly balance: bigint
   /** What may still be spent, in millionths. */
   readonly available: bigint
   /** What `low` is judged by; undefined: nothing. */
@@ -67,14 +71,14 @@ export class BalanceWatch {
   }
 
   #change(
-    { tenantId, currency, told }: WatchedAccount,
+    { tenantId, currency, balance, told }: WatchedAccount,
     state: BalanceState,
     isIn: boolean,
     available: bigint,
     lowMicros: bigint | undefined,
   ): void {
     told[state] = isIn
-    this.#onChange({ tenantId, currency, state, isIn, available, lowMicros })
+    this.#onChange({ tenantId, currency, state, isIn, balance, available, lowMicros })
   }
 }
 

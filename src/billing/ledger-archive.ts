@@ -1,10 +1,25 @@
-import { and, desc, eq, gte, lt, ne, or } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, gte, lt, ne, or, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
 import { ledger } from '../store/schema/ledger.ts'
 
-/** A line of the ledger as the table has it. */
-export type LedgerRow = typeof ledger.$inferSelect
+/** A line of the ledger as the table has it, and what stands beside it. */
+export type LedgerRow = typeof ledger.$inferSelect & {
+  /** Of a line of a transfer: the tenant of the other. */
+  readonly otherTenantId: string | null
+}
+
+const other = alias(ledger, 'other')
+
+/** The two lines of a transfer follow each other: of the one that gives, of the one that gets. */
+const IS_OTHER_LINE = and(
+  eq(ledger.kind, 'transfer'),
+  eq(other.kind, 'transfer'),
+  eq(other.batch, ledger.batch),
+  eq(other.line, sql`${ledger.line} + case when ${ledger.balance} < 0 then 1 else -1 end`),
+  eq(other.reference, ledger.reference),
+)
 
 /** Where a line stands; later lines come after it. */
 export interface LinePlace {
@@ -42,8 +57,9 @@ export class LedgerArchive {
     await this.#flush()
     return available(
       this.#store.db
-        .select()
+        .select({ ...getTableColumns(ledger), otherTenantId: other.tenant_id })
         .from(ledger)
+        .leftJoin(other, IS_OTHER_LINE)
         .where(
           and(
             eq(ledger.tenant_id, tenantId),

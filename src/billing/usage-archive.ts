@@ -2,7 +2,13 @@ import { type SQL, sql } from 'drizzle-orm'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
 import type { Period } from './periods.ts'
-import { USAGE_AMOUNTS, USAGE_COUNTS, type UsageFigures } from './usage-figures.ts'
+import {
+  KEPT_APART,
+  type KeptApart,
+  USAGE_AMOUNTS,
+  USAGE_COUNTS,
+  type UsageFigures,
+} from './usage-figures.ts'
 import { pendingCells } from './usage-pending.ts'
 
 /** What usage can be told apart by, as its columns are named. */
@@ -12,6 +18,7 @@ export const USAGE_DIMENSIONS = [
   'country',
   'network',
   'sender',
+  'template',
   'traffic_class',
 ] as const
 
@@ -38,21 +45,27 @@ export interface UsageRow extends UsageFigures, Readonly<Record<UsageDimension, 
   readonly currency: string
 }
 
-/** Dimensions that senders are kept with. */
-const BESIDE_SENDERS: readonly UsageDimension[] = ['tenant_id', 'country', 'sender']
+type Asked = Pick<UsageQuery, 'groupBy' | 'only'>
 
-/**
- * The first dimension that cannot be seen together with senders, which are kept by day, tenant and country
- * only: all else would multiply their rows. Undefined: there is none.
- */
-export function besideSenders({
-  groupBy,
-  only,
-}: Pick<UsageQuery, 'groupBy' | 'only'>): UsageDimension | undefined {
-  return USAGE_DIMENSIONS.find(
-    (name) =>
-      !BESIDE_SENDERS.includes(name) && (groupBy.includes(name) || only[name] !== undefined),
-  )
+const APART = Object.keys(KEPT_APART) as KeptApart[]
+
+/** What is asked for that is kept apart, by day, tenant and country; undefined: nothing. */
+export function keptApartIn(asked: Asked): KeptApart | undefined {
+  return APART.find((name) => asksFor(asked, name))
+}
+
+/** The first dimension that cannot be seen together with one that is kept apart; undefined: there is none. */
+export function notBeside(apart: KeptApart, asked: Asked): UsageDimension | undefined {
+  const kept = dimensionsBeside(apart)
+  return USAGE_DIMENSIONS.find((name) => !kept.includes(name) && asksFor(asked, name))
+}
+
+function dimensionsBeside(apart: KeptApart): readonly UsageDimension[] {
+  return ['tenant_id', 'country', apart]
+}
+
+function asksFor({ groupBy, only }: Asked, name: UsageDimension): boolean {
+  return groupBy.includes(name) || only[name] !== undefined
 }
 
 type RawUsageRow = Readonly<Record<string, string | null>>
@@ -79,18 +92,13 @@ export class UsageArchive {
   }
 }
 
-function selectUsage({
-  granularity,
-  from,
-  before,
-  groupBy,
-  only,
-  withoutCosts,
-  limit,
-}: UsageQuery): SQL {
-  const bySender = groupBy.includes('sender') || only.sender !== undefined
-  const table = bySender ? 'usage_senders' : TABLES[granularity]
-  const kept = bySender ? BESIDE_SENDERS : USAGE_DIMENSIONS.filter((name) => name !== 'sender')
+function selectUsage(query: UsageQuery): SQL {
+  const { granularity, from, before, groupBy, only, withoutCosts, limit } = query
+  const apart = keptApartIn(query)
+  const table = apart ? KEPT_APART[apart] : TABLES[granularity]
+  const kept = apart
+    ? dimensionsBeside(apart)
+    : USAGE_DIMENSIONS.filter((name) => !Object.hasOwn(KEPT_APART, name))
   const columns = sql.raw([...kept, 'currency', ...FIGURES].join(', '))
   const conditions = [
     sql`starts_at >= ${from.toISOString()}::text::timestamptz`,
@@ -104,9 +112,11 @@ function selectUsage({
       : []),
   ]
   const where = sql.join(conditions, sql` and `)
+  // Messages of no template have no row there; the empty name is that of all that found no room.
+  const ofTemplate = sql.raw(apart === 'template' ? `and template <> ''` : '')
   const period = sql.raw(`date_trunc('${granularity}', starts_at, 'UTC') as starts_at`)
   // Rows of the table of these periods are of them already: a million calls are worth leaving out.
-  const periodOfTable = bySender ? period : sql`starts_at`
+  const periodOfTable = apart ? period : sql`starts_at`
   const grouped = sql.raw(['starts_at', ...groupBy, 'currency'].join(', '))
   const shown = USAGE_DIMENSIONS.map((name) =>
     groupBy.includes(name) ? `${name}::text as ${name}` : `null as ${name}`,
@@ -117,7 +127,7 @@ function selectUsage({
     from (
       select ${periodOfTable}, ${columns} from ${sql.raw(table)} where ${where}
       union all
-      select ${period}, ${columns} from (${pendingCells()}) p where ${where}
+      select ${period}, ${columns} from (${pendingCells()}) p where ${where} ${ofTemplate}
     ) u
     group by ${grouped}
     order by ${grouped}

@@ -1,3 +1,12 @@
+/**
+ * What is kept in a table of its own, by day, tenant and country only, since it would multiply the rows of the
+ * others.
+ */
+export const KEPT_APART = { sender: 'usage_senders', template: 'usage_templates' } as const
+
+/** {@link KEPT_APART} */
+export type KeptApart = keyof typeof KEPT_APART
+
 /** What is counted of messages; the names are those of the columns of `usage_hours` and `usage_days`. */
 export const USAGE_COUNTS = [
   'messages_accepted',
@@ -32,6 +41,7 @@ export type UsageFigures = UsageCounts & Record<(typeof USAGE_AMOUNTS)[number], 
 export interface UsageKind {
   readonly tenantId: string
   readonly sender: string
+  readonly template: string
   readonly country: string
   readonly network: string
   readonly trafficClass: string
@@ -65,7 +75,8 @@ export function emptyCell(
   carrier: string,
   currency: string,
 ): UsageCell {
-  const { tenantId, sender, country, network, trafficClass, unit, unitPrice, taxPpm } = kind
+  const { tenantId, sender, template, country, network, trafficClass, unit, unitPrice, taxPpm } =
+    kind
   return {
     hour,
     tenantId,
@@ -74,6 +85,7 @@ export function emptyCell(
     network,
     trafficClass,
     sender,
+    template,
     currency,
     unit,
     unitPrice,

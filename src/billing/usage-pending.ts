@@ -22,6 +22,7 @@ const CELL: readonly PendingColumn<UsageCell>[] = [
   { name: 'network', read: typed('text'), from: ({ network }) => network },
   { name: 'traffic_class', read: typed('text'), from: ({ trafficClass }) => trafficClass },
   { name: 'sender', read: typed('text'), from: ({ sender }) => sender },
+  { name: 'template', read: typed('text'), from: ({ template }) => template },
   { name: 'currency', read: typed('text'), from: ({ currency }) => currency },
   { name: 'unit', read: typed('text'), from: ({ unit }) => unit },
   { name: 'unit_price', read: typed('int8'), from: ({ unitPrice }) => exact(unitPrice) },

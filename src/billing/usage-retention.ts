@@ -34,6 +34,7 @@ export class UsageRetention {
       ['usage_hours', hourlyDays],
       ['usage_days', dailyDays],
       ['usage_senders', dailyDays],
+      ['usage_templates', dailyDays],
     ] as const
     for (const [table, days] of tables) {
       if (days === 0) continue

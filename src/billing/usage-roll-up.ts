@@ -2,14 +2,14 @@ import { type SQL, sql } from 'drizzle-orm'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
-import { USAGE_AMOUNTS, USAGE_COUNTS } from './usage-figures.ts'
+import { KEPT_APART, type KeptApart, USAGE_AMOUNTS, USAGE_COUNTS } from './usage-figures.ts'
 import { CELL_COLUMNS, pendingCells, pendingMovements } from './usage-pending.ts'
 
 /**
- * Rows of a day that senders of one tenant may have: one for each sender and country. Those that come when
- * it is full are counted together, under the empty sender.
+ * Rows of a day that senders of one tenant may have, and templates as many: one for each with each country.
+ * Those that come when it is full are counted together, under the empty name.
  */
-export const MAX_SENDERS = 1_000
+export const MAX_ROWS_APART = 1_000
 
 const ROLL_UP_EVERY_MS = 15_000
 
@@ -29,7 +29,6 @@ const PERIOD = [
   'traffic_class',
   'currency',
 ]
-const SENDER = ['starts_at', 'tenant_id', 'sender', 'country', 'currency']
 const CHARGE = [
   'tenant_id',
   'starts_at',
@@ -48,7 +47,7 @@ const MOVED = ['lines', 'balance', 'reserved', 'revenue', 'tax', 'funding']
 export interface UsageRollUpOptions {
   readonly store: Store
   readonly logger: Logger
-  readonly maxSenders?: number
+  readonly maxRowsApart?: number
 }
 
 /**
@@ -83,10 +82,10 @@ export class UsageRollUp {
 
   /** Adds up everything that is pending. */
   async run(): Promise<void> {
-    const { store, maxSenders = MAX_SENDERS } = this.#options
+    const { store, maxRowsApart = MAX_ROWS_APART } = this.#options
     const page = store.kind === 'pglite' ? PAGE_EMBEDDED : PAGE
     for (let rows = page; rows === page; ) {
-      const [row] = await store.query<{ rows: number }>(rollUp(page, maxSenders))
+      const [row] = await store.query<{ rows: number }>(rollUp(page, maxRowsApart))
       rows = row?.rows ?? 0
     }
   }
@@ -104,7 +103,7 @@ export class UsageRollUp {
 }
 
 /** One statement: what it adds to the sums is taken from what is pending, or nothing happens. */
-function rollUp(page: number, maxSenders: number): SQL {
+function rollUp(page: number, maxRowsApart: number): SQL {
   return sql`
     with taken as (
       delete from usage_pending
@@ -117,17 +116,16 @@ function rollUp(page: number, maxSenders: number): SQL {
     ), by_month as (
       select date_trunc('month', starts_at, 'UTC') as starts_at, ${sql.raw(BESIDE_TIME.join(', '))}
       from by_hour
-    ), ${keptSenders(maxSenders)}, by_sender as (
-      select c.starts_at, c.tenant_id, coalesce(k.sender, '') as sender, c.country, c.currency,
-        ${sql.raw(FIGURES.map((name) => `c.${name}`).join(', '))}
-      from by_day c left join kept k using (starts_at, tenant_id, sender, country)
-    ), charged as (
+    ), of_template as materialized (
+      select * from by_day where template <> ''
+    ), ${addApart('sender', 'by_day', maxRowsApart)}
+    , ${addApart('template', 'of_template', maxRowsApart)}
+    , charged as (
       select * from by_day where charged <> 0 or revenue <> 0 or tax <> 0
     ), moved as (${pendingMovements('taken')}
     ), hours as (${addTo('usage_hours', PERIOD, FIGURES, 'by_hour')}
     ), days as (${addTo('usage_days', PERIOD, FIGURES, 'by_day')}
     ), months as (${addTo('usage_months', PERIOD, FIGURES, 'by_month')}
-    ), senders as (${addTo('usage_senders', SENDER, FIGURES, 'by_sender')}
     ), charges as (${addTo('usage_charges', CHARGE, ['charged', 'revenue', 'tax'], 'charged')}
     ), movements as (${addTo('ledger_days', MOVEMENT, MOVED, 'moved')}
     )
@@ -150,30 +148,43 @@ function addTo(
     on conflict (${sql.raw(columns)}) do update set ${sql.raw(added)}`
 }
 
-/** The senders that have a row of their own: those that have one already, then the busiest while there is room. */
-function keptSenders(maxSenders: number): SQL {
+/**
+ * Adds rows to the table of what is kept apart. Those that have a row already have it, then the busiest while
+ * there is room; all others have one together.
+ */
+function addApart(name: KeptApart, source: string, maxRows: number): SQL {
+  const table = sql.raw(KEPT_APART[name])
+  const of = (part: string) => sql.raw(`${part}_${name}`)
+  const column = sql.raw(name)
+  const key = ['starts_at', 'tenant_id', name, 'country', 'currency']
   return sql`
-    pairs as (
-      select starts_at, tenant_id, sender, country, exists (
-          select from usage_senders u where u.starts_at = c.starts_at
-            and u.tenant_id = c.tenant_id and u.sender = c.sender and u.country = c.country
+    ${of('pairs')} as (
+      select starts_at, tenant_id, ${column}, country, exists (
+          select from ${table} u where u.starts_at = c.starts_at
+            and u.tenant_id = c.tenant_id and u.${column} = c.${column} and u.country = c.country
         ) as is_known, sum(segments_accepted + segments_submitted) as weight
-      from by_day c
-      group by starts_at, tenant_id, sender, country
-    ), present as (
-      select u.starts_at, u.tenant_id, count(*) as senders
-      from usage_senders u
-      join (select distinct starts_at, tenant_id from pairs) d using (starts_at, tenant_id)
-      where u.sender <> ''
+      from ${sql.raw(source)} c
+      group by starts_at, tenant_id, ${column}, country
+    ), ${of('present')} as (
+      select u.starts_at, u.tenant_id, count(*) as rows
+      from ${table} u
+      join (select distinct starts_at, tenant_id from ${of('pairs')}) d using (starts_at, tenant_id)
+      where u.${column} <> ''
       group by u.starts_at, u.tenant_id
-    ), kept as (
-      select starts_at, tenant_id, sender, country
+    ), ${of('kept')} as (
+      select starts_at, tenant_id, ${column}, country
       from (
         select p.*, row_number() over (
-            partition by starts_at, tenant_id, is_known order by weight desc, sender, country
+            partition by starts_at, tenant_id, is_known order by weight desc, ${column}, country
           ) as place
-        from pairs p
-      ) p left join present using (starts_at, tenant_id)
-      where is_known or place + coalesce(senders, 0) <= ${maxSenders}::int4
+        from ${of('pairs')} p
+      ) p left join ${of('present')} using (starts_at, tenant_id)
+      where is_known or place + coalesce(rows, 0) <= ${maxRows}::int4
+    ), ${of('by')} as (
+      select c.starts_at, c.tenant_id, coalesce(k.${column}, '') as ${column}, c.country, c.currency,
+        ${sql.raw(FIGURES.map((figure) => `c.${figure}`).join(', '))}
+      from ${sql.raw(source)} c
+      left join ${of('kept')} k using (starts_at, tenant_id, ${column}, country)
+    ), ${of('added')} as (${addTo(KEPT_APART[name], key, FIGURES, `by_${name}`)}
     )`
 }

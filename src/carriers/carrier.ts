@@ -1,3 +1,6 @@
+import type { Channel } from '../core/channel.ts'
+import type { FailureCode } from '../core/failure-code.ts'
+import type { ContentTemplate, MailContent } from '../core/message-template.ts'
 import type { PassThrough } from '../core/pass-through.ts'
 
 /** What a message says, and how its sender wants it encoded. */
@@ -9,6 +12,10 @@ export interface Content {
     readonly esmClass: number
     readonly dataCoding: number
   } | null
+  /** The template that the text was made from; absent or null: it was written as it is. */
+  readonly template?: ContentTemplate | null | undefined
+  /** What an e-mail says beside its text; absent or null: it is none. */
+  readonly mail?: MailContent | null | undefined
   /** What else a partner's submit said; null: nothing. */
   readonly passThrough: PassThrough | null
   readonly requestedEncoding: 'auto' | 'gsm7' | 'ucs2'
@@ -18,7 +25,7 @@ export interface Content {
 
 /** What a content takes at a carrier. */
 export interface ContentLayout {
-  /** `gsm7`, `ucs2`, `latin1` or `binary`. */
+  /** `gsm7`, `ucs2`, `latin1` or `binary`; `utf8` where the message is no SMS. */
   readonly encoding: string
   /** Segments that are billed. */
   readonly segments: number
@@ -27,15 +34,17 @@ export interface ContentLayout {
 /** What a carrier is asked to send. */
 export interface OutboundMessage extends Content {
   readonly id: string
+  /** Whose money it costs: messages of several tenants do not share a call. */
+  readonly tenantId: string
   /** system_id of the partner that submitted it, or null. */
   readonly partner: string | null
-  /** As the sender wrote it. */
+  /** As the sender wrote it; may be empty where the message is no SMS. */
   readonly from: string
-  /** E.164 with `+`. */
+  /** E.164 with `+`, or what `core/channel.ts` says of recipients of the carrier's channel. */
   readonly to: string
   /** What a partner asked to be told, SMPP v3.4 section 5.2.17. */
   readonly registeredDelivery: number
-  /** Sender id in the terms of the PDU, SMPP v3.4 sections 5.2.5 to 5.2.8. */
+  /** Sender id in the terms of the PDU, SMPP v3.4 sections 5.2.5 to 5.2.8; of no meaning where it is no SMS. */
   readonly sender: { readonly value: string; readonly ton: number; readonly npi: number }
   /** When it is worth nothing any more: the carrier is told to give up then. */
   readonly expiresAt: Date
@@ -59,15 +68,20 @@ export type SegmentOutcome =
     }
   | {
       readonly kind: 'refused'
-      /** The carrier's status; null when we could not make a PDU of it. */
-      readonly commandStatus: number | null
-      /** The status in words, for the timeline. */
+      /** In the gateway's terms; `not_encodable` where we could not make a request of it. */
+      readonly code: FailureCode
+      /** The carrier's own code, a `command_status` as `0x0000000b`; null where it gave none. */
+      readonly rawCode: string | null
+      /** The code in words, for the timeline. */
       readonly reason: string
-      /** `message`: no use trying here again; `passing`: it may work later or elsewhere. */
-      readonly class: 'message' | 'passing'
+      /**
+       * `message`: no use trying here again; `passing`: it may work later or elsewhere; `final`: nobody else is to be
+       * asked either.
+       */
+      readonly class: 'message' | 'passing' | 'final'
     }
   /** The carrier asks for a slower pace; the segment did not count, and may be sent again. */
-  | { readonly kind: 'throttled'; readonly commandStatus: number }
+  | { readonly kind: 'throttled'; readonly rawCode: string | null }
   /** Written, and no answer came. */
   | {
       readonly kind: 'uncertain'
@@ -121,6 +135,7 @@ export interface SubmittedSegment {
   readonly sender: OutboundMessage['sender']
   /** The carrier's id, as it came. */
   readonly carrierMessageId: string
+  readonly submittedAt: Date
 }
 
 /** What a carrier says to a cancellation. */
@@ -130,7 +145,10 @@ export type CancelOutcome =
 
 /** What a carrier says when it is asked about a segment. */
 export type QueryOutcome =
-  | ({ readonly kind: 'state' } & Pick<CarrierReceipt, 'state' | 'settles' | 'rawError'>)
+  | ({ readonly kind: 'state' } & Pick<
+      CarrierReceipt,
+      'state' | 'settles' | 'rawError' | 'failure'
+    >)
   /** It does not tell, and will not: it knows no such request, or no such message. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** Nothing was learnt this time. */
@@ -143,6 +161,20 @@ export type CheckOutcome =
   | { readonly kind: 'no_answer'; readonly reason: string }
   /** There was nobody to ask. */
   | { readonly kind: 'not_asked'; readonly reason: string }
+
+/** What is left of our account at a carrier. */
+export type BalanceOutcome =
+  | {
+      readonly kind: 'told'
+      /** A decimal number, as it came. */
+      readonly amount: string
+      /** A currency, or what is counted: `CNY`, `messages`. */
+      readonly unit: string
+    }
+  /** Nothing was learnt this time. */
+  | { readonly kind: 'no_answer'; readonly reason: string }
+  /** It has no such request. */
+  | { readonly kind: 'not_told' }
 
 /** What tells whose a receipt is where its id does not. */
 export interface ReceiptAbout {
@@ -167,6 +199,8 @@ export interface CarrierReceipt {
   /** What it makes of the segment; null while nothing is settled. */
   readonly settles: 'delivered' | 'undelivered' | 'expired' | null
   readonly rawError: string | null
+  /** What {@link rawError} means, where the carrier documents it; absent: it is judged by its form. */
+  readonly failure?: FailureCode | null | undefined
   readonly rawText: string
   readonly about?: ReceiptAbout | null | undefined
 }
@@ -212,6 +246,8 @@ export interface BindStatus {
 export interface Carrier {
   readonly name: string
   readonly type: string
+  /** The only one whose messages it gets; it never changes. */
+  readonly channel: Channel
   /** True while at least one connection takes messages. */
   readonly isUp: boolean
   /** Whether it is asked for final receipts. */
@@ -237,6 +273,8 @@ export interface Carrier {
   cancel?(segment: SubmittedSegment): Promise<CancelOutcome>
   /** Asks what became of a segment; absent where the carrier has no such request. Never rejects. */
   query?(segment: SubmittedSegment): Promise<QueryOutcome>
+  /** Asks what is left of our account; absent where no carrier of the kind tells. Never rejects. */
+  balance?(): Promise<BalanceOutcome>
   /** Asks every connection whether the carrier is there; absent where it has none. Never rejects. */
   check?(timeoutMs: number): Promise<CheckOutcome>
   /**
@@ -249,6 +287,16 @@ export interface Carrier {
   start(): void
   /** Waits up to `drainMs` for answers, unbinds, closes. */
   close(drainMs: number): Promise<void>
+}
+
+/** A carrier that goes by an entry of the configuration. */
+export interface ConfiguredCarrier<Config> extends Carrier {
+  /** Its settings at present. */
+  readonly config: Config
+  /** Goes by other settings of the carrier with the same name and kind. */
+  follow(config: Config): void
+  /** Closes; what is not sent goes back to whoever has given it. */
+  handBack(drainMs: number): Promise<void>
 }
 
 /** What a carrier reports upwards. */

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import type { CarrierConfig, OutbindConfig } from '../config/schema.ts'
+import type { OutbindConfig, SmppCarrierConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { BindType } from '../smpp/bind.ts'
@@ -24,7 +24,7 @@ import {
 
 /** What {@link Connections} are built with. */
 export interface ConnectionsOptions {
-  readonly config: CarrierConfig
+  readonly config: SmppCarrierConfig
   /** One for all binds: what carriers limit is the account. */
   readonly pacer: Pacer
   readonly logger: Logger
@@ -49,7 +49,7 @@ interface Bind {
 
 /** One of the sessions that are kept open: a bind, or a pair of them. */
 interface Place {
-  readonly config: CarrierConfig
+  readonly config: SmppCarrierConfig
   readonly binds: readonly Bind[]
 }
 
@@ -64,7 +64,7 @@ interface Place {
  */
 export class Connections {
   readonly #options: ConnectionsOptions
-  #config: CarrierConfig
+  #config: SmppCarrierConfig
   #places: Place[]
   /** On its way to take the place of another that still serves. */
   #arriving: Place | undefined
@@ -125,7 +125,7 @@ export class Connections {
   }
 
   /** Goes by other settings; see the class. A renewed certificate holds for connections to come. */
-  follow(config: CarrierConfig): void {
+  follow(config: SmppCarrierConfig): void {
     this.#config = config
     if (this.#stage === 'closed') return
     this.#outbind.follow(config)
@@ -184,7 +184,7 @@ export class Connections {
     })
   }
 
-  #makeListener(config: CarrierConfig, outbind: OutbindConfig): OutbindListener {
+  #makeListener(config: SmppCarrierConfig, outbind: OutbindConfig): OutbindListener {
     const { host, port, systemId, password, bind } = outbind
     return new OutbindListener({
       ...sessionLimits(config),

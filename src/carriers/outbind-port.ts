@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { CarrierConfig, OutbindConfig } from '../config/schema.ts'
+import type { OutbindConfig, SmppCarrierConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { OutbindListener } from '../smpp/outbind.ts'
@@ -10,8 +10,8 @@ import { addressText, bindFields, sessionLimits } from './smpp-options.ts'
 
 /** What an {@link OutbindPort} is built with. */
 export interface OutbindPortOptions {
-  readonly config: CarrierConfig
-  readonly make: (config: CarrierConfig, outbind: OutbindConfig) => OutbindListener
+  readonly config: SmppCarrierConfig
+  readonly make: (config: SmppCarrierConfig, outbind: OutbindConfig) => OutbindListener
   readonly logger: Logger
 }
 
@@ -21,7 +21,7 @@ const LISTEN_AGAIN_MS = 5_000
 /** The port on which a carrier may ask for a bind, where it has one. */
 export class OutbindPort {
   readonly #options: OutbindPortOptions
-  #config: CarrierConfig
+  #config: SmppCarrierConfig
   #listener: OutbindListener | undefined
   /** One after the other: a port is free for the next only when the last has left it. */
   #working: Promise<void> = Promise.resolve()
@@ -66,7 +66,7 @@ export class OutbindPort {
   }
 
   /** Goes by other settings; the sessions that there are go first where these are about them. */
-  follow(config: CarrierConfig): void {
+  follow(config: SmppCarrierConfig): void {
     const before = this.#config
     this.#config = config
     if (isSamePort(before, config)) return
@@ -110,9 +110,9 @@ export class OutbindPort {
 }
 
 /** Whether what listens by one configuration serves for the other. */
-function isSamePort(one: CarrierConfig, other: CarrierConfig): boolean {
+function isSamePort(one: SmppCarrierConfig, other: SmppCarrierConfig): boolean {
   if (!one.outbind && !other.outbind) return true
-  const settings = (config: CarrierConfig) => ({
+  const settings = (config: SmppCarrierConfig) => ({
     ...sessionLimits(config),
     ...bindFields(config),
     outbind: config.outbind,

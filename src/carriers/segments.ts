@@ -1,4 +1,4 @@
-import type { CarrierConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig } from '../config/schema.ts'
 import type { SegmentPlace } from '../core/pass-through.ts'
 import { recode } from '../encoding/recode.ts'
 import { encodeSegments, planText, type SegmentTlv, type TextPlan } from '../encoding/segment.ts'
@@ -30,7 +30,7 @@ const UDH_INDICATOR = 0x40
  *
  * @throws {EncodingError} when the text is too long or has characters the encoding lacks
  */
-export function planFor(config: CarrierConfig, content: Content): PlannedText | undefined {
+export function planFor(config: SmppCarrierConfig, content: Content): PlannedText | undefined {
   if (content.raw && !isTranscoded(config, content)) return undefined
   const { text, replacements } = config.transliterate
     ? replaceTypography(content.text)
@@ -45,20 +45,20 @@ export function planFor(config: CarrierConfig, content: Content): PlannedText | 
 }
 
 /** Names all that {@link planFor} goes by. */
-export function layoutKeyOf(config: CarrierConfig): string {
+export function layoutKeyOf(config: SmppCarrierConfig): string {
   const { transliterate, transcode, longMessages, defaultAlphabet } = config
   return [defaultAlphabet, longMessages, transliterate, transcode].join(' ')
 }
 
 /** Only data_coding 0 has the carrier's alphabet: septets of a message class are septets. */
-function alphabetFor({ defaultAlphabet }: CarrierConfig, { passThrough }: Content) {
+function alphabetFor({ defaultAlphabet }: SmppCarrierConfig, { passThrough }: Content) {
   const dataCoding = passThrough?.dataCoding ?? 0
   if (dataCoding === 0 || defaultAlphabet === 'gsm7-packed') return defaultAlphabet
   return 'gsm7'
 }
 
 /** Octets whose text is known go as a text to a carrier that takes no other alphabet than its own. */
-function isTranscoded(config: CarrierConfig, { text }: Content): boolean {
+function isTranscoded(config: SmppCarrierConfig, { text }: Content): boolean {
   return config.transcode && text !== ''
 }
 
@@ -69,7 +69,7 @@ function isTranscoded(config: CarrierConfig, { text }: Content): boolean {
  * @param reference - for segments that we make, see `encodeSegments`
  */
 export function segmentsOf(
-  config: CarrierConfig,
+  config: SmppCarrierConfig,
   content: Content,
   planned: PlannedText | undefined,
   reference: number,
@@ -111,7 +111,7 @@ interface MarkedOctets {
 }
 
 /** A segment that came without a header says its place in the carrier's way. */
-function withPlace(config: CarrierConfig, octets: Buffer, place: SegmentPlace): MarkedOctets {
+function withPlace(config: SmppCarrierConfig, octets: Buffer, place: SegmentPlace): MarkedOctets {
   const { reference, total, sequence } = place
   if (config.longMessages === 'sar') {
     const tlvs = [

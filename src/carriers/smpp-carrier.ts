@@ -1,4 +1,4 @@
-import type { CarrierConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { siblingKey } from '../core/pass-through.ts'
@@ -14,9 +14,9 @@ import { CommandStatus, statusInfo } from '../smpp/status.ts'
 import type {
   BindStatus,
   CancelOutcome,
-  Carrier,
   CarrierEvents,
   CheckOutcome,
+  ConfiguredCarrier,
   Content,
   ContentLayout,
   OutboundMessage,
@@ -31,6 +31,7 @@ import { Connections } from './connections.ts'
 import { alertOf, inboundPartOf } from './inbound-mapping.ts'
 import { checkLinks } from './link-check.ts'
 import { layoutKeyOf, planFor, segmentsOf } from './segments.ts'
+import { rawStatus, statusFailure } from './smpp-failure.ts'
 import {
   cancelSm,
   outcomeOf,
@@ -56,13 +57,14 @@ const SIBLINGS_MS = 300_000
  * must not hold up all others: so often in a row, with others taken in between, it is a refusal.
  */
 const MAX_FULL_QUEUES = 3
+const FULL_QUEUE = rawStatus(CommandStatus.ESME_RMSGQFUL)
 
 /** The bit of `registered_delivery` without which delivery is not told, SMPP v3.4 section 5.2.17. */
 const TOLD_OF_DELIVERY = 0x01
 
 /** What an {@link SmppCarrier} is built with. */
 export interface SmppCarrierOptions {
-  readonly config: CarrierConfig
+  readonly config: SmppCarrierConfig
   readonly events: CarrierEvents
   readonly references: ReferenceCounter
   readonly logger: Logger
@@ -88,10 +90,11 @@ interface SubmitRequest {
 }
 
 /** A carrier reached over SMPP: its binds are kept open, messages spread over those that are. */
-export class SmppCarrier implements Carrier {
+export class SmppCarrier implements ConfiguredCarrier<SmppCarrierConfig> {
   readonly name: string
   readonly type = 'smpp'
-  #config: CarrierConfig
+  readonly channel = 'sms'
+  #config: SmppCarrierConfig
   #layoutKey: string
   readonly #events: CarrierEvents
   readonly #references: ReferenceCounter
@@ -129,7 +132,7 @@ export class SmppCarrier implements Carrier {
   }
 
   /** Its settings at present. */
-  get config(): CarrierConfig {
+  get config(): SmppCarrierConfig {
     return this.#config
   }
 
@@ -231,7 +234,7 @@ export class SmppCarrier implements Carrier {
    * Goes by other settings of the carrier with the same name. What is about messages holds at once,
    * what is about connections as {@link Connections} say.
    */
-  follow(config: CarrierConfig): void {
+  follow(config: SmppCarrierConfig): void {
     this.#config = config
     this.#layoutKey = layoutKeyOf(config)
     this.#receiptOptions = receiptOptionsOf(config)
@@ -287,7 +290,7 @@ export class SmppCarrier implements Carrier {
       } catch (error) {
         reason = messageOf(error)
         if (!(error instanceof RequestError)) {
-          return { kind: 'refused', commandStatus: null, reason, class: 'message' }
+          return { kind: 'refused', code: 'not_encodable', rawCode: null, reason, class: 'message' }
         }
         if (error.written) {
           const isAlone = session.takesRequests
@@ -305,14 +308,14 @@ export class SmppCarrier implements Carrier {
     outcome: Extract<SegmentOutcome, { kind: 'throttled' }>,
     fullQueue: FullQueue,
   ): SegmentOutcome {
-    const { commandStatus } = outcome
-    if (commandStatus !== CommandStatus.ESME_RMSGQFUL) return outcome
+    if (outcome.rawCode !== FULL_QUEUE) return outcome
     if (fullQueue.times === 0 || this.#taken > fullQueue.takenBefore) fullQueue.times++
     fullQueue.takenBefore = this.#taken
     if (fullQueue.times < MAX_FULL_QUEUES) return outcome
-    const { name, meaning } = statusInfo(commandStatus)
+    const { name, meaning } = statusInfo(CommandStatus.ESME_RMSGQFUL)
     const reason = `${name} (${meaning}), while it takes others`
-    return { kind: 'refused', commandStatus, reason, class: 'passing' }
+    const code = statusFailure(CommandStatus.ESME_RMSGQFUL)
+    return { kind: 'refused', code, rawCode: FULL_QUEUE, reason, class: 'passing' }
   }
 
   #outcome(response: Pdu): SegmentOutcome {
@@ -375,7 +378,7 @@ function roomIn(session: Session): number {
   return session.windowSize - session.pendingCount
 }
 
-function receiptOptionsOf(config: CarrierConfig): ReceiptOptions {
+function receiptOptionsOf(config: SmppCarrierConfig): ReceiptOptions {
   const { receiptHeuristic: heuristic, receiptIdFrom: idFrom, receiptStates: states } = config
   return { heuristic, idFrom, states }
 }

@@ -1,4 +1,4 @@
-import type { CarrierConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig } from '../config/schema.ts'
 import { PLAIN } from '../core/pass-through.ts'
 import { receiptKeys, responseKey } from '../smpp/id-profile.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput, SubmitSmResp, Tlv } from '../smpp/pdu.ts'
@@ -16,6 +16,7 @@ import type {
 } from './carrier.ts'
 import { messageReference } from './reference.ts'
 import type { SegmentFields } from './segments.ts'
+import { rawStatus, statusFailure } from './smpp-failure.ts'
 
 /** Longest id that is kept as it came; some carriers answer with anything. */
 const MAX_ID_CHARACTERS = 255
@@ -40,7 +41,7 @@ const MAX_VALIDITY_SECONDS = 31 * 86_400
  * @param now - what is left of the message's validity is counted from it
  */
 export function submitSm(
-  config: CarrierConfig,
+  config: SmppCarrierConfig,
   message: OutboundMessage,
   segment: SegmentFields,
   number: number,
@@ -65,7 +66,7 @@ export function submitSm(
 
 /** The segment's own, ours, and those of the partner that the carrier is to have. */
 function tlvsOf(
-  config: CarrierConfig,
+  config: SmppCarrierConfig,
   { id, passThrough }: OutboundMessage,
   segment: SegmentFields,
   number: number,
@@ -93,7 +94,7 @@ function isVendorTag(tag: number): boolean {
  * @see SMPP v3.4, sections 5.2.16 (validity_period) and 7.1.1 (time format)
  */
 function validityPeriod(
-  { validity, validitySeconds = MAX_VALIDITY_SECONDS }: CarrierConfig,
+  { validity, validitySeconds = MAX_VALIDITY_SECONDS }: SmppCarrierConfig,
   expiresAt: Date,
   now: Date,
 ): string {
@@ -106,7 +107,7 @@ function validityPeriod(
 }
 
 /** The cancel_sm for one segment: the addresses must be those of its submit, SMPP v3.4 section 4.9. */
-export function cancelSm(config: CarrierConfig, segment: SubmittedSegment): PduInput {
+export function cancelSm(config: SmppCarrierConfig, segment: SubmittedSegment): PduInput {
   return {
     command: 'cancel_sm',
     message_id: segment.carrierMessageId,
@@ -115,7 +116,7 @@ export function cancelSm(config: CarrierConfig, segment: SubmittedSegment): PduI
 }
 
 /** The query_sm for one segment: id and sender must be those of its submit, SMPP v3.4 section 4.8. */
-export function querySm(config: CarrierConfig, segment: SubmittedSegment): PduInput {
+export function querySm(config: SmppCarrierConfig, segment: SubmittedSegment): PduInput {
   const { source_addr_ton, source_addr_npi, source_addr } = addressesOf(config, segment)
   return {
     command: 'query_sm',
@@ -145,7 +146,7 @@ export function queryOutcomeOf(response: Pdu): QueryOutcome {
 }
 
 function addressesOf(
-  config: CarrierConfig,
+  config: SmppCarrierConfig,
   { sender, to }: Pick<OutboundMessage, 'sender' | 'to'>,
 ) {
   // A short code has no `+`: it is the network's own number.
@@ -161,7 +162,7 @@ function addressesOf(
 }
 
 /** What a response says of a segment. */
-export function outcomeOf(config: CarrierConfig, response: SubmitSmResp): SegmentOutcome {
+export function outcomeOf(config: SmppCarrierConfig, response: SubmitSmResp): SegmentOutcome {
   const { command_status: commandStatus, message_id: id } = response
   if (commandStatus === CommandStatus.ESME_ROK) {
     return {
@@ -171,10 +172,13 @@ export function outcomeOf(config: CarrierConfig, response: SubmitSmResp): Segmen
     }
   }
   const { name, meaning, retry } = statusInfo(commandStatus)
-  if (retry === 'throttle' || retry === 'queue-full') return { kind: 'throttled', commandStatus }
+  if (retry === 'throttle' || retry === 'queue-full') {
+    return { kind: 'throttled', rawCode: rawStatus(commandStatus) }
+  }
   return {
     kind: 'refused',
-    commandStatus,
+    code: statusFailure(commandStatus),
+    rawCode: rawStatus(commandStatus),
     reason: `${name} (${meaning})`,
     class: retry === 'permanent' ? 'message' : 'passing',
   }
@@ -182,7 +186,7 @@ export function outcomeOf(config: CarrierConfig, response: SubmitSmResp): Segmen
 
 /** A parsed receipt in the gateway's terms. */
 export function receiptOf(
-  config: CarrierConfig,
+  config: SmppCarrierConfig,
   receipt: Receipt,
   pdu: DeliverSm | DataSm,
 ): CarrierReceipt {

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
-import type { CarrierConfig, TlsConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig, TlsConfig } from '../config/schema.ts'
 import type { BindFields } from '../smpp/bind.ts'
 import type { HostAddress } from '../smpp/client.ts'
 
@@ -10,7 +10,7 @@ const FIRST_REFUSED_MS = 30_000
 const INTERFACE_VERSIONS = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const
 
 /** What a carrier's settings say of its connections, in the terms of the SMPP core. */
-export function clientOptions(config: CarrierConfig) {
+export function clientOptions(config: SmppCarrierConfig) {
   const [first, ...fallbacks] = config.hosts
   if (!first) throw new RangeError(`the carrier ${config.name} has no host`)
   return {
@@ -28,7 +28,7 @@ export function clientOptions(config: CarrierConfig) {
 }
 
 /** What we say of ourselves in a bind. */
-export function bindFields(config: CarrierConfig): BindFields {
+export function bindFields(config: SmppCarrierConfig): BindFields {
   return {
     system_id: config.systemId,
     password: config.password,
@@ -38,7 +38,7 @@ export function bindFields(config: CarrierConfig): BindFields {
 }
 
 /** The figures of every session with the carrier. */
-export function sessionLimits(config: CarrierConfig) {
+export function sessionLimits(config: SmppCarrierConfig) {
   return {
     windowSize: config.window,
     // The dispatcher journals at most two windows ahead; nothing else queues there.
@@ -54,18 +54,18 @@ export function addressText({ host, port }: HostAddress): string {
 }
 
 /** Whether binds by one configuration serve for the other as well; certificates and keys aside. */
-export function isSameBind(one: CarrierConfig, other: CarrierConfig): boolean {
+export function isSameBind(one: SmppCarrierConfig, other: SmppCarrierConfig): boolean {
   return isDeepStrictEqual(bindSettings(one), bindSettings(other))
 }
 
 /** Whether two configurations mean accounts that cannot know of each other's binds. */
-export function isOtherAccount(one: CarrierConfig, other: CarrierConfig): boolean {
+export function isOtherAccount(one: SmppCarrierConfig, other: SmppCarrierConfig): boolean {
   if (one.systemId !== other.systemId) return true
   const hosts = new Set(one.hosts.map(addressText))
   return !other.hosts.some((address) => hosts.has(addressText(address)))
 }
 
-function bindSettings(config: CarrierConfig) {
+function bindSettings(config: SmppCarrierConfig) {
   const { bind, tls } = config
   const { tls: _, ...options } = clientOptions(config)
   const verified = tls && { name: tls.serverName, rejects: tls.rejectUnauthorized }

@@ -1,14 +1,12 @@
 import { z } from 'zod'
+import { integer, list, mapping, optionalText, requiredText, setting } from '../settings/field.ts'
 import {
-  choice,
-  integer,
-  list,
-  mapping,
-  optionalText,
-  requiredText,
-  setting,
-  text,
-} from './field.ts'
+  MAIL_ADDRESS,
+  MAIL_ADDRESS_ALLOWED,
+  type MailServerConfig,
+  mailServerShape,
+  toMailServer,
+} from './mail-server.ts'
 
 /** Where the operator is told of what needs a person. */
 export interface AlertsConfig {
@@ -41,44 +39,24 @@ const ALERT_WAYS = ['webhook', 'mail'] as const
 const WAYS = `a list of ${ALERT_WAYS.join(', ')}; empty for none`
 
 /** The mail server that takes alerts, and whom they go to. */
-export interface AlertMailConfig {
-  readonly host: string
-  readonly port: number
-  /** TLS after a command, from the first octet, or not at all. */
-  readonly tls: MailTls
-  readonly login: { readonly username: string; readonly password: string } | undefined
+export interface AlertMailConfig extends MailServerConfig {
   readonly from: string
   readonly to: readonly string[]
 }
 
-/** How a connection to a mail server is encrypted. */
-export type MailTls = (typeof MAIL_TLS)[number]
-
-const MAIL_TLS = ['starttls', 'implicit', 'none'] as const
-const ADDRESS = /^[^\s@<>,;]{1,64}@[^\s@<>,;]{1,190}$/
 const ADDRESSES = 'a list of mail addresses'
 const SECRET = /^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/
 
 const mail = mapping({
-  host: requiredText(/^[^\s/]{1,253}$/, 'a host name or an address', {
-    about: 'The mail server (SMTP).',
-  }),
-  port: integer(1, 65_535, 587, { about: 'Its port.' }),
-  tls: choice(MAIL_TLS, 'starttls', {
-    about: 'TLS after STARTTLS, which the server must offer; from the first octet; or not at all.',
-  }),
-  username: text(/^.{0,200}$/, 'up to 200 characters', '', {
-    about: 'Account at the mail server; empty: it wants none.',
-  }),
-  password: text(/^.{0,200}$/, 'up to 200 characters', '', {
-    about: 'Password of that account.',
-    isSecret: true,
-  }),
-  from: requiredText(ADDRESS, 'a mail address', { about: 'Sender of the mails.' }),
+  ...mailServerShape,
+  from: requiredText(MAIL_ADDRESS, MAIL_ADDRESS_ALLOWED, { about: 'Sender of the mails.' }),
   to: setting(
-    list(z.string({ error: ADDRESSES }).regex(ADDRESS, { error: ADDRESSES }), ADDRESSES).min(1, {
-      error: ADDRESSES,
-    }),
+    list(z.string({ error: ADDRESSES }).regex(MAIL_ADDRESS, { error: ADDRESSES }), ADDRESSES).min(
+      1,
+      {
+        error: ADDRESSES,
+      },
+    ),
     { about: 'Who gets them.', allowed: ADDRESSES, defaultText: 'required', isText: true },
   ),
 })
@@ -147,11 +125,7 @@ export function toAlerts({
   return {
     webhook: url !== undefined && secret !== undefined ? { url, secret } : undefined,
     mail: file && {
-      host: file.host,
-      port: file.port,
-      tls: file.tls,
-      login:
-        file.username === '' ? undefined : { username: file.username, password: file.password },
+      ...toMailServer(file),
       from: file.from,
       to: file.to,
     },

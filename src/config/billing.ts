@@ -7,8 +7,16 @@ import {
 } from '../core/charging.ts'
 import { CURRENCIES } from '../core/currencies.ts'
 import { type Money, parseMicros } from '../core/money.ts'
-import { choice, flag, list, mapping, optionalText, requiredText, setting } from './field.ts'
-import { PERCENT, PERCENT_ALLOWED, ppm } from './forms.ts'
+import {
+  choice,
+  flag,
+  list,
+  mapping,
+  optionalText,
+  requiredText,
+  setting,
+} from '../settings/field.ts'
+import { PERCENT, PERCENT_ALLOWED, ppm } from '../settings/forms.ts'
 import { TIERS_ALLOWED, tier, toTiers } from './volume-tiers.ts'
 
 /** Whether and how messages are paid for. */
@@ -49,7 +57,7 @@ export interface TenantBilling {
   readonly creditLimitMicros: bigint | undefined
   /** Undefined: none is asked for. */
   readonly minMargin: MinMarginConfig | undefined
-  /** Operators are told when less may be spent; undefined: never. */
+  /** Operators and the tenant are told when less may be spent; undefined: never. */
   readonly lowBalanceMicros: bigint | undefined
 }
 
@@ -209,7 +217,7 @@ export const tenantBillingSchema = setting(
     }),
     low_balance: optionalText(AMOUNT, AMOUNT_ALLOWED, {
       about:
-        'Operators are told when less than that may still be spent ([alerts.md](alerts.md)); for a tenant with a balance or a credit limit.',
+        "Operators ([alerts.md](alerts.md)) and the tenant's webhooks are told when less than that may still be spent; for a tenant with a balance or a credit limit.",
       unit: 'currency',
     }),
     charge_per: optionalChoice(CHARGE_UNITS, ABOUT.per),

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { integer, mapping, requiredText, setting, text } from './field.ts'
+import { integer, mapping, requiredText, setting, text } from '../settings/field.ts'
 
 /** How often a carrier is looked at, and how. */
 export interface CheckConfig {

@@ -1,5 +1,6 @@
 import { RETRYABLE_CLASSES, TRAFFIC_CLASSES } from '../core/policy.ts'
 import { failureRuleMistakes } from './failure-rule-check.ts'
+import { httpCarrierMistakes } from './http-carriers.ts'
 import { type Mistake, namesText, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
@@ -19,6 +20,8 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
   const mistakes = [
     ...duplicates(places(tenants, 'name'), 'name'),
     ...duplicates(places(carriers, 'name'), 'name'),
+    ...duplicates(places(items(root, 'templates'), 'id'), 'id'),
+    ...unknownTemplateTenants(root, tenants),
     ...duplicates(places(partners, 'system_id'), 'system_id'),
     ...duplicates([...tenants.flatMap(apiKeyPlaces), ...keyPlaces(root, 'admin_keys')], 'key'),
   ]
@@ -26,6 +29,11 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
     mistakes.push(...duplicates(places(items(value, 'rates', path), 'prefix'), 'prefix'))
   }
   for (const { path, value } of carriers) {
+    if (value.type === 'http') {
+      mistakes.push(...httpCarrierMistakes(path, value))
+      continue
+    }
+    if (value.type === 'smtp') continue
     mistakes.push(
       ...waitOrder(path, value),
       ...hostsOrHost(path, value),
@@ -262,6 +270,22 @@ function limitMistakes(
 
 function inboundRoutes(root: Record<string, unknown>): Item[] {
   return items(mappingAt(root, ['inbound']), 'routes', ['inbound'])
+}
+
+/** Templates for tenants that there are not. */
+function unknownTemplateTenants(
+  root: Record<string, unknown>,
+  tenants: readonly Item[],
+): Mistake[] {
+  const names = places(tenants, 'name').map(({ value }) => value)
+  return items(root, 'templates')
+    .flatMap(({ path, value }) => keyPlaces(value, 'tenants', path))
+    .filter(({ value }) => !names.includes(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `there is no tenant ${JSON.stringify(value)}; allowed: ${namesText(names)}`,
+      isUnknownTenant: true,
+    }))
 }
 
 /** Routes that name what is not there, or that say the same as another. */

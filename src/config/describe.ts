@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type FieldInfo, infoOf } from './field.ts'
+import { type FieldInfo, infoOf } from '../settings/field.ts'
 import { fileSchema } from './schema.ts'
 
 /** One setting of the file, described. */
@@ -36,13 +36,19 @@ export function keysAt(path: readonly PropertyKey[]): string[] | undefined {
   for (const part of path) {
     const inner = unwrapped(schema)
     let next: z.ZodType | undefined
-    if (inner instanceof z.ZodObject) next = inner.shape[String(part)]
-    else if (inner instanceof z.ZodArray) next = inner.element as z.ZodType
+    if (inner instanceof z.ZodArray) next = inner.element as z.ZodType
+    else next = mappingsOf(inner).find(({ shape }) => shape[String(part)])?.shape[String(part)]
     if (next === undefined) return undefined
     schema = next
   }
-  const inner = unwrapped(schema)
-  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : undefined
+  const keys = mappingsOf(unwrapped(schema)).flatMap(({ shape }) => Object.keys(shape))
+  return keys.length === 0 ? undefined : [...new Set(keys)]
+}
+
+/** The mappings that may stand in one place: of a union each has its own keys. */
+function mappingsOf(schema: z.ZodType): z.ZodObject[] {
+  if (schema instanceof z.ZodObject) return [schema]
+  return schema instanceof z.ZodUnion ? (schema.options as z.ZodType[]).flatMap(mappingsOf) : []
 }
 
 /** @param elsewhere - keys that are described in another place */
@@ -57,9 +63,12 @@ function walk(
   const told = info?.keysAs === undefined ? elsewhere : (keysAt(info.keysAs.split('.')) ?? [])
   const inner = unwrapped(schema)
   if (inner instanceof z.ZodArray) walk(inner.element as z.ZodType, `${path}[]`, found, told)
-  if (inner instanceof z.ZodObject) {
-    for (const [key, member] of Object.entries(inner.shape)) {
-      if (told.includes(key)) continue
+  const described = new Set(told)
+  for (const { shape } of mappingsOf(inner)) {
+    for (const [key, member] of Object.entries(shape)) {
+      // What several mappings of a union have in common is told once.
+      if (described.has(key)) continue
+      described.add(key)
       walk(member as z.ZodType, path === '' ? key : `${path}.${key}`, found)
     }
   }

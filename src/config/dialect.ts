@@ -1,4 +1,4 @@
-import { choice, integer, mapping, optionalText, setting } from './field.ts'
+import { choice, integer, mapping, optionalText, setting } from '../settings/field.ts'
 
 /** What a partner's software expects of the ids and receipts that it gets. */
 export interface DialectConfig {

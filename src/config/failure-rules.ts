@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { CHANNELS } from '../core/channel.ts'
 import {
   type AttemptRange,
-  CHANNELS,
   FAILURE_ACTIONS,
   FAILURE_SCENES,
   type FailureAction,
@@ -17,7 +17,7 @@ import {
   optionalText,
   requiredText,
   setting,
-} from './field.ts'
+} from '../settings/field.ts'
 
 const NAME = /^.{1,63}$/
 const DAY_SECONDS = 86_400

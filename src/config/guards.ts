@@ -6,7 +6,7 @@ import {
   type VelocityPolicy,
 } from '../core/guards.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
-import { choice, flag, integer, list, mapping, setting } from './field.ts'
+import { choice, flag, integer, list, mapping, setting } from '../settings/field.ts'
 
 /** What guards go by, and what none looks at. */
 export interface GuardsConfig {

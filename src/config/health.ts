@@ -1,4 +1,4 @@
-import { integer, mapping, setting } from './field.ts'
+import { integer, mapping, setting } from '../settings/field.ts'
 
 /** When a carrier is left alone, and how it is tried again. */
 export interface HealthConfig {

@@ -1,4 +1,4 @@
-import { integer, list, mapping, optionalText, requiredText, setting } from './field.ts'
+import { integer, list, mapping, optionalText, requiredText, setting } from '../settings/field.ts'
 
 /** What is done with messages of handsets (MO). */
 export interface InboundConfig {

@@ -6,7 +6,7 @@ import {
   optionalText,
   requiredText,
   setting,
-} from './field.ts'
+} from '../settings/field.ts'
 
 /** How long messages are kept, counted from their end. */
 export interface RetentionConfig {
@@ -20,6 +20,8 @@ export interface RetentionConfig {
 export interface FileRetentionConfig extends RetentionConfig {
   /** Days until an entry of the audit log is deleted; undefined: never. */
   readonly auditDays: number | undefined
+  /** Days until a callback of a provider is deleted; undefined: never. */
+  readonly callbackDays: number | undefined
 }
 
 /** Keys for texts and numbers at rest. */
@@ -39,6 +41,7 @@ export interface EncryptionKeyConfig {
 
 const MAX_DAYS = 3650
 const USUAL_AUDIT_DAYS = 400
+const USUAL_CALLBACK_DAYS = 7
 // The 43rd digit carries four bits of the key; its last two bits are zero.
 const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/
 const KEY_ID = /^[A-Za-z0-9_-]{1,32}$/
@@ -59,9 +62,14 @@ export const retentionSchema = setting(
       about: 'Age at which entries of the audit log are deleted; 0 keeps them.',
       unit: 'days',
     }),
+    callback_days: integer(0, MAX_DAYS, USUAL_CALLBACK_DAYS, {
+      about:
+        'Age at which callbacks of providers are deleted, and a repetition is no longer known as one; 0 keeps them.',
+      unit: 'days',
+    }),
   }).prefault({}),
   {
-    about: 'How long messages and the audit log are kept.',
+    about: 'How long messages, the audit log and callbacks are kept.',
     allowed: 'a mapping',
     defaultText: '{}',
   },
@@ -137,7 +145,11 @@ export function toRetention(file: FileRetention, tenant?: FileTenantRetention): 
 
 /** The section of the file. */
 export function toFileRetention(file: FileRetention): FileRetentionConfig {
-  return { ...toRetention(file), auditDays: file.audit_days || undefined }
+  return {
+    ...toRetention(file),
+    auditDays: file.audit_days || undefined,
+    callbackDays: file.callback_days || undefined,
+  }
 }
 
 /** The keys of a file without mistakes. */

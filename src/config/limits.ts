@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { type Allowance, LIMIT_SCOPES, type LimitPolicy, type LimitScope } from '../core/limits.ts'
 import { parseMicros } from '../core/money.ts'
-import { choice, list, mapping, optionalInteger, requiredText, setting } from './field.ts'
+import { choice, list, mapping, optionalInteger, requiredText, setting } from '../settings/field.ts'
 
 const MANY = 1_000_000_000
 /** Rates above this cannot be told from each other in the instants that they are counted by. */

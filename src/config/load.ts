@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { toAlerts } from './alerts.ts'
 import { toBilling, toTenantBilling } from './billing.ts'
-import { toCheck } from './check.ts'
+import { toTerms } from './carrier-terms.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
 import { toDialect } from './dialect.ts'
@@ -11,6 +11,7 @@ import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
 import { toHealth, toQuality } from './health.ts'
 import { toHttp } from './http.ts'
+import { toHttpCarrier } from './http-carriers.ts'
 import { toEncryption, toFileRetention, toRetention } from './keeping.ts'
 import { toLimits } from './limits.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
@@ -20,21 +21,23 @@ import { toPartnerStatuses } from './partner-statuses.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
 import { applyPresets } from './presets.ts'
-import { toPricing, toRates } from './rates.ts'
+import { toPricing } from './rates.ts'
 import { toRouting } from './routing.ts'
 import {
-  type CarrierConfig,
   type Config,
-  carrierSchema,
   type FileContent,
   fileSchema,
   type PartnerConfig,
   partnerSchema,
+  type SmppCarrierConfig,
+  smppCarrierSchema,
   type TlsConfig,
 } from './schema.ts'
 import { toSessions } from './sessions.ts'
 import { toSmpp } from './smpp-listeners.ts'
+import { toSmtpCarrier } from './smtp-carriers.ts'
 import { type ConfigSource, type ConfigText, readConfigFile, variablesOf } from './source.ts'
+import { toTemplates } from './templates.ts'
 import { addTenants, documentPath, type OtherTenants } from './tenants.ts'
 import { toUsage } from './usage.ts'
 import { lastKey, textKeysOf } from './written.ts'
@@ -135,11 +138,11 @@ function withLines(mistakes: readonly Mistake[], file: ConfigText | undefined): 
  *
  * @throws {ConfigError} when a setting is not what the file would allow
  */
-export function completeCarrier(settings: CarrierSettings): CarrierConfig {
+export function completeCarrier(settings: CarrierSettings): SmppCarrierConfig {
   const { systemId, ...others } = settings
   const root = { ...others, type: 'smpp', system_id: systemId }
-  const parsed = carrierSchema.safeParse(root)
-  if (parsed.success) return toCarrier(parsed.data, undefined)
+  const parsed = smppCarrierSchema.safeParse(root)
+  if (parsed.success) return toSmppCarrier(parsed.data, undefined)
   const secrets = secretKeysOf(describeSettings())
   throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
 }
@@ -204,6 +207,14 @@ function describeIssue(
     })
   }
   const value = valueAt(root, issue.path)
+  if (issue.code === 'invalid_union' && value === undefined) {
+    // Without a type nobody knows what else should be there: most likely what carriers over SMPP have.
+    const path = issue.path.slice(0, -1)
+    const issues = smppCarrierSchema.safeParse(valueAt(root, path)).error?.issues ?? []
+    return issues.flatMap((each) =>
+      describeIssue({ ...each, path: [...path, ...each.path] }, root, secrets),
+    )
+  }
   const key = issue.path.findLast((part) => typeof part === 'string')
   const isSecret = secrets.has(String(key))
   const problem =
@@ -229,8 +240,13 @@ function toConfig(
 ): Config {
   const folder = file === undefined ? cwd : dirname(file)
   const carriers = content.carriers.map((carrier, index) => {
+    if (carrier.type === 'http') return toHttpCarrier(carrier)
+    if (carrier.type === 'smtp') {
+      const path = `carriers[${index}]`
+      return toSmtpCarrier(carrier, (pem, key) => readPem(pem, `${path}.${key}`, folder, mistakes))
+    }
     const tls = carrier.tls && readTls(carrier.tls, `carriers[${index}].tls`, folder, mistakes)
-    return toCarrier(carrier, tls)
+    return toSmppCarrier(carrier, tls)
   })
   const smpp = toSmpp(content.smpp, folder, mistakes)
   const partners = content.partners.map(toPartner)
@@ -262,6 +278,7 @@ function toConfig(
     partners,
     policies: toPolicies(content.policies),
     routing: toRouting(content.routing),
+    templates: toTemplates(content.templates),
     failureRules: toFailureRules(content.failure_rules),
     alerts: toAlerts(content.alerts),
     webhooks: { allowPrivateAddresses: content.webhooks.allow_private_addresses },
@@ -309,11 +326,11 @@ function toPartner(partner: FileContent['partners'][number]): PartnerConfig {
   }
 }
 
-type FileCarrier = FileContent['carriers'][number]
+type FileSmppCarrier = Extract<FileContent['carriers'][number], { type: 'smpp' }>
 
-function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierConfig {
+function toSmppCarrier(carrier: FileSmppCarrier, tls: TlsConfig | undefined): SmppCarrierConfig {
   return {
-    name: carrier.name,
+    ...toTerms(carrier),
     type: carrier.type,
     hosts: hostsOf(carrier),
     preferFirstAfterSeconds: carrier.prefer_first_after_seconds,
@@ -350,16 +367,10 @@ function toCarrier(carrier: FileCarrier, tls: TlsConfig | undefined): CarrierCon
     destinationNpi: carrier.destination_npi,
     destinationPlus: carrier.destination_plus,
     userMessageReference: carrier.user_message_reference,
-    tags: carrier.tags,
-    trafficClasses: carrier.traffic_classes,
-    cannot: carrier.cannot,
-    maxSegments: carrier.max_segments,
-    check: toCheck(carrier.check),
-    rates: toRates(carrier.rates),
   }
 }
 
-function outbindOf(carrier: FileCarrier): CarrierConfig['outbind'] {
+function outbindOf(carrier: FileSmppCarrier): SmppCarrierConfig['outbind'] {
   if (carrier.outbind_port === undefined) return undefined
   return {
     host: carrier.outbind_host,
@@ -371,7 +382,7 @@ function outbindOf(carrier: FileCarrier): CarrierConfig['outbind'] {
 }
 
 /** The cross-check has seen that there is one of the two spellings. */
-function hostsOf({ host, port, hosts }: FileCarrier): CarrierConfig['hosts'] {
+function hostsOf({ host, port, hosts }: FileSmppCarrier): SmppCarrierConfig['hosts'] {
   if (host !== undefined && port !== undefined) return [{ host, port }]
   return (hosts ?? []).map((address) => {
     const colon = address.lastIndexOf(':')
@@ -381,7 +392,7 @@ function hostsOf({ host, port, hosts }: FileCarrier): CarrierConfig['hosts'] {
 }
 
 function readTls(
-  tls: NonNullable<FileCarrier['tls']>,
+  tls: NonNullable<FileSmppCarrier['tls']>,
   path: string,
   folder: string,
   mistakes: Mistake[],

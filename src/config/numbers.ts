@@ -10,7 +10,7 @@ import {
   optionalText,
   requiredText,
   setting,
-} from './field.ts'
+} from '../settings/field.ts'
 
 /** What is known of numbers and senders. */
 export interface NumbersConfig {

@@ -11,8 +11,8 @@ import {
   requiredText,
   setting,
   text,
-} from './field.ts'
-import { HOST, HOST_ALLOWED } from './forms.ts'
+} from '../settings/field.ts'
+import { HOST, HOST_ALLOWED } from '../settings/forms.ts'
 import { type Mistake, pathText } from './mistake.ts'
 import { networkList } from './smpp-listeners.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { mapping, setting } from '../settings/field.ts'
 import { statusCode } from '../smpp/status.ts'
-import { mapping, setting } from './field.ts'
 
 /**
  * Refusals that a partner's software may expect with a `command_status` of its own: what it tells its users by it,

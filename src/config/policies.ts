@@ -9,7 +9,7 @@ import {
   type TrafficClass,
   UNCERTAIN_POLICIES,
 } from '../core/policy.ts'
-import { choice, integer, mapping, optionalInteger, setting } from './field.ts'
+import { choice, integer, mapping, optionalInteger, setting } from '../settings/field.ts'
 
 const DAY_SECONDS = 86_400
 /** What carriers commonly try at most, and so the longest wait for a receipt. */

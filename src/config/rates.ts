@@ -1,5 +1,5 @@
 import { parseMicros } from '../core/money.ts'
-import { choice, list, mapping, requiredText, setting } from './field.ts'
+import { choice, list, mapping, requiredText, setting } from '../settings/field.ts'
 
 /** The price of one segment to a prefix. */
 export interface RateConfig {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CHANNELS } from '../core/channel.ts'
 import { TAG, TAG_ALLOWED } from '../core/message-tags.ts'
 import { TRAFFIC_CLASSES } from '../core/policy.ts'
 import {
@@ -17,7 +18,7 @@ import {
   requiredText,
   setting,
   text,
-} from './field.ts'
+} from '../settings/field.ts'
 
 /** How carriers are chosen. */
 export interface RoutingConfig {
@@ -148,6 +149,7 @@ const route = mapping({
     'a sender id, "*" at its end for anything',
     'Sender ids; left out, all.',
   ),
+  channels: words(CHANNELS, 'Channels that they go by; left out, all.'),
   prefixes: texts(/^\d{1,15}$/, '1 to 15 digits', 'Leading digits of the number; left out, all.'),
   countries: texts(/^[A-Z]{2}$/, 'an ISO 3166 code such as GB', 'Countries; left out, all.'),
   regions: words(REGIONS, 'Parts of the world; left out, all.'),
@@ -262,6 +264,7 @@ function toRoute(route: FileRoute): RouteRule {
     match: {
       tenants: route.tenants,
       senders: route.senders,
+      channels: route.channels,
       prefixes: route.prefixes,
       countries: route.countries,
       regions: route.regions,

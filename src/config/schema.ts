@@ -2,18 +2,7 @@ import { z } from 'zod'
 import type { FailureRule } from '../core/failure-rule.ts'
 import type { LimitPolicy } from '../core/limits.ts'
 import { isPasswordHash } from '../core/password.ts'
-import { type ClassPolicy, TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
-import { type AlertsConfig, alertsSchema } from './alerts.ts'
-import {
-  type BillingConfig,
-  balancesSchema,
-  billingSchema,
-  type TenantBilling,
-  tenantBillingSchema,
-} from './billing.ts'
-import { type CheckConfig, checkSchema } from './check.ts'
-import { type DialectConfig, dialectKeys } from './dialect.ts'
-import { failureRulesSchema } from './failure-rules.ts'
+import type { ClassPolicy, TrafficClass } from '../core/policy.ts'
 import {
   choice,
   flag,
@@ -25,11 +14,23 @@ import {
   requiredText,
   setting,
   text,
-} from './field.ts'
-import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED, NAME, NAME_ALLOWED } from './forms.ts'
+} from '../settings/field.ts'
+import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED, NAME, NAME_ALLOWED } from '../settings/forms.ts'
+import { type AlertsConfig, alertsSchema } from './alerts.ts'
+import {
+  type BillingConfig,
+  balancesSchema,
+  billingSchema,
+  type TenantBilling,
+  tenantBillingSchema,
+} from './billing.ts'
+import { type CarrierTerms, carrierTermsShape } from './carrier-terms.ts'
+import { type DialectConfig, dialectKeys } from './dialect.ts'
+import { failureRulesSchema } from './failure-rules.ts'
 import { type GuardsConfig, guardsSchema } from './guards.ts'
 import { type HealthConfig, healthSchema, type QualityConfig, qualitySchema } from './health.ts'
 import { type HttpConfig, httpSchema } from './http.ts'
+import { type HttpCarrierConfig, httpCarrierSchema } from './http-carriers.ts'
 import { type InboundConfig, inboundSchema } from './inbound.ts'
 import {
   type EncryptionConfig,
@@ -45,16 +46,12 @@ import { type PartnerAccess, partnerAccessShape } from './partner-access.ts'
 import { type PartnerStatuses, partnerStatusesSchema } from './partner-statuses.ts'
 import { policiesSchema } from './policies.ts'
 import { PRESET_NAMES } from './presets.ts'
-import {
-  type PricingConfig,
-  pricingShape,
-  type RateConfig,
-  ratesOf,
-  tenantRatesSchema,
-} from './rates.ts'
+import { type PricingConfig, pricingShape, tenantRatesSchema } from './rates.ts'
 import { type RoutingConfig, routingSchema } from './routing.ts'
 import { type SessionsConfig, sessionsSchema } from './sessions.ts'
 import { type SmppConfig, smppSchema } from './smpp-listeners.ts'
+import { type SmtpCarrierConfig, smtpCarrierSchema } from './smtp-carriers.ts'
+import { type TemplateConfig, templatesSchema } from './templates.ts'
 import { type TenantStanding, tenantStandingShape } from './tenants.ts'
 import { type UsageConfig, usageSchema } from './usage.ts'
 
@@ -76,6 +73,7 @@ export interface Config {
   readonly policies: Readonly<Record<TrafficClass, ClassPolicy>>
   readonly routing: RoutingConfig
   /** What follows a failure, before the policies; tenants by name. */
+  readonly templates: readonly TemplateConfig[]
   readonly failureRules: readonly FailureRule[]
   readonly alerts: AlertsConfig
   readonly webhooks: WebhooksConfig
@@ -158,9 +156,8 @@ export interface PartnerConfig extends PartnerAccess {
   readonly statuses: PartnerStatuses
 }
 
-/** One carrier we bind to. */
-export interface CarrierConfig {
-  readonly name: string
+/** A carrier that we bind to. */
+export interface SmppCarrierConfig extends CarrierTerms {
   readonly type: 'smpp'
   /** In order of preference; at least one. */
   readonly hosts: readonly ListenerConfig[]
@@ -212,17 +209,10 @@ export interface CarrierConfig {
   readonly destinationPlus: boolean
   /** Send the TLV `user_message_reference` and look for it in receipts. */
   readonly userMessageReference: boolean
-  readonly rates: readonly RateConfig[]
-  /** Names by which routes choose carriers. */
-  readonly tags: readonly string[]
-  /** Undefined: all. */
-  readonly trafficClasses: readonly TrafficClass[] | undefined
-  /** What it cannot carry. */
-  readonly cannot: readonly (typeof LACKS)[number][]
-  /** The longest message that it takes; undefined: any. */
-  readonly maxSegments: number | undefined
-  readonly check: CheckConfig
 }
+
+/** One carrier. */
+export type CarrierConfig = SmppCarrierConfig | HttpCarrierConfig | SmtpCarrierConfig
 
 /** How a carrier that connects to us asks for a bind, and which one answers. */
 export interface OutbindConfig extends ListenerConfig {
@@ -262,7 +252,6 @@ const INTERFACE_VERSIONS = ['3.3', '3.4', '5.0'] as const
 const DEFAULT_ALPHABETS = ['gsm7', 'gsm7-packed', 'latin1', 'ascii'] as const
 const LONG_MESSAGES = ['udh8', 'udh16', 'sar', 'payload'] as const
 const MESSAGE_ID_PROFILES = ['exact', 'strip-zeros', 'resp-hex', 'resp-dec'] as const
-const LACKS = ['unicode', 'binary', 'flash', 'receipts', 'inbound'] as const
 const PASS_TLVS = ['all', 'vendor', 'none'] as const
 const RECEIPT_ID_SOURCES = ['tlv', 'text', 'both'] as const
 // SMPP v5.0, section 4.7.15.
@@ -278,8 +267,6 @@ const MESSAGE_STATES = [
   'REJECTED',
   'SKIPPED',
 ] as const
-const LACKS_ALLOWED = `a list of ${LACKS.join(', ')}`
-const CLASSES_ALLOWED = `a list of ${TRAFFIC_CLASSES.join(', ')}`
 const STAT_WORD = /^[A-Za-z0-9_-]{1,20}$/
 const STATES_ALLOWED = 'a mapping of words to states of SMPP 5.0, for example { SENT: ENROUTE }'
 const VALIDITY_FORMS = ['relative', 'absolute', 'none'] as const
@@ -324,18 +311,17 @@ const reconnect = mapping({
   }),
 })
 
-/** One carrier as it is written in the file. */
-export const carrierSchema = mapping({
-  name: requiredText(NAME, NAME_ALLOWED, { about: 'Name of the carrier, unique in the file.' }),
+/** A carrier that we bind to, as it is written in the file. */
+export const smppCarrierSchema = mapping({
   preset: setting(z.enum(PRESET_NAMES, { error: PRESETS_ALLOWED }).optional(), {
     about: 'Defaults that suit a kind of SMSC; what is written beside it goes over them.',
     allowed: PRESETS_ALLOWED,
     defaultText: 'none',
     isText: true,
   }),
-  type: setting(z.enum(['smpp'], { error: 'smpp' }), {
-    about: 'How the carrier is spoken to.',
-    allowed: 'smpp',
+  type: setting(z.literal('smpp', { error: 'smpp or http' }), {
+    about: 'How the carrier is spoken to: by us as an ESME, or over the API of a provider.',
+    allowed: 'smpp, http or smtp',
     defaultText: 'required',
   }),
   host: optionalText(HOST, HOST_ALLOWED, {
@@ -491,43 +477,17 @@ export const carrierSchema = mapping({
       'Send the TLV `user_message_reference`; a carrier that repeats it in receipts lets them be ' +
       'matched where the response, and with it the id, was lost.',
   }),
-  tags: setting(
-    list(z.string().regex(NAME, { error: NAME_ALLOWED }), 'a list of names').default([]),
-    {
-      about: 'Names by which routes choose carriers, see `routing.routes[].carrier_tags`.',
-      allowed: 'a list of names',
-      defaultText: '[]',
-      isText: true,
-    },
-  ),
-  traffic_classes: setting(
-    list(z.enum(TRAFFIC_CLASSES, { error: CLASSES_ALLOWED }), CLASSES_ALLOWED)
-      .min(1, { error: CLASSES_ALLOWED })
-      .optional(),
-    {
-      about: 'Traffic classes that the carrier takes; left out, all.',
-      allowed: CLASSES_ALLOWED,
-      defaultText: 'none',
-    },
-  ),
-  cannot: setting(list(z.enum(LACKS, { error: LACKS_ALLOWED }), LACKS_ALLOWED).default([]), {
-    about:
-      'What the carrier cannot carry: texts in UCS-2, octets that pass through, flash, messages whose partner ' +
-      'asks for a receipt, messages whose sender ' +
-      'expects a reply (`inbound`: it brings none). Such messages go to others.',
-    allowed: LACKS_ALLOWED,
-    defaultText: '[]',
-  }),
-  max_segments: optionalInteger(1, 255, {
-    about: 'The longest message that the carrier takes; longer ones go to others.',
-    unit: 'segments',
-  }),
-  check: checkSchema,
-  rates: ratesOf(
-    'Where the carrier delivers and for how much, until a rate deck is imported; without a rate it ' +
-      'gets no message.',
-  ),
+  ...carrierTermsShape,
 })
+
+const carrierSchema = z.discriminatedUnion(
+  'type',
+  [smppCarrierSchema, httpCarrierSchema, smtpCarrierSchema],
+  {
+    error: ({ code }) =>
+      code === 'invalid_union' ? 'smpp or http' : 'a mapping of keys to values',
+  },
+)
 
 function apiKeys(about: string) {
   return setting(
@@ -642,10 +602,11 @@ export const fileSchema = mapping({
     defaultText: '[]',
   }),
   carriers: setting(list(carrierSchema, 'a list of carriers').default([]), {
-    about: 'Carriers to bind to.',
+    about: 'Whom messages are submitted to.',
     allowed: 'a list of mappings',
     defaultText: '[]',
   }),
+  templates: templatesSchema,
   partners: setting(list(partnerSchema, 'a list of partners').default([]), {
     about: 'Accounts that may bind to our SMPP server.',
     allowed: 'a list of mappings',
@@ -677,7 +638,7 @@ export const fileSchema = mapping({
   encryption: encryptionSchema,
   admin_keys: apiKeys(
     'Keys of the HTTP interface for whoever runs the gateway: they open what shows or changes the ' +
-      'traffic of every tenant (`/v1/binds`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
+      'traffic of every tenant (`/v1/binds`, `/v1/callbacks`, `/v1/carriers`, `/v1/config`, `/v1/rate-decks`, `/v1/guards`, `/v1/route`, ' +
       '`/v1/networks`, `/v1/numbers`, `/v1/ported-numbers`), make and change API keys (`/v1/keys`), and read the messages of every tenant; nothing else that belongs to one tenant.',
   ),
   sessions: sessionsSchema,

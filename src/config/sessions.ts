@@ -1,4 +1,4 @@
-import { integer, mapping, setting } from './field.ts'
+import { integer, mapping, setting } from '../settings/field.ts'
 
 /** How long users of the console stay signed in. */
 export interface SessionsConfig {

@@ -1,8 +1,17 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import { isNetwork } from '../core/networks.ts'
-import { flag, integer, list, mapping, optionalText, requiredText, setting, text } from './field.ts'
-import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from './forms.ts'
+import {
+  flag,
+  integer,
+  list,
+  mapping,
+  optionalText,
+  requiredText,
+  setting,
+  text,
+} from '../settings/field.ts'
+import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from '../settings/forms.ts'
 import type { Mistake } from './mistake.ts'
 import { readPem } from './pem.ts'
 

@@ -1,6 +1,6 @@
 import { TENANT_STATUSES, type TenantStatus } from '../core/tenant-status.ts'
-import { choice, optionalText } from './field.ts'
-import { NAME } from './forms.ts'
+import { choice, optionalText } from '../settings/field.ts'
+import { NAME } from '../settings/forms.ts'
 
 /** How a tenant stands, by itself and to others. */
 export interface TenantStanding {

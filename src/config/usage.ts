@@ -1,4 +1,4 @@
-import { integer, mapping, setting } from './field.ts'
+import { integer, mapping, setting } from '../settings/field.ts'
 
 /** How long the sums of what messages have done are kept. */
 export interface UsageConfig {

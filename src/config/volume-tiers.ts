@@ -1,6 +1,6 @@
 import type { ChargingTerms, TieredTerms } from '../core/charging.ts'
-import { mapping, requiredInteger, requiredText } from './field.ts'
-import { PERCENT, PERCENT_ALLOWED, ppm } from './forms.ts'
+import { mapping, requiredInteger, requiredText } from '../settings/field.ts'
+import { PERCENT, PERCENT_ALLOWED, ppm } from '../settings/forms.ts'
 import { type Mistake, pathText } from './mistake.ts'
 
 /** What may stand where tiers are listed. */

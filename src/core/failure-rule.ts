@@ -1,3 +1,4 @@
+import type { Channel } from './channel.ts'
 import type { BackoffShape, TrafficClass } from './policy.ts'
 
 /** When a rule is asked. */
@@ -10,12 +11,6 @@ export type FailureScene = (typeof FAILURE_SCENES)[number]
  * - `callback_failure`: the final receipt says that the message is not delivered
  */
 export const FAILURE_SCENES = ['send_failure', 'callback_failure'] as const
-
-/** By which way a message goes out. */
-export type Channel = (typeof CHANNELS)[number]
-
-/** Channels that there are. */
-export const CHANNELS = ['sms'] as const
 
 /** The name of what a rule does. */
 export type FailureActionName = (typeof FAILURE_ACTIONS)[number]

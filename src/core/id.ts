@@ -26,6 +26,15 @@ export function newId(): string {
   return text.toString('latin1')
 }
 
+/** Sorts before every id. */
+export const FIRST_ID = '00000000-0000-0000-0000-000000000000'
+
+/** The smallest UUIDv7 of an instant: RFC 9562, section 5.7. */
+export function firstIdAt(at: Date): string {
+  const hex = at.getTime().toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`
+}
+
 function nextUint32(): number {
   if (wordsUsed === RANDOM_WORDS) {
     randomFillSync(words)

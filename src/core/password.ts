@@ -1,11 +1,18 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 
+/** What scrypt is to cost: memory and time grow with `N` times `r`, time with `p`. */
+export interface PasswordCost {
+  readonly N: number
+  readonly r: number
+  readonly p: number
+}
+
 /**
  * OWASP's figures for 16 MiB of memory: about a tenth of a second of one core.
  *
  * @see OWASP Password Storage Cheat Sheet, scrypt
  */
-const COST = { N: 16_384, r: 8, p: 5 }
+export const PASSWORD_COST: PasswordCost = { N: 16_384, r: 8, p: 5 }
 const SALT_OCTETS = 16
 const KEY_OCTETS = 32
 /** Above this one bind could take the memory of the process. */
@@ -16,16 +23,16 @@ const FORM =
   /^scrypt\$(\d{1,7})\$(\d{1,4})\$(\d{1,2})\$([A-Za-z0-9_-]{11,86})\$([A-Za-z0-9_-]{22,86})$/
 
 interface StoredHash {
-  readonly cost: { readonly N: number; readonly r: number; readonly p: number }
+  readonly cost: PasswordCost
   readonly salt: Buffer
   readonly key: Buffer
 }
 
 /** The password in the form for a configuration file: `scrypt$N$r$p$salt$hash`, base64url. */
-export async function hashPassword(password: string): Promise<string> {
-  const { N, r, p } = COST
+export async function hashPassword(password: string, cost = PASSWORD_COST): Promise<string> {
+  const { N, r, p } = cost
   const salt = randomBytes(SALT_OCTETS)
-  const key = await derive(password, { cost: COST, salt, key: Buffer.alloc(KEY_OCTETS) })
+  const key = await derive(password, { cost, salt, key: Buffer.alloc(KEY_OCTETS) })
   return ['scrypt', N, r, p, salt.toString('base64url'), key.toString('base64url')].join('$')
 }
 

@@ -1,3 +1,4 @@
+import type { Channel } from './channel.ts'
 import type { TrafficClass } from './policy.ts'
 
 /** Part of the world a number belongs to; `global` is for satellite and other shared codes. */
@@ -29,6 +30,7 @@ export interface TimeWindow {
 /** Which messages a route is for. What is empty or undefined fits all; all that is given must fit. */
 export interface RouteMatch {
   readonly tenants?: readonly string[] | undefined
+  readonly channels?: readonly Channel[] | undefined
   /** Sender ids; `*` at the end stands for anything. */
   readonly senders?: readonly string[] | undefined
   readonly prefixes?: readonly string[] | undefined

@@ -18,6 +18,7 @@ import { MemoRouter } from './router.ts'
 import { type AuditReadParts, auditRoutes } from './routes/audit.ts'
 import { type BillingParts, billingRoutes } from './routes/billing.ts'
 import { type BindParts, bindRoutes } from './routes/binds.ts'
+import { type CallbackParts, callbackRoutes } from './routes/callbacks.ts'
 import { type CarrierParts, carrierRoutes } from './routes/carriers.ts'
 import { type ConfigParts, configRoutes } from './routes/config.ts'
 import { type DeadLetterParts, deadLetterRoutes } from './routes/dead-letters.ts'
@@ -29,6 +30,7 @@ import { type LimitParts, limitRoutes } from './routes/limits.ts'
 import { type MessageParts, messageRoutes } from './routes/messages.ts'
 import { type NumberParts, numberRoutes } from './routes/numbers.ts'
 import { type PartnerParts, partnerRoutes } from './routes/partners.ts'
+import { type ProviderCallbackParts, providerCallbackRoutes } from './routes/provider-callbacks.ts'
 import { type RateDeckParts, rateDeckRoutes } from './routes/rate-decks.ts'
 import { type ReconciliationParts, reconciliationRoutes } from './routes/reconciliations.ts'
 import { type ResolveParts, resolveRoutes } from './routes/resolve.ts'
@@ -59,6 +61,7 @@ export interface AppParts
     LimitParts,
     NumberParts,
     PartnerParts,
+    ProviderCallbackParts,
     RateDeckParts,
     ResolveParts,
     RouteTestParts,
@@ -66,6 +69,7 @@ export interface AppParts
     StatementParts,
     SystemParts,
     BindParts,
+    CallbackParts,
     CarrierParts,
     ConfigParts,
     TenantParts,
@@ -81,8 +85,9 @@ export interface AppParts
 /** Room for 1,000 recipients and the longest text there is. */
 const MAX_BODY_OCTETS = 1024 * 1024
 
-/** Where a body is a file of any length: the route reads it, and counts it, as it comes. */
-const STREAM_PATHS = /^\/v1\/(?:rate-decks\/[^/]+\/[^/]+(?:\/preview)?|billing\/reconciliations)$/
+/** Where the route reads the body, and counts it, as it comes: it is a file of any length, or from a stranger. */
+const STREAM_PATHS =
+  /^\/(?:v1\/(?:rate-decks\/[^/]+\/[^/]+(?:\/preview)?|billing\/reconciliations)$|callback\/)/
 
 /** Room for a file of two million numbers. */
 const MAX_FILE_OCTETS = 64 * 1024 * 1024
@@ -234,6 +239,9 @@ export function createApp(parts: AppParts): OpenAPIHono<AppEnv> {
   app.route('/', routeTestRoutes(parts))
   app.route('/', numberRoutes(parts))
   app.route('/', webhookRoutes(parts))
+  app.route('/', callbackRoutes(parts))
+  // Beside `/v1`: providers have no key of ours.
+  app.route('/', providerCallbackRoutes(parts))
 
   describeSecurity(app.openAPIRegistry)
   app.doc31('/openapi.json', {

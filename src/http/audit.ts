@@ -23,6 +23,7 @@ export interface AuditParts {
 export class AuditNote {
   #subject: AuditSubject | undefined
   #tenantId: string | undefined
+  #otherTenantId: string | undefined
   #reason: string | undefined
   #before: unknown
   #after: unknown
@@ -44,6 +45,12 @@ export class AuditNote {
   /** The tenant that it concerns, where it is not the caller's own. */
   tenant(id: string): this {
     this.#tenantId = id
+    return this
+  }
+
+  /** Another tenant that it concerns as much: it gets an entry of its own, which it may read. */
+  alsoTenant(id: string): this {
+    this.#otherTenantId = id
     return this
   }
 
@@ -72,6 +79,10 @@ export class AuditNote {
 
   get actor(): AuditActor | undefined {
     return this.#actor
+  }
+
+  get otherTenantId(): string | undefined {
+    return this.#otherTenantId
   }
 
   get isChange(): boolean {
@@ -136,7 +147,12 @@ function writeDown(
   const action = permission?.audit
   if (!action || !c.get('audit').isChange) return undefined
   const event = { ...changeOf(c, caller), address, action, outcome }
-  if (outcome === 'done') return audit.append({ ...event, at: clock() })
+  if (outcome === 'done') {
+    const { otherTenantId: tenantId } = c.get('audit')
+    const done = { ...event, at: clock() }
+    const entries = tenantId === undefined ? [done] : [done, { ...done, tenantId }]
+    return Promise.all(entries.map((entry) => audit.append(entry)))
+  }
   accesses.note({ ...event, reason: codeOf(error, status) })
   return undefined
 }

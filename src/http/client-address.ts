@@ -25,6 +25,12 @@ export class ClientAddresses {
     return this.#forwarded(c.req.header('x-forwarded-for')) ?? unmapped(peer)
   }
 
+  /** True for a request that a trusted proxy has passed on: what it says of the request counts. */
+  isFromProxy(c: Context<AppEnv>): boolean {
+    const peer = c.env?.incoming?.socket.remoteAddress
+    return peer !== undefined && this.#trusted?.has(peer) === true
+  }
+
   /**
    * The last address of the header that is no proxy of ours: all before it is the client's word. Where there
    * are only proxies, the first. Undefined for a header that is not a list of addresses as far as it is read.

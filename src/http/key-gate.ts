@@ -15,11 +15,13 @@ import {
 import type { Clock } from '../core/clock.ts'
 import type { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { MAX_SIGNATURE_WINDOW_SECONDS } from '../core/signature-window.ts'
 import { bearerOf } from './bearer.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { AppEnv } from './env.ts'
+import { requestTarget } from './public-urls.ts'
+import { takeBody } from './raw-body.ts'
 import { type Refusal, RefusalLog, type RefusalReason, UnauthorizedError } from './refusal-log.ts'
-import { takeBody } from './signed-body.ts'
 
 /** What a {@link KeyGate} works with. */
 export interface KeyGateOptions {
@@ -38,9 +40,6 @@ export interface KeyGateOptions {
 
 /** The most octets that a caller may send in the body of a request. */
 export type MaxOctets = (c: Context<AppEnv>, caller: Caller) => number
-
-/** The largest that `http.signature_window_seconds` can be. */
-const MAX_SIGNATURE_WINDOW_SECONDS = 600
 
 /** The window of the short form, which can be repeated within it. */
 const SHORT_WINDOW_SECONDS = 60
@@ -173,7 +172,5 @@ async function contentOf(
 ): Promise<string | undefined> {
   const body = await takeBody(c, maxOctets)
   if (!body) return undefined
-  // Proxies may ask for a whole address; without a port there is nothing else.
-  const target = (c.env?.incoming?.url ?? c.req.url).replace(/^[a-z]+:\/\/[^/?]*/i, '')
-  return fullContent({ method: c.req.method, target, body }, timestamp, nonce)
+  return fullContent({ method: c.req.method, target: requestTarget(c), body }, timestamp, nonce)
 }

@@ -43,7 +43,10 @@ type Row =
       audit: AuditAction | NoChange,
     ]
 
-/** Every route under `/v1`; what does not stand here opens to nobody. */
+/**
+ * Every route under `/v1`; what does not stand here opens to nobody. What is beside it (health, metrics, callbacks of
+ * providers) knows no keys.
+ */
 export const PERMISSIONS: readonly Row[] = [
   ['POST', '/v1/messages', 'tenant', 'messages:send', 'none'],
   ['GET', '/v1/messages', 'shared', 'messages:read'],
@@ -111,6 +114,7 @@ export const PERMISSIONS: readonly Row[] = [
   ['GET', '/v1/carriers/:name', 'operator', 'carriers:read'],
   ['GET', '/v1/carriers/:name/quality', 'operator', 'carriers:read'],
   ['GET', '/v1/carriers/:name/history', 'operator', 'carriers:read'],
+  ['GET', '/v1/carriers/:name/balance', 'operator', 'carriers:read'],
   ['POST', '/v1/carriers/:name/enable', 'operator', 'carriers:write', 'carrier.enable'],
   ['POST', '/v1/carriers/:name/drain', 'operator', 'carriers:write', 'carrier.drain'],
   ['POST', '/v1/carriers/:name/disable', 'operator', 'carriers:write', 'carrier.disable'],
@@ -118,6 +122,9 @@ export const PERMISSIONS: readonly Row[] = [
   ['GET', '/v1/binds', 'operator', 'carriers:read'],
   ['GET', '/v1/binds/:id/pdus', 'operator', 'carriers:read'],
   ['GET', '/v1/binds/:id/pcap', 'operator', 'carriers:read'],
+
+  ['GET', '/v1/callbacks', 'operator', 'carriers:read'],
+  ['POST', '/v1/callbacks/:id/replay', 'operator', 'carriers:write', 'callback.replay'],
 
   ['GET', '/v1/rate-decks', 'operator', 'routing:read'],
   ['GET', '/v1/rate-decks/:kind/:owner', 'operator', 'routing:read'],

@@ -1,3 +1,4 @@
+import { BoundedLog } from '../core/bounded-log.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -43,49 +44,26 @@ export class UnauthorizedError extends GatewayError {
   }
 }
 
-/** Lines within {@link WINDOW_MS}: whoever guesses keys must not fill the log. */
-const MAX_LINES = 20
-
-const WINDOW_MS = 60_000
-
 const MAX_PATH_CHARACTERS = 200
 
 /** Logs why requests were refused: so many a minute, and how many more there were. */
 export class RefusalLog {
-  readonly #logger: Logger
-  readonly #clock: Clock
-  #begunMs = Number.NEGATIVE_INFINITY
-  #lines = 0
-  #left = 0
+  readonly #log: BoundedLog
 
   constructor(logger: Logger, clock: Clock) {
-    this.#logger = logger
-    this.#clock = clock
+    this.#log = new BoundedLog(logger, clock, {
+      one: 'a request was refused: it has no valid API key',
+      more: 'more requests without a valid API key were refused',
+    })
   }
 
   note({ reason, keyName, address, method, path }: Refusal): void {
-    const nowMs = this.#clock().getTime()
-    if (nowMs - this.#begunMs >= WINDOW_MS) {
-      this.tellLeft()
-      this.#begunMs = nowMs
-      this.#lines = 0
-    }
-    if (this.#lines >= MAX_LINES) {
-      this.#left++
-      return
-    }
-    this.#lines++
     const shownPath = path.slice(0, MAX_PATH_CHARACTERS)
-    this.#logger.warn(
-      { reason, key: keyName, address, method, path: shownPath },
-      'a request was refused: it has no valid API key',
-    )
+    this.#log.warn({ reason, key: keyName, address, method, path: shownPath })
   }
 
   /** Says how many there were that have no line of their own. */
   tellLeft(): void {
-    if (this.#left === 0) return
-    this.#logger.warn({ count: this.#left }, 'more requests without a valid API key were refused')
-    this.#left = 0
+    this.#log.tellLeft()
   }
 }

@@ -173,7 +173,7 @@ export class Inbox {
       recipient,
       url,
       tenantId,
-      messageId: id,
+      subjectId: id,
       event: 'message.received',
       payload: payloadOf(message, isForPartner(recipient)),
       tries: 0,

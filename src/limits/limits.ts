@@ -1,3 +1,4 @@
+import { NO_COUNTRY } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import type { GatewayError } from '../core/errors.ts'
 import type { LimitKind, LimitScope } from '../core/limits.ts'
@@ -234,9 +235,9 @@ function nameIn(
     case 'partner':
       return message.partner
     case 'sender':
-      return message.from
+      return message.from === '' ? null : message.from
     case 'country':
-      return message.country
+      return message.country === NO_COUNTRY ? null : message.country
     default:
       return message.to
   }

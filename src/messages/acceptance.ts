@@ -7,7 +7,7 @@ import type { Message } from './message.ts'
 import type { MessageRequest } from './message-request.ts'
 import type { Quote } from './quotes.ts'
 import { routedEvent } from './routes.ts'
-import { scheduledEvent, timingOf } from './timing.ts'
+import { scheduledEvent, type Timing, timingOf } from './timing.ts'
 
 /** A request that is to be taken over, judged. */
 export interface Acceptance {
@@ -42,9 +42,12 @@ function messageOf(
     source: request.source,
     partner: request.partner,
     partnerMessageId: request.partnerMessageId ?? null,
+    channel: quote.channel,
     to: quote.to,
     from: quote.from,
     text: request.text,
+    template: request.template ?? null,
+    mail: request.mail ?? null,
     raw: request.raw,
     passThrough: request.passThrough,
     registeredDelivery: request.registeredDelivery,
@@ -82,7 +85,23 @@ function messageOf(
     replayedAs: null,
     heldBy: null,
     network: quote.network?.mccmnc ?? null,
+    ...fallbackOf(request, timing, at),
     charging,
+  }
+}
+
+function fallbackOf(
+  { fallback = null, fallbackOf = null }: MessageRequest,
+  { dueAt }: Timing,
+  at: Date,
+): Pick<Message, 'fallback' | 'fallbackAt' | 'fallbackAs' | 'fallbackOf'> {
+  const afterSeconds = fallback?.afterSeconds ?? null
+  const startAt = dueAt ?? at
+  return {
+    fallback,
+    fallbackAt: afterSeconds === null ? null : new Date(startAt.getTime() + afterSeconds * 1_000),
+    fallbackAs: null,
+    fallbackOf,
   }
 }
 
@@ -117,7 +136,7 @@ function acceptedEvents(
 }
 
 function acceptedDetail(
-  { source, encoding, segments }: Message,
+  { source, encoding, segments, fallbackOf }: Message,
   { replacedFrom, senderWarning }: Quote,
   suspicion: OpenBreaker | undefined,
 ): object {
@@ -125,6 +144,7 @@ function acceptedDetail(
     source,
     encoding,
     segments,
+    ...(fallbackOf === null ? {} : { fallback_of: fallbackOf }),
     ...(replacedFrom === null ? {} : { from_replaced: replacedFrom }),
     ...(senderWarning === null ? {} : { sender_warning: senderWarning }),
     ...(suspicion && { suspicion: suspicionDetail(suspicion) }),

@@ -1,4 +1,5 @@
 import { and, arrayContains, asc, desc, eq, gte, isNotNull, lt, type SQL } from 'drizzle-orm'
+import type { Channel } from '../core/channel.ts'
 import { available } from '../store/available.ts'
 import type { Store } from '../store/open.ts'
 import { attempts } from '../store/schema/attempts.ts'
@@ -16,6 +17,7 @@ export interface MessageFilter {
   readonly to?: string | undefined
   readonly from?: string | undefined
   readonly carrier?: string | undefined
+  readonly channel?: Channel | undefined
   readonly clientReference?: string | undefined
   readonly tag?: string | undefined
   /** True: only what a failure rule holds. */
@@ -126,6 +128,7 @@ export class Archive {
             filter.to ? isTo(filter.to, this.#store.cipher) : undefined,
             filter.from ? eq(messages.from_sender, filter.from) : undefined,
             filter.carrier ? eq(messages.carrier, filter.carrier) : undefined,
+            filter.channel ? eq(messages.channel, filter.channel) : undefined,
             filter.clientReference
               ? eq(messages.client_reference, filter.clientReference)
               : undefined,

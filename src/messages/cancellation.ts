@@ -87,9 +87,10 @@ export class Cancellation {
     try {
       const parsed = parseSender(message.from)
       const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
-      for (const { carrierMessageId } of submits) {
+      for (const { carrierMessageId, submittedAt } of submits) {
         const id = carrierMessageId ?? ''
-        const outcome = await carrier.cancel({ to: message.to, sender, carrierMessageId: id })
+        const segment = { to: message.to, sender, carrierMessageId: id, submittedAt }
+        const outcome = await carrier.cancel(segment)
         if (!outcome.isCanceled) {
           throw notCancelable(message, `${message.carrier} does not cancel it: ${outcome.reason}`)
         }

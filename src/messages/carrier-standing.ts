@@ -1,6 +1,5 @@
 import type { Carrier, SegmentOutcome } from '../carriers/carrier.ts'
 import { Breaker, type BreakerChange, type BreakerOptions } from '../routing/breaker.ts'
-import { failureCode } from './failure.ts'
 import type { LaneGate } from './lane.ts'
 
 /** The operator's word about a carrier. */
@@ -166,5 +165,5 @@ function isFailure(outcome: SegmentOutcome): outcome is Failure {
 
 function failureText(failure: Failure): string {
   if (failure.kind === 'uncertain') return `it did not answer: ${failure.reason}`
-  return `it refused: ${failure.reason} (${failureCode(failure.commandStatus)})`
+  return `it refused: ${failure.reason} (${failure.code})`
 }

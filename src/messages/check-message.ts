@@ -101,6 +101,7 @@ export class CheckMessage {
     const parsed = parseSender(from)
     const message: OutboundMessage = {
       id: newId(),
+      tenantId: '',
       partner: null,
       from,
       to,
@@ -117,7 +118,8 @@ export class CheckMessage {
     try {
       submission = this.#carrier.prepare(message)
     } catch (error) {
-      return { kind: 'refused', commandStatus: null, reason: messageOf(error), class: 'message' }
+      const reason = messageOf(error)
+      return { kind: 'refused', code: 'not_encodable', rawCode: null, reason, class: 'message' }
     }
     return submission.send(1, now)
   }

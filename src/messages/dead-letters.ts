@@ -170,9 +170,12 @@ function requestOf(letter: Message): MessageRequest {
   return {
     source: letter.source,
     partner: letter.partner,
+    channel: letter.channel,
     to: letter.to,
     from: letter.from,
     text: letter.text,
+    template: letter.template,
+    mail: letter.mail,
     raw: letter.raw,
     passThrough: letter.passThrough,
     // A partner was told the end of the first one, and does not know the id of this one.

@@ -105,7 +105,7 @@ function factsOf(message: Message, { scene, code, rawCode, text }: Setback): Fai
   return {
     scene,
     carrier: message.carrier,
-    channel: 'sms',
+    channel: message.channel,
     code,
     rawCode,
     text,

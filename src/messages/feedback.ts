@@ -58,8 +58,8 @@ export class Feedback {
     )
     if (!stored) return this.#givenBefore(id, outcome)
     const { message } = found
-    const number = parseNumber(message.to_number)
-    if (outcome === 'converted' && guards && number.ok && message.carrier !== null) {
+    const number = message.channel === 'sms' ? parseNumber(message.to_number) : undefined
+    if (outcome === 'converted' && guards && number?.ok && message.carrier !== null) {
       const { created_at: createdAt } = message
       const trafficClass = message.traffic_class as TrafficClass
       guards.noteConverted(

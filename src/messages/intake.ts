@@ -268,7 +268,7 @@ export class Intake {
     at: Date,
   ): OpenBreaker | undefined {
     const { guards } = this.#options
-    if (!guards || guards.isOff) return undefined
+    if (!guards || guards.isOff || (request.channel ?? 'sms') !== 'sms') return undefined
     const breaker = guards.check(tenantId, request, from, number, at)
     if (breaker?.action !== 'refuse') return breaker
     const until = new Date(breaker.untilMs).toISOString()

@@ -1,4 +1,8 @@
+import type { Channel } from '../core/channel.ts'
+import type { FailureCode } from '../core/failure-code.ts'
+import type { Fallback } from '../core/fallback.ts'
 import { NO_TAGS } from '../core/message-tags.ts'
+import type { ContentTemplate, MailContent } from '../core/message-template.ts'
 import type {
   JournalEntry,
   KeptEntry,
@@ -60,6 +64,7 @@ const KIND = {
   replayed: 'p',
   kept: 'w',
   replaced: 'x',
+  fell_back: 'f',
 } as const
 
 function fieldsOf(entry: JournalEntry): Fields {
@@ -122,7 +127,8 @@ function fieldsOf(entry: JournalEntry): Fields {
         entry.receivedAt.getTime(),
         aboutFields(entry.about),
         entry.isQuery ? 1 : 0,
-        ...(entry.asksRules ? [1] : []),
+        ...(entry.asksRules || entry.failure ? [entry.asksRules ? 1 : 0] : []),
+        ...(entry.failure ? [entry.failure] : []),
       ]
     case 'told': {
       const { telling, outcome } = entry
@@ -141,6 +147,8 @@ function fieldsOf(entry: JournalEntry): Fields {
     }
     case 'replayed':
       return [KIND.replayed, entry.message.id, entry.replayedAs, entry.at.getTime()]
+    case 'fell_back':
+      return [KIND.fell_back, entry.message.id, entry.fallbackAs, eventFields(entry.event)]
     case 'replaced':
       return [
         KIND.replaced,
@@ -203,6 +211,13 @@ function decodedEntry(fields: Fields): DecodedEntry {
         message,
         replayedAs: fields[2] as string,
         at: instant(fields[3]),
+      }))
+    case KIND.fell_back:
+      return linked(first as string, (message) => ({
+        kind: 'fell_back',
+        message,
+        fallbackAs: fields[2] as string | null,
+        event: eventOf(fields[3] as Fields, message.id),
       }))
     case KIND.replaced:
       return linked(first as string, (message) => replacedOf(fields, message))
@@ -298,7 +313,7 @@ function lateOf(fields: Fields, message: Message): LateEntry {
 
 function receiptOf(fields: Fields): ReceiptEntry {
   const [, id, carrier, carrierMessageId, matchKeys, state, settles, ...rest] = fields
-  const [rawError, rawText, at, about, isQuery, asksRules] = rest
+  const [rawError, rawText, at, about, isQuery, asksRules, failure] = rest
   return {
     kind: 'receipt',
     id: id as string,
@@ -313,6 +328,7 @@ function receiptOf(fields: Fields): ReceiptEntry {
     about: aboutOf(about as Fields | null | undefined),
     ...(isQuery === 1 ? { isQuery: true } : {}),
     ...(asksRules === 1 ? { asksRules: true } : {}),
+    ...(failure ? { failure: failure as FailureCode } : {}),
   }
 }
 
@@ -402,18 +418,20 @@ function fateOf(kind: unknown, value: unknown): TellingFate {
 }
 
 function answerFields(answer: SegmentAnswer): Fields {
-  const { segment, state, carrierMessageId, matchKey, commandStatus } = answer
-  return [segment, state, carrierMessageId, matchKey, commandStatus]
+  const { segment, state, carrierMessageId, matchKey, code, rawCode } = answer
+  if (code === null && rawCode === null) return [segment, state, carrierMessageId, matchKey]
+  return [segment, state, carrierMessageId, matchKey, code, rawCode]
 }
 
 function answerOf(fields: Fields): SegmentAnswer {
-  const [segment, state, carrierMessageId, matchKey, commandStatus] = fields
+  const [segment, state, carrierMessageId, matchKey, code = null, rawCode = null] = fields
   return {
     segment: segment as number,
     state: state as SegmentAnswer['state'],
     carrierMessageId: carrierMessageId as string | null,
     matchKey: matchKey as string | null,
-    commandStatus: commandStatus as number | null,
+    code: code as SegmentAnswer['code'],
+    rawCode: rawCode as string | null,
   }
 }
 
@@ -444,7 +462,9 @@ function eventOf(fields: Fields, messageId: string): TimelineEvent {
 
 /** An acceptance is written once, at the beginning of a life: what comes later is left out. */
 function messageFields(message: Message): Fields {
-  const { raw, tags, expectsReply } = message
+  const { raw, tags, expectsReply, template, channel, fallback, fallbackOf } = message
+  const falls = fallback !== null || fallbackOf !== null
+  const isOther = channel !== 'sms' || falls
   const fields: unknown[] = [
     message.id,
     message.tenantId,
@@ -483,7 +503,12 @@ function messageFields(message: Message): Fields {
     message.charging,
   ]
   // Hardly any message has them.
-  if (tags.length > 0 || expectsReply) fields.push(tags, expectsReply ? 1 : 0)
+  if (tags.length > 0 || expectsReply || template || isOther) {
+    fields.push(tags, expectsReply ? 1 : 0)
+  }
+  if (template || isOther) fields.push(template)
+  if (isOther) fields.push(channel, message.mail)
+  if (falls) fields.push(fallback, millis(message.fallbackAt), fallbackOf)
   return fields
 }
 
@@ -505,7 +530,8 @@ function messageOf(fields: Fields): Message {
   const [createdAt, sendAt, expiresAt, replayOf, status, carrier, dueAt, ...last] = times
   const [deadlineAt, passThrough, partnerMessageId, ...later] = last
   const cost = costOf(later, priceMicros, priceCurrency)
-  const [, , , , network, charging, tags, expectsReply] = later
+  const [, , , , network, charging, tags, expectsReply, template, ...rare] = later
+  const [channel, mail, fallback, fallbackAt, fallbackOf] = rare
   return {
     id: id as string,
     tenantId: tenantId as string,
@@ -513,9 +539,12 @@ function messageOf(fields: Fields): Message {
     partner: partner as string | null,
     // Absent where an older version has journalled it.
     partnerMessageId: (partnerMessageId as string | null | undefined) ?? null,
+    channel: (channel as Channel | undefined) ?? 'sms',
     to: to as string,
     from: from as string,
     text: text as string,
+    template: (template as ContentTemplate | null | undefined) ?? null,
+    mail: (mail as MailContent | null | undefined) ?? null,
     raw: rawOf(raw as Fields | null),
     passThrough: passThrough ? passThroughOf(passThrough as StoredPassThrough) : null,
     registeredDelivery: registeredDelivery as number,
@@ -555,6 +584,10 @@ function messageOf(fields: Fields): Message {
     // Absent where an older version has journalled it.
     network: (network as string | null | undefined) ?? null,
     charging: (charging as string | null | undefined) ?? null,
+    fallback: (fallback as Fallback | null | undefined) ?? null,
+    fallbackAt: instantOrNull(fallbackAt ?? null),
+    fallbackAs: null,
+    fallbackOf: (fallbackOf as string | null | undefined) ?? null,
   }
 }
 

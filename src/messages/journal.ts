@@ -1,4 +1,5 @@
 import type { CarrierReceipt, Replacement } from '../carriers/carrier.ts'
+import type { FailureCode } from '../core/failure-code.ts'
 import type { CarrierOutcome } from './carrier-outcome.ts'
 import type { LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
@@ -27,6 +28,8 @@ export type EventType =
   | 'replayed'
   | 'replaced'
   | 'returned'
+  | 'fell_back'
+  | 'fallback_failed'
 
 /** One line of a message's timeline. */
 export interface TimelineEvent {
@@ -71,7 +74,9 @@ export interface SegmentAnswer {
   readonly state: SegmentState
   readonly carrierMessageId: string | null
   readonly matchKey: string | null
-  readonly commandStatus: number | null
+  /** Of a refused segment, as the outcome says it. */
+  readonly code: FailureCode | null
+  readonly rawCode: string | null
 }
 
 /** A message moves on: the answers to its submit, a new route, a wait, or its end. */
@@ -149,6 +154,15 @@ export interface ReplayedEntry {
   readonly at: Date
 }
 
+/** A message did not arrive, and another one is sent in its place, or no channel could take one. */
+export interface FellBackEntry {
+  readonly kind: 'fell_back'
+  readonly message: Message
+  /** The other one; null: there is none, and none will be tried any more. */
+  readonly fallbackAs: string | null
+  readonly event: TimelineEvent
+}
+
 /** What a waiting message says, or when it is sent, is no longer what it was accepted with. */
 export interface ReplacedEntry {
   readonly kind: 'replaced'
@@ -201,6 +215,7 @@ export type JournalEntry =
   | ReceiptEntry
   | ToldEntry
   | ReplayedEntry
+  | FellBackEntry
   | ReplacedEntry
   | KeptEntry
 

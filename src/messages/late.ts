@@ -1,9 +1,8 @@
 import type { SegmentOutcome } from '../carriers/carrier.ts'
-import { failureCode } from './failure.ts'
 import type { LateEntry } from './journal.ts'
 import type { Attempt, LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
-import { answerOf, describeOutcome, rawCodeOf } from './outcomes.ts'
+import { answerOf, describeOutcome } from './outcomes.ts'
 
 /** The answer to a segment whose outcome counted as unknown. */
 export interface LateAnswer {
@@ -24,7 +23,7 @@ export function lateEntry(
   receiptUntil: Date,
 ): LateEntry {
   const outcome = settledOutcome(given)
-  const commandStatus = outcome.kind === 'refused' ? outcome.commandStatus : undefined
+  const refusal = outcome.kind === 'refused' ? outcome : undefined
   return {
     kind: 'late',
     message,
@@ -38,8 +37,8 @@ export function lateEntry(
       status: message.status,
       attempt,
       segment,
-      code: outcome.kind === 'refused' ? failureCode(outcome.commandStatus) : undefined,
-      rawCode: rawCodeOf(commandStatus),
+      code: refusal?.code,
+      rawCode: refusal?.rawCode ?? undefined,
       detail: { late: true, segments: [describeOutcome(outcome)] },
     },
     deadlineAt: receiptUntil,
@@ -72,7 +71,8 @@ function settledOutcome(outcome: SegmentOutcome): SegmentOutcome {
   if (outcome.kind !== 'throttled') return outcome
   return {
     kind: 'refused',
-    commandStatus: outcome.commandStatus,
+    code: 'carrier_throttled',
+    rawCode: outcome.rawCode,
     reason: 'it asked for a slower pace',
     class: 'passing',
   }
@@ -83,7 +83,8 @@ function outcomeOf(segment: Attempt, latest: SegmentOutcome): SegmentOutcome {
   if (segment.state === 'refused') {
     if (latest.kind === 'refused') return latest
     const reason = 'it refused another segment'
-    return { kind: 'refused', commandStatus: segment.commandStatus, reason, class: 'passing' }
+    const { code, rawCode } = segment
+    return { kind: 'refused', code: code ?? 'carrier_refused', rawCode, reason, class: 'passing' }
   }
   return {
     kind: 'accepted',

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Booked } from '../billing/booking.ts'
 import type { LedgerFault } from '../billing/ledger-check.ts'
+import { FIRST_ID } from '../core/id.ts'
 import { formatMicros } from '../core/money.ts'
 import { textArray } from '../store/batch.ts'
 import type { Database, Store } from '../store/open.ts'
@@ -60,7 +61,7 @@ interface OwedRow {
  */
 export async function checkMessages(store: Store, on: Database = store.db): Promise<MessageReport> {
   let messages = 0
-  let after = '00000000-0000-0000-0000-000000000000'
+  let after = FIRST_ID
   for (;;) {
     const rows = await store.query<MessageRow>(
       sql`select id, status, segments, price_micros, price_currency, charging from messages

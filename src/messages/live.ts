@@ -1,4 +1,5 @@
 import type { Booked, Booking } from '../billing/booking.ts'
+import type { FailureCode } from '../core/failure-code.ts'
 import type { KeptEntry, ReceiptEntry, TimelineEvent, ToldEntry } from './journal.ts'
 import type { Message } from './message.ts'
 import { changedAt, standsBooked, takeBookings } from './message-bookings.ts'
@@ -17,7 +18,8 @@ export interface Attempt {
   state: SegmentState
   carrierMessageId: string | null
   matchKey: string | null
-  commandStatus: number | null
+  code: FailureCode | null
+  rawCode: string | null
   answeredAt: Date | null
   receiptAt: Date | null
   /** What the carrier charges for the segment if it takes it. */
@@ -37,6 +39,8 @@ export interface Unsaved {
   readonly attempts: Set<Attempt>
   /** Text, price or times are others than the row has. */
   isReplaced: boolean
+  /** The template that another text has taken it from, and the currency of its price then; undefined: none. */
+  left: { readonly template: string; readonly currency: string } | undefined
   /** The cost is another than the row has. */
   hasNewCost: boolean
 }
@@ -54,6 +58,8 @@ export interface LiveMessage {
   booked: Booked | undefined
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
   isHeld: boolean
+  /** True while something is journalled that follows from it: it stays in memory. */
+  isPinned: boolean
   /** The receipt that says that its present submit is lost, while it is in memory. */
   failedReceipt: ReceiptEntry | undefined
 }
@@ -100,6 +106,8 @@ export interface MessageChange {
   readonly at: Date
   /** Text, price or times are others than the row has. */
   readonly isReplaced: boolean
+  /** See {@link Unsaved.left}. */
+  readonly left: Unsaved['left']
   /** The cost is another than the row has. */
   readonly hasNewCost: boolean
   readonly events: readonly TimelineEvent[]
@@ -213,6 +221,7 @@ export class LiveMessages {
       unsaved: undefined,
       booked: storedStatus && standsBooked({ message, attempts }),
       isHeld: false,
+      isPinned: false,
       failedReceipt: undefined,
     }
     this.#messages.set(message.id, live)
@@ -223,7 +232,13 @@ export class LiveMessages {
   /** Says that a message has changed; gives where to note what else is new. */
   touch(live: LiveMessage): Unsaved {
     if (!live.unsaved) {
-      live.unsaved = { events: [], attempts: new Set(), isReplaced: false, hasNewCost: false }
+      live.unsaved = {
+        events: [],
+        attempts: new Set(),
+        isReplaced: false,
+        left: undefined,
+        hasNewCost: false,
+      }
       this.#unsaved.add(live)
     }
     return live.unsaved
@@ -239,8 +254,19 @@ export class LiveMessages {
     if (!live.isHeld) return
     live.isHeld = false
     if (live.unsaved) return
-    if (isFinal(live.message.status)) this.#evict(live)
+    if (isFinal(live.message.status)) this.#evictIfIdle(live)
     else this.touch(live)
+  }
+
+  /** It stays in memory, whoever else holds it. */
+  pin(live: LiveMessage): void {
+    live.isPinned = true
+  }
+
+  /** It may leave memory again, once its row has all that is known of it. */
+  unpin(live: LiveMessage): void {
+    live.isPinned = false
+    this.touch(live)
   }
 
   /** Takes lines of the ledger that belong to no message: all of them are written, or none. */
@@ -421,14 +447,14 @@ export class LiveMessages {
     let surplus = this.#messages.size - this.#maxKept
     for (const live of this.#messages.values()) {
       if (surplus === 0) break
-      if (live.isHeld || live.unsaved) continue
+      if (live.isHeld || live.isPinned || live.unsaved) continue
       this.#evict(live)
       surplus--
     }
   }
 
   #evictIfIdle(live: LiveMessage): void {
-    if (live.isHeld || live.unsaved) return
+    if (live.isHeld || live.isPinned || live.unsaved) return
     const { status } = live.message
     if (isFinal(status) || status === 'queued' || status === 'scheduled') this.#evict(live)
   }
@@ -468,6 +494,7 @@ function changeOf(live: LiveMessage): MessageChange {
     row: { ...live.message },
     isHeld: live.isHeld,
     isReplaced: live.unsaved?.isReplaced ?? false,
+    left: live.unsaved?.left,
     hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],
     newAttempts: attempts

@@ -1,5 +1,15 @@
 import type { Content } from '../carriers/carrier.ts'
+import {
+  type AddressResult,
+  type Channel,
+  type OtherChannel,
+  RECIPIENTS,
+  readChannelSender,
+  readRecipient,
+} from '../core/channel.ts'
 import { GatewayError } from '../core/errors.ts'
+import type { Fallback } from '../core/fallback.ts'
+import type { ContentTemplate, MailContent } from '../core/message-template.ts'
 import type { PassThrough } from '../core/pass-through.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { Destinations, isShortCode } from '../routing/destination.ts'
@@ -7,17 +17,26 @@ import { type PhoneNumber, parseNumber } from '../routing/number.ts'
 import { parseSender, type Sender, senderText } from '../routing/sender.ts'
 import type { RawContent, RequestedEncoding } from './message.ts'
 
+/** Longest text of any channel; what a handset takes is far less. */
+const MAX_TEXT = 100_000
+
 /** A message as a front door hands it in, its fields not yet judged. */
 export interface MessageRequest {
   readonly source: 'rest' | 'smpp'
   readonly partner: string | null
   /** Name of the API key that it came by; absent or null: by none. */
   readonly keyName?: string | null
+  /** Absent: `sms`. */
+  readonly channel?: Channel
   /** The id that the partner will know it by; absent or null: the message's own. */
   readonly partnerMessageId?: string | null
   readonly to: string
   readonly from: string
   readonly text: string
+  /** What the text was made from; absent or null: it was written as it is. */
+  readonly template?: ContentTemplate | null
+  /** What an e-mail says beside its text; absent or null: it is none. */
+  readonly mail?: MailContent | null
   readonly raw: RawContent | null
   readonly passThrough: PassThrough | null
   readonly registeredDelivery: number
@@ -34,6 +53,10 @@ export interface MessageRequest {
   readonly sendAt: Date | null
   /** How long carriers may be tried, from `sendAt` on; null: as the policy of its class says. */
   readonly validitySeconds: number | null
+  /** What is sent where it does not arrive; absent or null: nothing. */
+  readonly fallback?: Fallback | null
+  /** The message in whose place it is sent; absent or null: none. */
+  readonly fallbackOf?: string | null
 }
 
 /**
@@ -87,13 +110,77 @@ export function readSender(from: string): Sender {
 }
 
 /**
+ * Reads who a message goes to that is no SMS.
+ *
+ * @throws {GatewayError} `to_invalid`
+ */
+export function readOtherRecipient(channel: OtherChannel, to: string): string {
+  const read = readRecipient(channel, to)
+  if (read.ok) return read.address
+  throw addressFault('to', to, RECIPIENTS[channel], read)
+}
+
+/**
+ * Reads who such a message is from.
+ *
+ * @throws {GatewayError} `from_invalid`
+ */
+export function readOtherSender(channel: OtherChannel, from: string): string {
+  const read = readChannelSender(channel, from)
+  if (read.ok) return read.address
+  throw addressFault('from', from, 'a sender', read)
+}
+
+/**
+ * Judges what is to be sent where a message does not arrive, as far as that can be done before.
+ *
+ * @throws {GatewayError} what {@link readNumber}, {@link readSender} and {@link readContent} throw; its pointer names the
+ *   channel
+ */
+export function checkFallback(request: MessageRequest, destinations: Destinations): void {
+  for (const step of request.fallback?.steps ?? []) {
+    const { channel, to, from } = step
+    try {
+      if (channel === 'sms') {
+        readNumber(to, destinations)
+        readSender(from)
+      } else {
+        readOtherRecipient(channel, to)
+        readOtherSender(channel, from)
+      }
+      readContent({ ...request, ...step, raw: null })
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      const { code, message, pointer } = error
+      const isAddress = pointer === '/to' || pointer === '/from'
+      throw new GatewayError(code, `${channel}: ${message}`, {
+        pointer: isAddress ? `${pointer}/${channel}` : (pointer ?? '/channels'),
+        cause: error,
+      })
+    }
+  }
+}
+
+function addressFault(
+  field: 'to' | 'from',
+  value: string,
+  wanted: string,
+  { reason }: Extract<AddressResult, { ok: false }>,
+): GatewayError {
+  const message = `${JSON.stringify(value)} is not ${wanted}: ${reason}`
+  return new GatewayError(`${field}_invalid`, message, { pointer: `/${field}` })
+}
+
+/**
  * Reads what a message says, and judges what holds for any carrier.
  *
- * @throws {GatewayError} `text_empty`, `text_invalid`
+ * @throws {GatewayError} `text_empty`, `text_invalid`, `text_too_long`
  */
 export function readContent(request: MessageRequest): Content {
   const content = {
     text: request.text,
+    template: request.template,
+    mail: request.mail,
     raw: request.raw,
     passThrough: request.passThrough,
     requestedEncoding: request.encoding,
@@ -105,6 +192,10 @@ export function readContent(request: MessageRequest): Content {
     throw new GatewayError('text_empty', 'the text is empty: write at least one character', {
       pointer: '/text',
     })
+  }
+  if (text.length > MAX_TEXT) {
+    const message = `the text has ${text.length} characters, and ${MAX_TEXT} are the most`
+    throw new GatewayError('text_too_long', message, { pointer: '/text' })
   }
   const nul = text.indexOf('\0')
   if (nul >= 0) {

@@ -20,17 +20,25 @@ import { isFinal, type MessageStatus, type SegmentState } from './states.ts'
 export function usageOf(changes: readonly MessageChange[]): UsageCell[] {
   const groups = new Map<string, UsageGroup>()
   for (const change of changes) {
-    const key = keyOf(change.row)
-    let group = groups.get(key)
-    if (!group) {
-      group = new UsageGroup(kindOf(change.row))
-      groups.set(key, group)
-    }
+    const template = change.row.template?.id ?? ''
+    const group = groupOf(change.row, template, groups)
     countChange(change, group)
+    const { left, storedStatus } = change
+    if (left === undefined || storedStatus === undefined) continue
+    moveAcceptance(change, groupOf(change.row, left.template, groups), group, left.currency)
   }
   const cells: UsageCell[] = []
   for (const group of groups.values()) cells.push(...group.cells)
   return cells
+}
+
+function groupOf(row: Message, template: string, groups: Map<string, UsageGroup>): UsageGroup {
+  const key = keyOf(row, template)
+  const known = groups.get(key)
+  if (known) return known
+  const group = new UsageGroup(kindOf(row, template))
+  groups.set(key, group)
+  return group
 }
 
 /** Messages of one kind. */
@@ -80,6 +88,25 @@ function countChange(change: MessageChange, group: UsageGroup): void {
   }
 }
 
+/**
+ * Moves the acceptance of a message, as it stands in the row, from the template that it has left: no sum may
+ * depend on whether the row was written before that. No carrier has had it yet.
+ */
+function moveAcceptance(
+  { row, addedSegments }: MessageChange,
+  from: UsageGroup,
+  to: UsageGroup,
+  currency: string,
+): void {
+  const segments = row.segments - addedSegments
+  const left = from.cell(row.createdAt, '', currency)
+  left.messages_accepted--
+  left.segments_accepted -= segments
+  const joined = to.cell(row.createdAt, '', currency)
+  joined.messages_accepted++
+  joined.segments_accepted += segments
+}
+
 function countSubmit(attempt: Attempt, currency: string, group: UsageGroup): void {
   const { storedState, state, carrier, submittedAt, answeredAt, receiptAt } = attempt
   if (storedState === state) return
@@ -121,17 +148,18 @@ type Counted = Pick<
 >
 
 /** One text for what {@link kindOf} tells apart. */
-function keyOf(message: Counted): string {
+function keyOf(message: Counted, template: string): string {
   const { tenantId, from, country, network, trafficClass, charging } = message
-  return `${tenantId}\n${country}\n${network}\n${trafficClass}\n${charging}\n${unitPriceOf(message)}\n${from}`
+  return `${tenantId}\n${country}\n${network}\n${trafficClass}\n${charging}\n${unitPriceOf(message)}\n${template}\n${from}`
 }
 
-function kindOf(message: Counted): UsageKind {
+function kindOf(message: Counted, template: string): UsageKind {
   const { tenantId, from, country, network, trafficClass, charging } = message
   const terms = charging === null ? undefined : readTerms(charging)
   return {
     tenantId,
     sender: from,
+    template,
     country,
     network: network ?? '',
     trafficClass,

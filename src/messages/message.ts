@@ -1,3 +1,6 @@
+import type { Channel } from '../core/channel.ts'
+import type { Fallback } from '../core/fallback.ts'
+import type { ContentTemplate, MailContent } from '../core/message-template.ts'
 import type { PassThrough } from '../core/pass-through.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { MessageStatus } from './states.ts'
@@ -24,10 +27,16 @@ export interface Message {
    * The id that the partner knows it by; null: {@link id}. The messages of one submit_multi share it.
    */
   readonly partnerMessageId: string | null
-  /** E.164 with `+`, or the digits of a short code. */
+  readonly channel: Channel
+  /** E.164 with `+`, the digits of a short code, or what `core/channel.ts` says of recipients of its channel. */
   readonly to: string
+  /** May be empty where it is no SMS. */
   readonly from: string
   text: string
+  /** The template that the text was made from; null: it was written as it is. */
+  template: ContentTemplate | null
+  /** What an e-mail says beside its text; null: it is none. */
+  readonly mail: MailContent | null
   /** Set for octets that pass through; `text` says the same where they are text, or nothing. */
   raw: RawContent | null
   /** What else a partner's submit said; null: nothing. */
@@ -47,7 +56,7 @@ export interface Message {
   readonly clientReference: string | null
   /** Where the sender wants to be told of this message, besides the tenant's endpoints. */
   readonly callbackUrl: string | null
-  /** ISO 3166 code of the destination. */
+  /** ISO 3166 code of the destination; `NO_COUNTRY` where it goes to no number. */
   readonly country: string
   /** What the tenant pays for those segments, quoted at the same time: it stays, whoever gets the message. */
   priceMicros: bigint
@@ -89,6 +98,14 @@ export interface Message {
   heldBy: string | null
   /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
   readonly network: string | null
+  /** What is sent where it does not arrive; null: nothing, or none of it could be taken. */
+  fallback: Fallback | null
+  /** Without a final receipt by then that is sent as well; null: that is not waited for. */
+  readonly fallbackAt: Date | null
+  /** The message that was sent in its place, by another channel. */
+  fallbackAs: string | null
+  /** The message in whose place this one is sent. */
+  readonly fallbackOf: string | null
   /** What its tenant pays for, see `core/charging.ts`; null: it is not billed. */
   readonly charging: string | null
 }

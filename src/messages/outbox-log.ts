@@ -12,7 +12,8 @@ export type OutboxStatus = 'pending' | 'delivered' | 'dead'
 export interface OutboxEvent {
   readonly id: string
   readonly event: string
-  readonly messageId: string
+  /** Null: it is about the tenant's account. */
+  readonly messageId: string | null
   readonly status: OutboxStatus
   /** Tries so far, since the last replay. */
   readonly tries: number
@@ -61,17 +62,17 @@ export class OutboxLog {
     const rows = await this.#store.query<{
       id: string
       event: string
-      message_id: string
+      subject_id: string
       state: string
       tries: number
       due_at: Date | string | null
       log: { at: string; status_code: number | null; duration_ms: number; error: string | null }[]
       created_at: Date | string
     }>(sql`
-      select id, event, message_id, state, tries, due_at, log, created_at from outbox
+      select id, event, subject_id, state, tries, due_at, log, created_at from outbox
       where tenant_id = ${tenantId} and recipient like ${recipientPattern(tenantId, endpointId)}
         and (${status ? STATES[status] : null}::text is null or state = ${status ? STATES[status] : null}::text)
-        and (${messageId}::text is null or message_id = ${messageId}::text::uuid)
+        and (${messageId}::text is null or subject_id = ${messageId}::text::uuid)
         and (${before}::text is null or id < ${before}::text)
       order by id desc
       limit ${limit}`)
@@ -86,7 +87,7 @@ export class OutboxLog {
       return {
         id: row.id,
         event: row.event,
-        messageId: row.message_id,
+        messageId: row.event.startsWith('message.') ? row.subject_id : null,
         status,
         tries: row.tries,
         createdAt: new Date(row.created_at),

@@ -9,14 +9,14 @@ interface OutboxRow {
   readonly recipient: string
   readonly url: string | null
   readonly tenant_id: string
-  readonly message_id: string
+  readonly subject_id: string
   readonly event: string
   readonly payload: StoredJson<Telling['payload']>
   readonly tries: number
 }
 
 /**
- * What a recipient can be told now, oldest first: what is due, and of each message only what nothing
+ * What a recipient can be told now, oldest first: what is due, and of each subject only what nothing
  * earlier waits before.
  */
 export async function readDue(
@@ -25,16 +25,16 @@ export async function readDue(
   now: Date,
   limit: number,
 ): Promise<Telling[]> {
-  // The empty strings leave the inner search only the index of the message. Where statistics are older
+  // The empty strings leave the inner search only the index of the subject. Where statistics are older
   // than the rows every index seems as good, and others would be read to their end for each row.
   const rows = await store.query<OutboxRow>(sql`
-    select o.id, o.recipient, o.url, o.tenant_id, o.message_id, o.event, o.payload, o.tries
+    select o.id, o.recipient, o.url, o.tenant_id, o.subject_id, o.event, o.payload, o.tries
     from outbox o
     where o.recipient = ${recipient} and o.state = 'waiting'
       and (o.due_at is null or o.due_at <= ${now.toISOString()}::text::timestamptz)
       and not exists (
         select 1 from outbox e
-        where e.message_id = o.message_id and e.recipient = o.recipient
+        where e.subject_id = o.subject_id and e.recipient = o.recipient
           and e.state || '' = 'waiting' and e.id || '' < o.id)
     order by o.id
     limit ${limit}`)
@@ -51,7 +51,7 @@ function tellingOf(row: OutboxRow, { cipher }: Store): Telling {
     recipient: row.recipient,
     url: row.url,
     tenantId: row.tenant_id,
-    messageId: row.message_id,
+    subjectId: row.subject_id,
     event: row.event,
     payload: openJson(cipher, row.payload, inOutbox(row.tenant_id, row.id)),
     tries: row.tries,

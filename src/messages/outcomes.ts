@@ -1,11 +1,10 @@
 import type { SegmentOutcome } from '../carriers/carrier.ts'
-import { failureCode } from './failure.ts'
 import type { SegmentAnswer, TimelineEvent } from './journal.ts'
 import type { Message } from './message.ts'
 
 /** What the journal keeps of the outcome of one segment, counted from 1. */
 export function answerOf(outcome: SegmentOutcome, segment: number): SegmentAnswer {
-  const none = { segment, carrierMessageId: null, matchKey: null, commandStatus: null }
+  const none = { segment, carrierMessageId: null, matchKey: null, code: null, rawCode: null }
   switch (outcome.kind) {
     case 'accepted':
       return {
@@ -13,12 +12,13 @@ export function answerOf(outcome: SegmentOutcome, segment: number): SegmentAnswe
         state: 'sent',
         carrierMessageId: outcome.carrierMessageId,
         matchKey: outcome.matchKey,
-        commandStatus: 0,
+        code: null,
+        rawCode: null,
       }
     case 'refused':
-      return { ...none, state: 'refused', commandStatus: outcome.commandStatus }
+      return { ...none, state: 'refused', code: outcome.code, rawCode: outcome.rawCode }
     case 'throttled':
-      return { ...none, state: 'not_sent', commandStatus: outcome.commandStatus }
+      return { ...none, state: 'not_sent', rawCode: outcome.rawCode }
     case 'uncertain':
       return { ...none, state: 'uncertain' }
     case 'not_sent':
@@ -41,16 +41,10 @@ export function responseEvent(
     status: message.status,
     carrier: message.carrier,
     attempt: message.attempt,
-    code: refusal && failureCode(refusal.commandStatus),
-    rawCode: rawCodeOf(refusal?.commandStatus),
+    code: refusal?.code,
+    rawCode: refusal?.rawCode ?? undefined,
     detail: { segments: outcomes.map(describeOutcome) },
   }
-}
-
-/** A `command_status` as the specification writes it. */
-export function rawCodeOf(commandStatus: number | null | undefined): string | undefined {
-  if (commandStatus === null || commandStatus === undefined) return undefined
-  return `0x${commandStatus.toString(16).padStart(8, '0')}`
 }
 
 /** An outcome as timelines show it. */

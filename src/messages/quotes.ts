@@ -1,5 +1,6 @@
 import type { Charges } from '../billing/charges.ts'
 import type { Content } from '../carriers/carrier.ts'
+import type { Channel } from '../core/channel.ts'
 import { type ChargingTerms, discounted, partsOf } from '../core/charging.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
@@ -10,7 +11,7 @@ import { Recent } from '../core/recent.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments } from '../encoding/segment.ts'
 import type { RouteCandidate, RouteDecision } from '../routing/decision.ts'
-import { Destinations, destinationText } from '../routing/destination.ts'
+import { Destinations, destinationText, NO_NUMBER } from '../routing/destination.ts'
 import { refusalsForSender } from '../routing/explain.ts'
 import { type Network, type NetworkSource, NO_NETWORKS } from '../routing/network.ts'
 import type { PhoneNumber } from '../routing/number.ts'
@@ -25,13 +26,23 @@ import {
   tenantRateOf,
 } from '../routing/tenant-price.ts'
 import type { CarrierCost } from './message-cost.ts'
-import { type MessageRequest, readContent, readNumber, readSender } from './message-request.ts'
+import {
+  checkFallback,
+  type MessageRequest,
+  readContent,
+  readNumber,
+  readOtherRecipient,
+  readOtherSender,
+  readSender,
+} from './message-request.ts'
 import { moneyDetail } from './money-detail.ts'
 import type { RouteQuestion, Routes } from './routes.ts'
 import { readSendAt } from './timing.ts'
 
 /** What a request would become and cost. */
 export interface Quote {
+  readonly channel: Channel
+  /** `NO_NUMBER` where it goes to none. */
   readonly number: PhoneNumber
   /** The destination as the message will have it. */
   readonly to: string
@@ -76,9 +87,15 @@ export interface QuotesOptions {
   readonly clock: Clock
 }
 
+/** Between whom a message goes. */
+type Addresses = Pick<
+  Quote,
+  'number' | 'to' | 'network' | 'from' | 'replacedFrom' | 'senderWarning'
+>
+
 /** A request in terms of the gateway. */
-interface Read
-  extends Pick<Quote, 'number' | 'to' | 'network' | 'from' | 'replacedFrom' | 'senderWarning'> {
+interface Read extends Addresses {
+  readonly channel: Channel
   readonly siblings: string | undefined
   /** What the tenant pays by; undefined: it pays the cost. */
   readonly rate: TenantRate | undefined
@@ -148,10 +165,21 @@ export class Quotes {
     tenantId: string,
     request: MessageRequest,
     draw?: number,
-  ): { number: PhoneNumber; network: Network | null; from: string; decision: RouteDecision } {
-    const { question, number, network, from } = this.#read(tenantId, request, this.#options.clock())
+  ): Pick<Quote, 'channel' | 'to' | 'number' | 'network' | 'from' | 'decision'> {
+    const { question, channel, to, number, network, from } = this.#read(
+      tenantId,
+      request,
+      this.#options.clock(),
+    )
     const most = Number.POSITIVE_INFINITY
-    return { number, network, from, decision: this.#routes.rehearse({ ...question, draw, most }) }
+    return {
+      channel,
+      to,
+      number,
+      network,
+      from,
+      decision: this.#routes.rehearse({ ...question, draw, most }),
+    }
   }
 
   /**
@@ -161,7 +189,8 @@ export class Quotes {
   resolveNetworks(requests: readonly MessageRequest[]): Promise<void> | undefined {
     if (!this.#networks.looksUp) return undefined
     const numbers: string[] = []
-    for (const { to } of requests) {
+    for (const { channel = 'sms', to } of requests) {
+      if (channel !== 'sms') continue
       const parsed = this.#destinations.read(to)
       if (parsed.ok && parsed.number.shortCode === undefined) numbers.push(parsed.number.e164)
     }
@@ -171,14 +200,11 @@ export class Quotes {
   #read(tenantId: string, request: MessageRequest, at: Date, basis: QuoteBasis = {}): Read {
     readSendAt(request.sendAt, at)
     if (request.callbackUrl !== null) this.#options.checkCallbackUrl(request.callbackUrl)
-    const number = readNumber(request.to, this.#destinations)
-    const to = destinationText(number)
-    const asked = readSender(request.from)
-    const verdict = this.#senderVerdict(asked, number.country, request.trafficClass, tenantId)
-    const isReplaced = verdict.action === 'replace'
-    const from = senderText(isReplaced ? verdict.sender : asked)
+    const addresses = this.#addresses(tenantId, request)
+    if (request.fallback) checkFallback(request, this.#destinations)
+    const { number, to, network, from } = addresses
+    const { channel = 'sms' } = request
     const content = readContent(request)
-    const network = number.shortCode === undefined ? this.#networks.find(to) : null
     const mccmnc = network?.mccmnc ?? null
     const siblings = siblingKey(request, from, to)
     const atMs = at.getTime()
@@ -189,19 +215,17 @@ export class Quotes {
         ? this.#options.charges?.agreedAt(tenantId, at, basis.segmentsBefore)
         : (basis.agreed ?? undefined)
     return {
-      number,
-      to,
-      network,
-      from,
-      replacedFrom: isReplaced ? senderText(asked) : null,
-      senderWarning: isReplaced ? null : (verdict.warning ?? null),
+      ...addresses,
+      channel,
       siblings,
       rate,
       agreed,
       at,
       question: {
         tenantId,
+        channel,
         from,
+        to,
         network: mccmnc,
         number,
         content,
@@ -217,16 +241,46 @@ export class Quotes {
     }
   }
 
+  #addresses(tenantId: string, request: MessageRequest): Addresses {
+    const { channel = 'sms' } = request
+    if (channel !== 'sms') {
+      return {
+        number: NO_NUMBER,
+        to: readOtherRecipient(channel, request.to),
+        network: null,
+        from: readOtherSender(channel, request.from),
+        replacedFrom: null,
+        senderWarning: null,
+      }
+    }
+    const number = readNumber(request.to, this.#destinations)
+    const to = destinationText(number)
+    const asked = readSender(request.from)
+    const verdict = this.#senderVerdict(asked, number.country, request.trafficClass, tenantId)
+    const isReplaced = verdict.action === 'replace'
+    return {
+      number,
+      to,
+      network: number.shortCode === undefined ? this.#networks.find(to) : null,
+      from: senderText(isReplaced ? verdict.sender : asked),
+      replacedFrom: isReplaced ? senderText(asked) : null,
+      senderWarning: isReplaced ? null : (verdict.warning ?? null),
+    }
+  }
+
   #priced(read: Read, decision: RouteDecision): Quote {
-    const { number, to, network, from, replacedFrom, senderWarning, siblings, agreed } = read
+    const { channel, number, to, network, from, replacedFrom, senderWarning, siblings, agreed } =
+      read
     const { encoding } = decision
     const [best] = decision.candidates
     if (!best || encoding === null) {
-      throw textFault(read.question.content) ?? noRoute(number, decision)
+      const fault = channel === 'sms' ? textFault(read.question.content) : null
+      throw fault ?? noRoute(channel, number, decision)
     }
     const cost = this.#routes.costOf(best)
     const price = this.#priceOf(read, best.segments, cost)
     return {
+      channel,
       number,
       to,
       network,
@@ -301,13 +355,15 @@ function textFault({ raw, text, requestedEncoding, maxSegments }: Content): Gate
   }
 }
 
-function noRoute(number: PhoneNumber, decision: RouteDecision): GatewayError {
+function noRoute(channel: Channel, number: PhoneNumber, decision: RouteDecision): GatewayError {
   const reasons = refusalsForSender(decision)
     .map(({ carrier, reason }) => `${carrier}: ${reason}`)
     .join('; ')
+  const destination =
+    channel === 'sms' ? `to ${number.country} (+${number.callingCode})` : `by ${channel}`
   return new GatewayError(
     'no_route',
-    `no carrier takes messages to ${number.country} (+${number.callingCode}). ${reasons || 'No carrier is configured'}`,
+    `no carrier takes messages ${destination}. ${reasons || 'No carrier is configured'}`,
     { pointer: '/to' },
   )
 }

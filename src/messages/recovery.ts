@@ -198,7 +198,8 @@ function uncertainEntry(
       state: 'uncertain',
       carrierMessageId: null,
       matchKey: null,
-      commandStatus: null,
+      code: null,
+      rawCode: null,
     })),
     events: [
       {

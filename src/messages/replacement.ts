@@ -99,6 +99,9 @@ export class Replacement {
     if (message.raw && wish.text !== undefined && wish.octets === undefined) {
       throw notReplaceable(message, 'its octets pass through as the partner sent them')
     }
+    if (message.mail?.html != null && wish.text !== undefined) {
+      throw notReplaceable(message, 'its HTML would go on saying what the text said')
+    }
     const at = clock()
     const request = requestOf(message, wish, at)
     // It keeps the terms of its acceptance, the tier of that moment with them.
@@ -173,9 +176,13 @@ function requestOf(
   return {
     source: message.source,
     partner: message.partner,
+    channel: message.channel,
     to: message.to,
     from: message.from,
     text: text ?? message.text,
+    // Another text is not what the template says.
+    template: text === undefined || text === message.text ? message.template : null,
+    mail: message.mail,
     raw: message.raw && octets ? { ...message.raw, octets } : message.raw,
     passThrough: message.passThrough,
     registeredDelivery: registeredDelivery ?? message.registeredDelivery,

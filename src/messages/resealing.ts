@@ -1,5 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { inIssuedKey } from '../accounts/issued-key.ts'
+import { inCallback } from '../callbacks/stored-callback.ts'
+import { FIRST_ID } from '../core/id.ts'
 import { unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import { isResealingDue, noteResealed } from '../store/key-check.ts'
@@ -71,6 +73,7 @@ export async function reseal(store: Store, pause: () => Promise<boolean>): Promi
     () => resealTable(store, REFUSED, pause, total),
     () => resealTable(store, CONFIG_VERSIONS, pause, total),
     () => resealTable(store, ISSUED_KEYS, pause, total),
+    () => resealTable(store, CALLBACKS, pause, total),
   ]
   for (const run of runs) {
     if (!(await run())) return total
@@ -107,8 +110,6 @@ async function resealTable<Row extends object>(
     if (await pause()) return false
   }
 }
-
-const FIRST_UUID = '00000000-0000-0000-0000-000000000000'
 
 interface JournalRow {
   readonly node: string
@@ -148,15 +149,19 @@ interface MessageRow {
   readonly to_number: string
   readonly to_fingerprint: string | null
   readonly body: string
+  readonly template: string | null
+  readonly mail: string | null
+  readonly fallback: string | null
   readonly octets: Uint8Array | null
   readonly pass_through: string | null
 }
 
 const MESSAGES: SealedTable<MessageRow> = {
-  firstPlace: [FIRST_UUID],
+  firstPlace: [FIRST_ID],
   page: 500,
   read: ([id], limit) => sql`
-    select id, tenant_id, to_number, to_fingerprint, body, octets, pass_through from messages
+    select id, tenant_id, to_number, to_fingerprint, body, template, mail, fallback, octets, pass_through
+    from messages
     where id > ${id}::text::uuid order by id limit ${limit}`,
   placeOf: ({ id }) => [id],
   anew: (row, cipher) => {
@@ -164,6 +169,16 @@ const MESSAGES: SealedTable<MessageRow> = {
     const inNumber = inMessage('to_number', tenantId, id)
     const to = cipher.reseal(row.to_number, inNumber)
     const body = cipher.reseal(row.body, inMessage('body', tenantId, id))
+    const template =
+      row.template === null
+        ? undefined
+        : cipher.reseal(row.template, inMessage('template', tenantId, id))
+    const mail =
+      row.mail === null ? undefined : cipher.reseal(row.mail, inMessage('mail', tenantId, id))
+    const fallback =
+      row.fallback === null
+        ? undefined
+        : cipher.reseal(row.fallback, inMessage('fallback', tenantId, id))
     const octets = row.octets
       ? resealOctets(cipher, row.octets, inMessage('octets', tenantId, id))
       : undefined
@@ -171,21 +186,28 @@ const MESSAGES: SealedTable<MessageRow> = {
       row.pass_through === null
         ? undefined
         : cipher.reseal(row.pass_through, inMessage('pass_through', tenantId, id))
-    if ([to, body, octets, passThrough].every((anew) => anew === undefined)) return undefined
+    if (
+      [to, body, template, mail, fallback, octets, passThrough].every((anew) => anew === undefined)
+    )
+      return undefined
     const number = cipher.open(row.to_number, inNumber)
     return {
       ...row,
       to_number: to ?? row.to_number,
       to_fingerprint: cipher.activeKeyId === undefined ? null : cipher.fingerprint(number),
       body: body ?? row.body,
+      template: template ?? row.template,
+      mail: mail ?? row.mail,
+      fallback: fallback ?? row.fallback,
       octets: octets ?? row.octets,
       pass_through: passThrough ?? row.pass_through,
     }
   },
   write: (changes) => sql`
     update messages m
-    set to_number = v.to_number, to_fingerprint = v.to_fingerprint, body = v.body, octets = v.octets,
-      pass_through = v.pass_through
+    set to_number = v.to_number, to_fingerprint = v.to_fingerprint, body = v.body,
+      template = v.template, mail = v.mail, fallback = v.fallback,
+      octets = v.octets, pass_through = v.pass_through
     from ${unnest<Change<MessageRow>>(
       'v',
       {
@@ -193,6 +215,9 @@ const MESSAGES: SealedTable<MessageRow> = {
         to_number: ['text', ({ anew }) => anew.to_number],
         to_fingerprint: ['text', ({ anew }) => anew.to_fingerprint],
         body: ['text', ({ anew }) => anew.body],
+        template: ['text', ({ anew }) => anew.template],
+        mail: ['text', ({ anew }) => anew.mail],
+        fallback: ['text', ({ anew }) => anew.fallback],
         octets: ['bytea', ({ anew }) => anew.octets && Buffer.from(anew.octets)],
         pass_through: ['text', ({ anew }) => anew.pass_through],
         old_body: ['text', ({ old }) => old.body],
@@ -237,7 +262,7 @@ interface InboundRow {
 }
 
 const INBOUND: SealedTable<InboundRow> = {
-  firstPlace: [FIRST_UUID],
+  firstPlace: [FIRST_ID],
   page: 500,
   read: ([id], limit) => sql`
     select id, from_number, from_fingerprint, body, pdus from inbound_messages
@@ -284,7 +309,7 @@ interface InboundPartRow {
 }
 
 const INBOUND_PARTS: SealedTable<InboundPartRow> = {
-  firstPlace: [FIRST_UUID, '0'],
+  firstPlace: [FIRST_ID, '0'],
   page: 500,
   read: ([id, sequence], limit) => sql`
     select group_id, sequence, part from inbound_parts
@@ -316,7 +341,7 @@ interface ReceiptRow {
 }
 
 const RECEIPTS: SealedTable<ReceiptRow> = {
-  firstPlace: [FIRST_UUID],
+  firstPlace: [FIRST_ID],
   page: 500,
   read: ([id], limit) => sql`
     select id, raw_text, about from receipts
@@ -351,7 +376,7 @@ interface AnswerRow {
 }
 
 const ANSWERS: SealedTable<AnswerRow> = {
-  firstPlace: [FIRST_UUID, '', ''],
+  firstPlace: [FIRST_ID, '', ''],
   page: 500,
   read: ([tenant, scope, key], limit) => sql`
     select tenant_id, scope, key, fingerprint, body from idempotency_keys
@@ -388,7 +413,7 @@ interface RefusedRow {
 }
 
 const REFUSED: SealedTable<RefusedRow> = {
-  firstPlace: [FIRST_UUID],
+  firstPlace: [FIRST_ID],
   page: 100,
   read: ([id], limit) => sql`
     select id, entry from journal_refused
@@ -444,7 +469,7 @@ interface IssuedKeyRow {
 }
 
 const ISSUED_KEYS: SealedTable<IssuedKeyRow> = {
-  firstPlace: [FIRST_UUID],
+  firstPlace: [FIRST_ID],
   page: 500,
   read: ([id], limit) => sql`
     select id, secret, previous_secret from issued_keys
@@ -475,4 +500,30 @@ const ISSUED_KEYS: SealedTable<IssuedKeyRow> = {
       changes,
     )}
     where k.id = v.id and k.secret = v.old_secret`,
+}
+
+interface CallbackRow {
+  readonly id: string
+  readonly request: string
+}
+
+const CALLBACKS: SealedTable<CallbackRow> = {
+  firstPlace: [FIRST_ID],
+  page: 100,
+  read: ([id], limit) => sql`
+    select id, request from provider_callbacks
+    where id > ${id}::text::uuid order by id limit ${limit}`,
+  placeOf: ({ id }) => [id],
+  anew: (row, cipher) => {
+    const request = cipher.reseal(row.request, inCallback(row.id))
+    return request === undefined ? undefined : { ...row, request }
+  },
+  write: (changes) => sql`
+    update provider_callbacks c set request = v.request
+    from ${unnest<Change<CallbackRow>>(
+      'v',
+      { id: ['uuid', ({ anew }) => anew.id], request: ['text', ({ anew }) => anew.request] },
+      changes,
+    )}
+    where c.id = v.id`,
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import { FIRST_ID, firstIdAt } from '../core/id.ts'
 import type { Logger } from '../core/logger.ts'
 import { textArray } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
@@ -21,11 +22,13 @@ export type Erased =
   | 'texts'
   | 'inbound_messages'
   | 'inbound_texts'
+  | 'account_events'
   | 'receipts'
   | 'refused_entries'
   | 'answers'
   | 'usage'
   | 'audit_entries'
+  | 'callbacks'
 
 /** What a {@link Retention} is built with. */
 export interface RetentionOptions {
@@ -36,6 +39,8 @@ export interface RetentionOptions {
   readonly purgeAnswers?: (now: Date) => Promise<number>
   /** Deletes a batch of usage that is kept no longer; gives how many rows, 0 when none are left. */
   readonly purgeUsage?: (now: Date) => Promise<number>
+  /** Deletes a batch of providers' callbacks that are kept no longer; gives how many, 0 when none are left. */
+  readonly purgeCallbacks?: (now: Date) => Promise<number>
   /** Deletes a stretch of the audit log that is over; gives how many entries, 0 when nothing is left to do. */
   readonly eraseAudit?: (now: Date) => Promise<number>
   /** Told after every batch. */
@@ -58,14 +63,12 @@ const DAY_MS = 24 * 3_600_000
 /** How long a receipt may wait for its submit; a start looks for half of that. */
 const ORPHAN_MS = 2 * DAY_MS
 
-const FIRST_ID = '00000000-0000-0000-0000-000000000000'
-
 /**
  * True for a message `m` that nobody is still to be told of. Not written as `state = 'waiting'`: the
  * index of all that wait would be read for every single message.
  */
 const NOBODY_WAITS = sql`not exists (
-  select from outbox o where o.message_id = m.id and o.state not in ('done', 'dead'))`
+  select from outbox o where o.subject_id = m.id and o.state not in ('done', 'dead'))`
 
 /**
  * Erases what has been kept long enough: the texts of messages, then whole messages with their
@@ -101,7 +104,8 @@ export class Retention {
 
   /** Erases all that is due; resolves when it is done, or closed. */
   async run(): Promise<void> {
-    const { store, keptFor, purgeAnswers, purgeUsage, eraseAudit, clock } = this.#options
+    const { store, keptFor, purgeAnswers, purgeUsage, purgeCallbacks, eraseAudit, clock } =
+      this.#options
     const now = clock()
     const tenants = await store.query<{ id: string; name: string }>(
       sql`select id, name from tenants order by id`,
@@ -112,26 +116,18 @@ export class Retention {
       if (bodyDays !== undefined) await this.#eraseTexts(id, daysBefore(now, bodyDays), now)
       if (days !== undefined) await this.#deleteMessages(id, daysBefore(now, days))
       await this.#eraseInbound(id, kept, now)
+      if (days !== undefined) await this.#eraseAccountEvents(id, daysBefore(now, days))
     }
     await this.#deleteReceipts(new Date(now.getTime() - ORPHAN_MS))
     const keptWithoutOwner = keptFor(undefined)
     await this.#eraseInbound(null, keptWithoutOwner, now)
     const { days } = keptWithoutOwner
     if (days !== undefined) await this.#deleteRefused(daysBefore(now, days))
-    if (purgeUsage) {
-      await this.#batches('usage', async () => {
-        const erased = await purgeUsage(now)
-        return { erased, isLast: erased === 0 }
-      })
-    }
+    await this.#purge('usage', purgeUsage, now)
+    await this.#purge('callbacks', purgeCallbacks, now)
     if (this.#isClosed) return
     if (purgeAnswers) this.#tell('answers', await purgeAnswers(now))
-    if (eraseAudit) {
-      await this.#batches('audit_entries', async () => {
-        const erased = await eraseAudit(now)
-        return { erased, isLast: erased === 0 }
-      })
-    }
+    await this.#purge('audit_entries', eraseAudit, now)
     if (this.#isClosed) return
     await this.#reseal()
   }
@@ -154,7 +150,7 @@ export class Retention {
   async #eraseTexts(tenantId: string, before: Date, now: Date): Promise<void> {
     await this.#batches('texts', async () => {
       const rows = await this.#options.store.query(sql`
-        update messages set body = '', octets = null, pass_through = null, body_erased_at = ${instant(now)}
+        update messages set body = '', template = null, mail = null, fallback = null, octets = null, pass_through = null, body_erased_at = ${instant(now)}
         where id = any(array(
             select id from messages
             where tenant_id = ${tenantId} and final_at is not null and body_erased_at is null
@@ -200,9 +196,22 @@ export class Retention {
             limit ${PAGE}))
           returning id
         ), told as (
-          delete from outbox o using gone where o.message_id = gone.id
+          delete from outbox o using gone where o.subject_id = gone.id
         )
         select id from gone`)
+      return { erased: rows.length, isLast: rows.length < PAGE }
+    })
+  }
+
+  /** What a tenant was told of its account belongs to no message that it could go with. */
+  async #eraseAccountEvents(tenantId: string, before: Date): Promise<void> {
+    await this.#batches('account_events', async () => {
+      const rows = await this.#options.store.query(sql`
+        delete from outbox where id = any(array(
+          select id from outbox
+          where subject_id = ${tenantId} and state <> 'waiting' and created_at < ${instant(before)}
+          limit ${PAGE}))
+        returning id`)
       return { erased: rows.length, isLast: rows.length < PAGE }
     })
   }
@@ -241,7 +250,7 @@ export class Retention {
       ), feedback as (
         delete from message_feedback f using gone where f.message_id = gone.id
       ), told as (
-        delete from outbox o using gone where o.message_id = gone.id and o.state <> 'waiting'
+        delete from outbox o using gone where o.subject_id = gone.id and o.state <> 'waiting'
       )
       select count(*)::int4 as count from gone`)
     return row?.count ?? 0
@@ -269,6 +278,19 @@ export class Retention {
           order by id limit ${PAGE}))
         returning id`)
       return { erased: rows.length, isLast: rows.length < PAGE }
+    })
+  }
+
+  /** @param purge - erases a batch; undefined: there is nothing of the kind */
+  async #purge(
+    what: Erased,
+    purge: ((now: Date) => Promise<number>) | undefined,
+    now: Date,
+  ): Promise<void> {
+    if (!purge) return
+    await this.#batches(what, async () => {
+      const erased = await purge(now)
+      return { erased, isLast: erased === 0 }
     })
   }
 
@@ -310,10 +332,4 @@ function daysBefore(now: Date, days: number): Date {
 
 function instant(at: Date) {
   return sql`${at.toISOString()}::text::timestamptz`
-}
-
-/** The smallest UUIDv7 of an instant: RFC 9562, section 5.7. */
-function firstIdAt(at: Date): string {
-  const hex = at.getTime().toString(16).padStart(12, '0')
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`
 }

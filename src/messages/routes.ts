@@ -1,4 +1,5 @@
 import type { Carrier, Content, ContentLayout, SegmentOutcome } from '../carriers/carrier.ts'
+import type { Channel } from '../core/channel.ts'
 import { partsOf, readTerms } from '../core/charging.ts'
 import type { Clock } from '../core/clock.ts'
 import type { TrafficClass } from '../core/policy.ts'
@@ -8,7 +9,7 @@ import { EncodingError } from '../encoding/errors.ts'
 import type { RouterCarrier } from '../routing/consideration.ts'
 import type { Exclusion, RouteCandidate, RouteDecision, RouteRefusal } from '../routing/decision.ts'
 import { recordOf } from '../routing/decision-record.ts'
-import { Destinations } from '../routing/destination.ts'
+import { Destinations, NO_NUMBER } from '../routing/destination.ts'
 import { type LiveReading, STANDING } from '../routing/live-reading.ts'
 import type { PhoneNumber } from '../routing/number.ts'
 import { makeReading, Quality, type QualityReading } from '../routing/quality.ts'
@@ -62,7 +63,11 @@ export interface RouteSetup {
 /** What a route is wanted for. */
 export interface RouteQuestion {
   readonly tenantId: string
+  readonly channel: Channel
   readonly from: string
+  /** As messages have it. */
+  readonly to: string
+  /** {@link NO_NUMBER} where it goes to none. */
   readonly number: PhoneNumber
   /** MCC and MNC; null: not known. */
   readonly network: string | null
@@ -188,11 +193,14 @@ export class Routes {
   readonly #turnOf = (route: string | null): number => this.#turns.get(route) ?? 0
 
   #request(question: RouteQuestion, atMs: number, draw: number): RouteRequest {
-    const { number, content, price } = question
+    const { channel, number, content, price } = question
+    const digits = number.e164.slice(1)
     return {
       tenant: question.tenantId,
+      channel,
       from: question.from,
-      digits: number.e164.slice(1),
+      digits,
+      recipient: channel === 'sms' ? digits : question.to,
       country: number.country,
       region: number.region,
       network: question.network,
@@ -307,13 +315,15 @@ export class Routes {
     message: Message,
     excluded: ReadonlyMap<string, Exclusion>,
   ): RouteQuestion | undefined {
-    const parsed = this.#destinations.read(message.to)
-    if (!parsed.ok) return undefined
+    const number = this.#numberOf(message)
+    if (!number) return undefined
     const terms = this.#termsFor?.(message.tenantId)
     return {
       tenantId: message.tenantId,
+      channel: message.channel,
       from: message.from,
-      number: parsed.number,
+      to: message.to,
+      number,
       network: message.network,
       content: message,
       trafficClass: message.trafficClass,
@@ -327,15 +337,21 @@ export class Routes {
     }
   }
 
+  #numberOf({ channel, to }: Message): PhoneNumber | undefined {
+    if (channel !== 'sms') return NO_NUMBER
+    const parsed = this.#destinations.read(to)
+    return parsed.ok ? parsed.number : undefined
+  }
+
   /** Each way of laying texts out is asked once, however many carriers have it. */
   #layouts(question: RouteQuestion) {
-    const { content } = question
+    const { channel, content } = question
     const known: (ProfileLayout | undefined)[] = []
     const needs = needsOf(question)
     return (profile: number): ProfileLayout | undefined => {
       if (profile in known) return known[profile]
       const carrier = this.#built.profiles[profile]
-      const layout = carrier && layoutAt(carrier, content)
+      const layout = carrier?.channel === channel ? layoutAt(carrier, content) : undefined
       known[profile] = layout && {
         segments: layout.segments,
         encoding: layout.encoding,
@@ -424,12 +440,14 @@ function* build(
   const carriers = routed.map((each): RouterCarrier => {
     const { carrier, tags = NONE, trafficClasses, lacks = 0, maxSegments } = each
     const { layoutKey = carrier.layoutKey } = each
-    let profile = numbers.get(layoutKey)
+    const { name, channel } = carrier
+    const key = `${channel} ${layoutKey}`
+    let profile = numbers.get(key)
     if (profile === undefined) {
       profile = profiles.push(carrier) - 1
-      numbers.set(layoutKey, profile)
+      numbers.set(key, profile)
     }
-    return { name: carrier.name, tags, profile, trafficClasses, lacks, maxSegments }
+    return { name, channel, tags, profile, trafficClasses, lacks, maxSegments }
   })
   const decks = routed.map(({ rates }) => rates)
   const rates = yield* RateIndex.build(decks, nowMs, conversion)

@@ -1,5 +1,8 @@
 import { eq, inArray, or, type SQL } from 'drizzle-orm'
+import type { Channel } from '../core/channel.ts'
+import type { Fallback } from '../core/fallback.ts'
 import { NO_TAGS } from '../core/message-tags.ts'
+import type { ContentTemplate, MailContent } from '../core/message-template.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { Cipher } from '../store/cipher.ts'
 import { messages } from '../store/schema/messages.ts'
@@ -30,9 +33,22 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     source: row.source as Message['source'],
     partner: row.partner,
     partnerMessageId: row.partner_message_id,
+    channel: row.channel as Channel,
     to: cipher.open(row.to_number, inMessage('to_number', row.tenant_id, row.id)),
     from: row.from_sender,
     text: cipher.open(row.body, inMessage('body', row.tenant_id, row.id)),
+    template:
+      row.template === null
+        ? null
+        : (JSON.parse(
+            cipher.open(row.template, inMessage('template', row.tenant_id, row.id)),
+          ) as ContentTemplate),
+    mail:
+      row.mail === null
+        ? null
+        : (JSON.parse(
+            cipher.open(row.mail, inMessage('mail', row.tenant_id, row.id)),
+          ) as MailContent),
     raw: row.octets && {
       octets: openOctets(cipher, row.octets, inMessage('octets', row.tenant_id, row.id)),
       esmClass: row.esm_class,
@@ -80,24 +96,43 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     heldBy: row.held_by,
     network: row.network,
     charging: row.charging,
+    fallback:
+      row.fallback === null
+        ? null
+        : (JSON.parse(
+            cipher.open(row.fallback, inMessage('fallback', row.tenant_id, row.id)),
+          ) as Fallback),
+    fallbackAt: instant(row.fallback_at),
+    fallbackAs: row.fallback_as,
+    fallbackOf: row.fallback_of,
   }
 }
 
 /**
- * A row with its number and text opened, for a reader; what cannot be opened is empty: one damaged
+ * A row with its number, text and {@link MailContent} opened, for a reader; what cannot be opened is empty: one damaged
  * row must not hide all others of a list.
  */
 export function openRow(row: MessageRow, cipher: Cipher): MessageRow {
   const { id, tenant_id } = row
-  const open = (column: 'to_number' | 'body') => {
+  const open = <Stored extends string | null>(
+    column: 'to_number' | 'body' | 'mail',
+    none: Stored,
+  ) => {
+    const stored = row[column]
+    if (stored === null) return none
     try {
-      return cipher.open(row[column], inMessage(column, tenant_id, id))
+      return cipher.open(stored, inMessage(column, tenant_id, id))
     } catch (error) {
-      if (isUnreadable(error)) return ''
+      if (isUnreadable(error)) return none
       throw error
     }
   }
-  return { ...row, to_number: open('to_number'), body: open('body') }
+  return {
+    ...row,
+    to_number: open('to_number', ''),
+    body: open('body', ''),
+    mail: open('mail', null),
+  }
 }
 
 /** The condition of rows with a number, in whatever form they hold it. */

@@ -16,7 +16,7 @@ export function inReceipt(column: 'raw_text' | 'about', rowId: string): SealCont
 
 /** Where a column of a message is stored. */
 export function inMessage(
-  column: 'to_number' | 'body' | 'octets' | 'pass_through',
+  column: 'to_number' | 'body' | 'template' | 'mail' | 'fallback' | 'octets' | 'pass_through',
   tenantId: string,
   rowId: string,
 ): SealContext {

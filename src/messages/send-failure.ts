@@ -1,8 +1,6 @@
 import type { SegmentOutcome } from '../carriers/carrier.ts'
-import { failureCode } from './failure.ts'
 import type { Setback } from './failure-judge.ts'
 import type { Message } from './message.ts'
-import { rawCodeOf } from './outcomes.ts'
 
 /**
  * How a submit has failed.
@@ -23,6 +21,8 @@ export interface SendFailure extends Setback {
   readonly reason: string
   /** True for a refusal that may pass. */
   readonly isPassing: boolean
+  /** True where no other carrier is to be asked. */
+  readonly isFinal: boolean
   /** Where an unknown one waits: `sent` when the carrier is known to have a part of it. */
   readonly to: 'sent' | 'sending'
 }
@@ -47,19 +47,34 @@ export function failureOf(
   if (!refusal && !unsent && !unknown) return undefined
   const isTaken = isAccepted || unknown !== undefined
   const to = isAccepted ? 'sent' : 'sending'
-  const base = { scene: 'send_failure', isPassing: false, to, rawCode: null } as const
+  const base = {
+    scene: 'send_failure',
+    isPassing: false,
+    isFinal: false,
+    to,
+    rawCode: null,
+  } as const
   if (refusal) {
-    const { reason, commandStatus } = refusal
-    const rawCode = rawCodeOf(commandStatus) ?? null
+    const { reason, code, rawCode } = refusal
     if (isTaken) {
       const detail = `${carrier} took some segments and refused others: ${reason}`
-      const code = 'partially_sent'
-      return { ...base, kind: 'partial', code, rawCode, detail, reason, text: detail }
+      const partial = { ...base, kind: 'partial', code: 'partially_sent' } as const
+      return { ...partial, rawCode, detail, reason, text: detail }
     }
     const detail = `${carrier} refused: ${reason}`
     const isPassing = refusal.class === 'passing'
-    const code = failureCode(commandStatus)
-    return { ...base, kind: 'refused', code, rawCode, detail, reason, text: detail, isPassing }
+    const isFinal = refusal.class === 'final'
+    return {
+      ...base,
+      kind: 'refused',
+      code,
+      rawCode,
+      detail,
+      reason,
+      text: detail,
+      isPassing,
+      isFinal,
+    }
   }
   if (unsent) {
     const reason = unsent.kind === 'throttled' ? TOO_OFTEN : unsent.reason
@@ -69,7 +84,7 @@ export function failureOf(
       return { ...base, kind: 'partial', code: 'partially_sent', detail, reason, text: detail }
     }
     if (unsent.kind === 'throttled') {
-      const rawCode = rawCodeOf(unsent.commandStatus) ?? null
+      const { rawCode } = unsent
       const detail = `${carrier} refused: ${reason}`
       const code = 'carrier_throttled'
       return { ...base, kind: 'throttled', code, rawCode, detail, reason, text: detail }

@@ -213,7 +213,7 @@ function afterRefusal({ held, failure, rules, steps, at }: Case): Step {
   const { code, detail } = failure
   const failures = message.failures + 1
   held.tried.add(message.carrier)
-  const other = chooseNext(message, held.tried, at)
+  const other = failure.isFinal ? undefined : chooseNext(message, held.tried, at)
   const next = nextRetry(policy.retry, {
     errorClass: failure.isPassing ? 'passing' : 'permanent',
     failures,

@@ -121,8 +121,9 @@ export class StateQueries {
     const sender = parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 }
     const outcomes: QueryOutcome[] = []
     for (const attempt of segmentsOf(live, decidingSubmit(live)).filter(isAskable)) {
-      const carrierMessageId = attempt.carrierMessageId ?? ''
-      const outcome = await carrier?.query?.({ to: message.to, sender, carrierMessageId })
+      const { carrierMessageId: id, submittedAt } = attempt
+      const segment = { to: message.to, sender, carrierMessageId: id ?? '', submittedAt }
+      const outcome = await carrier?.query?.(segment)
       if (!outcome) return
       outcomes.push(outcome)
       if (outcome.kind === 'state' && outcome.settles !== null) {
@@ -144,7 +145,7 @@ function isAskable({ state, carrierMessageId, matchKey }: Attempt): boolean {
 /** A final answer in the form of a receipt. */
 function receiptOf(
   { carrier, carrierMessageId, matchKey }: Attempt,
-  { state, settles, rawError }: Extract<QueryOutcome, { kind: 'state' }>,
+  { state, settles, rawError, failure }: Extract<QueryOutcome, { kind: 'state' }>,
   receivedAt: Date,
   asksRules: boolean,
 ): ReceiptEntry {
@@ -157,6 +158,7 @@ function receiptOf(
     state,
     settles,
     rawError,
+    failure,
     rawText: '',
     receivedAt,
     about: null,

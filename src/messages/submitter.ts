@@ -161,14 +161,17 @@ export class Submitter {
 }
 
 function outbound(message: Message): OutboundMessage {
-  const parsed = parseSender(message.from)
+  const sender = message.channel === 'sms' ? parseSender(message.from) : undefined
   return {
     id: message.id,
+    tenantId: message.tenantId,
     partner: message.partner,
     from: message.from,
     to: message.to,
-    sender: parsed.ok ? parsed.sender : { value: message.from, ton: 0, npi: 0 },
+    sender: sender?.ok ? sender.sender : { value: message.from, ton: 0, npi: 0 },
     text: message.text,
+    template: message.template,
+    mail: message.mail,
     raw: message.raw,
     passThrough: message.passThrough,
     requestedEncoding: message.requestedEncoding,
@@ -181,7 +184,8 @@ function outbound(message: Message): OutboundMessage {
 function unpreparable(error: unknown): SegmentOutcome {
   return {
     kind: 'refused',
-    commandStatus: null,
+    code: 'not_encodable',
+    rawCode: null,
     reason: `it cannot be encoded for this carrier: ${messageOf(error)}`,
     class: 'message',
   }

@@ -8,6 +8,7 @@ import { textArray, unnest } from '../store/batch.ts'
 import type { Cipher } from '../store/cipher.ts'
 import type { KeptEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, MessageChange, Snapshot, TellingRecord } from './live.ts'
+import type { Message } from './message.ts'
 import { usageOf } from './message-usage.ts'
 import { volumesOf } from './message-volumes.ts'
 import { writePassThrough } from './pass-through.ts'
@@ -84,6 +85,7 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       source: ['text', ({ row }) => row.source],
       partner: ['text', ({ row }) => row.partner],
       partner_message_id: ['text', ({ row }) => row.partnerMessageId],
+      channel: ['text', ({ row }) => row.channel],
       to_number: [
         'text',
         ({ row }) => cipher.seal(row.to, inMessage('to_number', row.tenantId, row.id)),
@@ -91,6 +93,13 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       to_fingerprint: ['text', ({ row }) => (isSealing ? cipher.fingerprint(row.to) : null)],
       from_sender: ['text', ({ row }) => row.from],
       body: ['text', ({ row }) => cipher.seal(row.text, inMessage('body', row.tenantId, row.id))],
+      template: ['text', ({ row }) => sealedTemplate(row, cipher)],
+      mail: [
+        'text',
+        ({ row }) =>
+          row.mail &&
+          cipher.seal(JSON.stringify(row.mail), inMessage('mail', row.tenantId, row.id)),
+      ],
       octets: [
         'bytea',
         ({ row }) =>
@@ -144,18 +153,29 @@ function insertMessages(changes: readonly MessageChange[], node: string, cipher:
       held_by: ['text', ({ row }) => row.heldBy],
       network: ['text', ({ row }) => row.network],
       charging: ['text', ({ row }) => row.charging],
+      fallback: [
+        'text',
+        ({ row }) =>
+          row.fallback &&
+          cipher.seal(JSON.stringify(row.fallback), inMessage('fallback', row.tenantId, row.id)),
+      ],
+      fallback_on: ['text[]', ({ row }) => row.fallback?.on],
+      fallback_at: ['timestamptz', ({ row }) => row.fallbackAt],
+      fallback_as: ['uuid', ({ row }) => row.fallbackAs],
+      fallback_of: ['uuid', ({ row }) => row.fallbackOf],
     },
     changes,
   )
   return sql`
-    insert into messages (id, tenant_id, source, partner, partner_message_id, to_number,
-      to_fingerprint, from_sender, body, octets, pass_through, esm_class, data_coding,
+    insert into messages (id, tenant_id, source, partner, partner_message_id, channel,
+      to_number, to_fingerprint, from_sender, body, template, mail, octets, pass_through, esm_class, data_coding,
       registered_delivery, encoding, requested_encoding, segments,
       max_segments, traffic_class, tags, expects_reply, client_reference, callback_url, country, status, carrier,
       attempt, failures, price_micros, price_currency, cost_micros, cost_currency,
       carrier_deck_version, tenant_deck_version, error_code, error_detail, created_at,
       updated_at, final_at, send_at, expires_at, due_at, deadline_at, lease_node, dead_letter,
-      replayed_as, replay_of, held_by, network, charging)
+      replayed_as, replay_of, held_by, network, charging, fallback, fallback_on, fallback_at, fallback_as,
+      fallback_of)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }
@@ -181,6 +201,8 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       dead_letter: ['text', ({ row }) => row.deadLetter],
       replayed_as: ['uuid', ({ row }) => row.replayedAs],
       held_by: ['text', ({ row }) => row.heldBy],
+      fallback_as: ['uuid', ({ row }) => row.fallbackAs],
+      keeps_fallback: ['bool', ({ row }) => (row.fallback ? true : null)],
       // One column each for what seldom changes: for most rows it is NULL.
       replaced: ['jsonb', (change) => (change.isReplaced ? replacedColumns(change, cipher) : null)],
       cost: ['jsonb', (change) => (change.hasNewCost ? costColumns(change) : null)],
@@ -193,8 +215,10 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       error_code = v.error_code, error_detail = v.error_detail, updated_at = v.updated_at,
       final_at = v.final_at, due_at = v.due_at, deadline_at = v.deadline_at,
       lease_node = v.lease_node, dead_letter = v.dead_letter, replayed_as = v.replayed_as,
-      held_by = v.held_by,
+      held_by = v.held_by, fallback_as = v.fallback_as,
+      fallback = case when v.keeps_fallback then m.fallback end,
       body = coalesce(v.replaced->>'body', m.body),
+      template = case when v.replaced is null then m.template else v.replaced->>'template' end,
       octets = coalesce(decode(v.replaced->>'octets', 'hex'), m.octets),
       registered_delivery =
         coalesce((v.replaced->>'registered_delivery')::int2, m.registered_delivery),
@@ -218,6 +242,7 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
 function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
   return {
     body: cipher.seal(row.text, inMessage('body', row.tenantId, row.id)),
+    template: sealedTemplate(row, cipher),
     octets:
       row.raw &&
       sealOctets(cipher, row.raw.octets, inMessage('octets', row.tenantId, row.id)).toString('hex'),
@@ -230,6 +255,10 @@ function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
     expires_at: row.expiresAt.toISOString(),
     send_at: row.sendAt?.toISOString() ?? null,
   }
+}
+
+function sealedTemplate({ template, tenantId, id }: Message, cipher: Cipher): string | null {
+  return template && cipher.seal(JSON.stringify(template), inMessage('template', tenantId, id))
 }
 
 function costColumns({ row }: MessageChange): object {
@@ -259,7 +288,7 @@ function insertAttempts(attempts: readonly Attempt[]): SQL {
   )
   return sql`
     insert into attempts (message_id, attempt, segment, carrier, state, carrier_message_id,
-      match_key, command_status, answered_at, receipt_at, submitted_at, cost_micros, cost_currency,
+      match_key, code, raw_code, answered_at, receipt_at, submitted_at, cost_micros, cost_currency,
       carrier_deck_version)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
@@ -280,7 +309,7 @@ function updateAttempts(attempts: readonly Attempt[]): SQL {
   return sql`
     update attempts a
     set state = v.state, carrier_message_id = v.carrier_message_id, match_key = v.match_key,
-      command_status = v.command_status, answered_at = v.answered_at, receipt_at = v.receipt_at
+      code = v.code, raw_code = v.raw_code, answered_at = v.answered_at, receipt_at = v.receipt_at
     from ${rows} cross join guard
     where a.message_id = v.message_id and a.attempt = v.attempt and a.segment = v.segment`
 }
@@ -289,7 +318,8 @@ const ATTEMPT_PROGRESS = {
   state: ['text', ({ state }: Attempt) => state],
   carrier_message_id: ['text', ({ carrierMessageId }: Attempt) => carrierMessageId],
   match_key: ['text', ({ matchKey }: Attempt) => matchKey],
-  command_status: ['int8', ({ commandStatus }: Attempt) => commandStatus],
+  code: ['text', ({ code }: Attempt) => code],
+  raw_code: ['text', ({ rawCode }: Attempt) => rawCode],
   answered_at: ['timestamptz', ({ answeredAt }: Attempt) => answeredAt],
   receipt_at: ['timestamptz', ({ receiptAt }: Attempt) => receiptAt],
 } as const
@@ -321,7 +351,7 @@ export function insertTellings(records: readonly FreshTelling[], cipher: Cipher)
       recipient: ['text', ({ recipient }) => recipient],
       url: ['text', ({ fresh }) => fresh.telling.url],
       tenant_id: ['uuid', ({ fresh }) => fresh.telling.tenantId],
-      message_id: ['uuid', ({ fresh }) => fresh.telling.messageId],
+      subject_id: ['uuid', ({ fresh }) => fresh.telling.subjectId],
       event: ['text', ({ fresh }) => fresh.telling.event],
       payload: [
         'jsonb',
@@ -333,7 +363,7 @@ export function insertTellings(records: readonly FreshTelling[], cipher: Cipher)
     records,
   )
   return sql`
-    insert into outbox (id, state, due_at, tries, log, recipient, url, tenant_id, message_id,
+    insert into outbox (id, state, due_at, tries, log, recipient, url, tenant_id, subject_id,
       event, payload, created_at)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
@@ -383,6 +413,7 @@ function insertOrphans(receipts: readonly ReceiptEntry[], cipher: Cipher): SQL {
       state: ['text', ({ state }) => state],
       settles: ['text', ({ settles }) => settles],
       raw_error: ['text', ({ rawError }) => rawError],
+      failure: ['text', ({ failure }) => failure ?? null],
       raw_text: ['text', ({ id, rawText }) => cipher.seal(rawText, inReceipt('raw_text', id))],
       received_at: ['timestamptz', ({ receivedAt }) => receivedAt],
       about: ['jsonb', (receipt) => aboutOf(receipt, cipher)],
@@ -391,7 +422,7 @@ function insertOrphans(receipts: readonly ReceiptEntry[], cipher: Cipher): SQL {
   )
   return sql`
     insert into receipts (id, carrier, carrier_message_id, match_keys, state, settles, raw_error,
-      raw_text, received_at, about)
+      failure, raw_text, received_at, about)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { FailureCode } from '../core/failure-code.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { isShortCode } from '../routing/destination.ts'
 import { textArray, unnest } from '../store/batch.ts'
@@ -242,6 +243,7 @@ export async function loadOrphans(
     state: string
     settles: ReceiptEntry['settles']
     raw_error: string | null
+    failure: FailureCode | null
     raw_text: string
     received_at: Date | string
     about: StoredJson<StoredAbout> | null
@@ -259,6 +261,7 @@ export async function loadOrphans(
     state: row.state,
     settles: row.settles,
     rawError: row.raw_error,
+    failure: row.failure,
     receivedAt: new Date(row.received_at),
     ...openedReceipt(store, row),
   }))
@@ -297,7 +300,8 @@ interface AttemptRow {
   readonly state: SegmentState
   readonly carrier_message_id: string | null
   readonly match_key: string | null
-  readonly command_status: string | number | null
+  readonly code: FailureCode | null
+  readonly raw_code: string | null
   readonly submitted_at: Date | string
   readonly answered_at: Date | string | null
   readonly receipt_at: Date | string | null
@@ -340,7 +344,8 @@ function attemptFromRow(row: AttemptRow): Attempt {
     state: row.state,
     carrierMessageId: row.carrier_message_id,
     matchKey: row.match_key,
-    commandStatus: row.command_status === null ? null : Number(row.command_status),
+    code: row.code,
+    rawCode: row.raw_code,
     answeredAt: row.answered_at === null ? null : new Date(row.answered_at),
     receiptAt: row.receipt_at === null ? null : new Date(row.receipt_at),
     costMicros: BigInt(row.cost_micros),

@@ -43,7 +43,7 @@ const MAX_SLEEP_MS = 60_000
 
 /**
  * Tells senders what has become of their messages: a queue for each recipient, so that one that is
- * slow or away harms no other; of one message the events go in order, one at a time.
+ * slow or away harms no other; of one subject (a message, an account) the events go in order, one at a time.
  *
  * Memory holds the head of each queue, the outbox in the database all of it.
  */
@@ -106,9 +106,9 @@ class RecipientQueue {
   #head = 0
   /** Ids in memory, so that what the database gives again is known. */
   readonly #known = new Set<string>()
-  /** Messages of which a telling is under way, with what waits behind it. */
+  /** Subjects of which a telling is under way, with what waits behind it. */
   readonly #underWay = new Map<string, Telling[]>()
-  /** Messages of which a telling waits in the database for its next try. */
+  /** Subjects of which a telling waits in the database for its next try. */
   readonly #deferred = new Set<string>()
   /** Tellings whose last try the outbox may not know yet, with the writer's generation then. */
   readonly #justTold = new Map<string, number>()
@@ -138,9 +138,9 @@ class RecipientQueue {
 
   offer(telling: Telling): void {
     if (this.#known.has(telling.id)) return
-    const mustWait = this.#hasOverflow || this.#deferred.has(telling.messageId)
+    const mustWait = this.#hasOverflow || this.#deferred.has(telling.subjectId)
     if (mustWait || this.#known.size >= this.#capacity) {
-      if (!this.#deferred.has(telling.messageId)) this.#noteOverflow()
+      if (!this.#deferred.has(telling.subjectId)) this.#noteOverflow()
       this.#pump()
       return
     }
@@ -175,12 +175,12 @@ class RecipientQueue {
     while (!this.#isClosed && this.#underWay.size < limit && this.#head < this.#waiting.length) {
       const telling = this.#waiting[this.#head++]
       if (!telling) break
-      if (this.#deferred.has(telling.messageId)) {
+      if (this.#deferred.has(telling.subjectId)) {
         // It came before what it stands behind had to wait: it waits in the database as well.
         this.#known.delete(telling.id)
         continue
       }
-      const behind = this.#underWay.get(telling.messageId)
+      const behind = this.#underWay.get(telling.subjectId)
       if (behind) behind.push(telling)
       else this.#start(telling, [])
     }
@@ -192,7 +192,7 @@ class RecipientQueue {
   }
 
   #start(telling: Telling, behind: Telling[]): void {
-    this.#underWay.set(telling.messageId, behind)
+    this.#underWay.set(telling.subjectId, behind)
     const work: Promise<void> = this.#deliver(telling).finally(() => this.#working.delete(work))
     this.#working.add(work)
   }
@@ -209,10 +209,10 @@ class RecipientQueue {
       },
     )
     this.#known.delete(telling.id)
-    const behind = this.#underWay.get(telling.messageId) ?? []
-    this.#underWay.delete(telling.messageId)
+    const behind = this.#underWay.get(telling.subjectId) ?? []
+    this.#underWay.delete(telling.subjectId)
     if (outcome.fate.kind === 'later') {
-      this.#deferred.add(telling.messageId)
+      this.#deferred.add(telling.subjectId)
       for (const { id } of behind) this.#known.delete(id)
       this.#readAt(outcome.fate.at)
     } else {
@@ -283,7 +283,7 @@ class RecipientQueue {
         isUnsure = true
         continue
       }
-      this.#deferred.delete(telling.messageId)
+      this.#deferred.delete(telling.subjectId)
       this.#push(telling)
     }
     if (rows.length < limit && version === this.#overflowVersion) this.#hasOverflow = false

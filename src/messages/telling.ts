@@ -1,7 +1,11 @@
+import type { Channel } from '../core/channel.ts'
 import type { MessageStatus } from './states.ts'
 
-/** What somebody can be told: the status that a message has reached, or that one has come in. */
-export type TellingEvent = `message.${MessageStatus}` | 'message.received'
+/**
+ * What somebody can be told: the status that a message has reached, that one has come in, or that the account of a
+ * tenant runs low.
+ */
+export type TellingEvent = `message.${MessageStatus}` | 'message.received' | 'balance.low'
 
 /** What the sender is told about the message. */
 export interface TellingPayload {
@@ -18,6 +22,8 @@ export interface TellingPayload {
   readonly errorDetail: string | null
   /** The carrier's own error code. */
   readonly rawError: string | null
+  /** Absent: `sms`. */
+  readonly channel?: Channel
   readonly clientReference: string | null
   readonly segments: number
   readonly carrier: string | null
@@ -58,6 +64,21 @@ export interface InboundPdu {
   readonly tlvs: readonly (readonly [tag: number, base64: string])[]
 }
 
+/** What a tenant is told about its account; amounts as decimal numbers in its currency. */
+export interface BalancePayload {
+  /** The tenant's name. */
+  readonly tenant: string
+  readonly currency: string
+  /** What its account has. */
+  readonly balance: string
+  /** What may still be spent: with the credit limit, without what is set aside. */
+  readonly available: string
+  /** `low_balance`: what `available` has fallen below. */
+  readonly threshold: string
+  /** RFC 3339. */
+  readonly fellAt: string
+}
+
 /** Who is to be told of an event. */
 export interface TellingRecipient {
   /**
@@ -69,14 +90,15 @@ export interface TellingRecipient {
   readonly url: string | null
 }
 
-/** One event of one message, for one recipient. */
-export type Telling = StatusTelling | InboundTelling
+/** One event of one subject, for one recipient. */
+export type Telling = StatusTelling | InboundTelling | BalanceTelling
 
 interface AnyTelling extends TellingRecipient {
   /** Stable: the same event for the same recipient has the same id after any restart. */
   readonly id: string
   readonly tenantId: string
-  readonly messageId: string
+  /** What the event is about: a message, or the tenant where it is about its account. Events of one keep their order. */
+  readonly subjectId: string
   /** Failed tries so far. */
   readonly tries: number
 }
@@ -93,14 +115,21 @@ export interface InboundTelling extends AnyTelling {
   readonly payload: InboundPayload
 }
 
+/** A tenant is told of its account. */
+export interface BalanceTelling extends AnyTelling {
+  readonly event: 'balance.low'
+  readonly payload: BalancePayload
+}
+
 /**
  * The id of a telling: the same event for the same recipient has the same, and the events of a
  * message sort in their order.
  *
+ * @param sourceId - the message, or what stands for the event where it is about none: sorts by time
  * @param order - 0 to 9
  */
-export function tellingId(messageId: string, order: number, recipient: string): string {
-  return `${messageId}_${order}_${suffixOf(recipient)}`
+export function tellingId(sourceId: string, order: number, recipient: string): string {
+  return `${sourceId}_${order}_${suffixOf(recipient)}`
 }
 
 /** There is one partner and one callback at most. */

@@ -5,6 +5,7 @@ import type {
   AcceptedEntry,
   Effects,
   Ending,
+  FellBackEntry,
   JournalEntry,
   LateEntry,
   MovedEntry,
@@ -93,6 +94,7 @@ export class Tracker {
     else if (entry.kind === 'told') this.#tell(entry)
     else if (entry.kind === 'kept') this.#live.addAnswer(entry)
     else if (entry.kind === 'replaced') this.#replace(entry)
+    else if (entry.kind === 'fell_back') this.#fallBack(entry)
     else this.#replay(entry)
   }
 
@@ -125,7 +127,8 @@ export class Tracker {
         state: 'sending',
         carrierMessageId: null,
         matchKey: null,
-        commandStatus: null,
+        code: null,
+        rawCode: null,
         answeredAt: null,
         receiptAt: null,
         costMicros: shareOf(message.costMicros, entry.segmentCount, segment),
@@ -233,7 +236,8 @@ export class Tracker {
       attempt.state = answer.state
       attempt.carrierMessageId = answer.carrierMessageId
       attempt.matchKey = answer.matchKey
-      attempt.commandStatus = answer.commandStatus
+      attempt.code = answer.code
+      attempt.rawCode = answer.rawCode
       attempt.answeredAt = entry.at
       this.#live.touch(live).attempts.add(attempt)
       if (answer.state === 'uncertain') {
@@ -441,7 +445,7 @@ export class Tracker {
         recipient,
         url,
         tenantId: message.tenantId,
-        messageId: message.id,
+        subjectId: message.id,
         event: `message.${status}`,
         payload: payloadOf(message, at, rawError),
         tries: 0,
@@ -461,7 +465,7 @@ export class Tracker {
         recipient,
         url,
         tenantId: message.tenantId,
-        messageId: message.id,
+        subjectId: message.id,
         event: `message.${message.status}`,
         payload: {
           ...payloadOf(message, receipt.receivedAt, receipt.rawError),
@@ -490,6 +494,12 @@ export class Tracker {
     const live = this.#live.get(entry.message.id)
     if (!live || !this.#advance(live.message, entry.to, entry.at)) return
     const { message } = live
+    const unsaved = this.#live.touch(live)
+    if (entry.text !== message.text && message.template) {
+      // Another text is not what the template says.
+      unsaved.left = { template: message.template.id, currency: message.priceCurrency }
+      message.template = null
+    }
     message.text = entry.text
     if (message.raw && entry.octets) message.raw = { ...message.raw, octets: entry.octets }
     message.registeredDelivery = entry.registeredDelivery
@@ -508,9 +518,16 @@ export class Tracker {
     message.expiresAt = entry.expiresAt
     message.dueAt = entry.dueAt
     message.deadlineAt = entry.expiresAt
-    const unsaved = this.#live.touch(live)
     unsaved.isReplaced = true
     unsaved.events.push(...entry.events)
+  }
+
+  #fallBack({ message, fallbackAs, event }: FellBackEntry): void {
+    const live = this.#live.get(message.id)
+    if (!live || live.message.fallback === null || live.message.fallbackAs !== null) return
+    if (fallbackAs === null) live.message.fallback = null
+    else live.message.fallbackAs = fallbackAs
+    this.#live.touch(live).events.push({ ...event, status: live.message.status })
   }
 
   #replay({ message, replayedAs, at }: ReplayedEntry): void {
@@ -559,6 +576,7 @@ function payloadOf(message: Message, at: Date, rawError: string | null): Telling
     errorDetail: message.errorDetail,
     rawError,
     clientReference: message.clientReference,
+    ...(message.channel === 'sms' ? {} : { channel: message.channel }),
     segments: message.segments,
     carrier: message.carrier,
     submittedAt: message.createdAt.toISOString(),
@@ -622,7 +640,7 @@ function lostSegments({ attempts }: LiveMessage, { attempt: number }: Attempt): 
 }
 
 function noteLoss(message: Message, receipt: ReceiptEntry): void {
-  message.errorCode = receiptFailureCode(receipt.state, receipt.rawError)
+  message.errorCode = receiptFailureCode(receipt.state, receipt.rawError, receipt.failure)
   message.errorDetail = lossReason(receipt)
 }
 

@@ -8,6 +8,7 @@ import type { Teller } from '../messages/teller.ts'
 import { ConnectionCaps } from '../smpp/connection-caps.ts'
 import { SmppError } from '../smpp/errors.ts'
 import type { RefusalReason } from '../smpp/listener.ts'
+import type { CommandName } from '../smpp/pdu.ts'
 import type { Recorder } from '../smpp/recorder.ts'
 import { SmppServer } from '../smpp/server.ts'
 import type { PartnerAccount } from './account.ts'
@@ -30,6 +31,8 @@ export interface PartnerServerOptions {
   readonly onBind: (bind: JudgedBind) => void
   /** Told of every connection that was closed before it could bind, for the metrics. */
   readonly onConnectionRefused: (reason: RefusalReason) => void
+  /** Told of every request that is not granted, those of unbound peers included; undefined: nobody knows it. */
+  readonly onRequestRefused: (command: CommandName | undefined, status: number) => void
   /** Keeps the latest PDUs of every connection. */
   readonly recorder: Recorder
 }
@@ -173,8 +176,8 @@ export class PartnerServer {
     caps: ConnectionCaps,
     listener: { readonly port: number; readonly proxyProtocol: boolean; readonly tls?: TlsOptions },
   ): SmppServer<BoundSession> {
-    const { config, receipts, teller, requests, recorder, logger, onConnectionRefused } =
-      this.#options
+    const { config, receipts, teller, requests, recorder, logger } = this.#options
+    const { onConnectionRefused, onRequestRefused } = this.#options
     const proxies = new Networks(config.trustedProxies)
     return new SmppServer<BoundSession>({
       host: config.host,
@@ -200,6 +203,7 @@ export class PartnerServer {
       onRequest: (pdu, _session, { bind, context }) =>
         requests.answer(pdu, { bind, account: context.account }),
       onRefused: onConnectionRefused,
+      onRequestRefused,
     })
   }
 }

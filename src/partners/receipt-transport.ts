@@ -95,13 +95,13 @@ export class ReceiptTransport implements Transport {
   }
 
   #refused(
-    { recipient, messageId, event }: Telling,
+    { recipient, subjectId, event }: Telling,
     status: number,
   ): { fate: TellingFate; error: string } {
     const { name, retry } = statusInfo(status)
     if (retry !== 'permanent') return { fate: this.#later(RETRY_AFTER_MS), error: name }
     this.#logger.warn(
-      { recipient, messageId, event, status: name },
+      { recipient, subjectId, event, status: name },
       'a partner refused a deliver_sm for good',
     )
     return { fate: { kind: 'dead', reason: name }, error: name }
@@ -122,6 +122,8 @@ export class ReceiptTransport implements Transport {
 
 /** The parts of a message follow each other over one session, each after the answer to the last. */
 function pdusOf(telling: Telling, account: PartnerAccount, version: number): PduInput[] {
+  // Of accounts only webhooks are told.
+  if (telling.event === 'balance.low') return []
   if (telling.event !== 'message.received') {
     return [receiptPdu(telling.payload, version, account.dialect.receipts)]
   }

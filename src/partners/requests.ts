@@ -17,8 +17,6 @@ export interface PartnerRequestsOptions extends SubmissionOptions, ExistingMessa
   readonly logger: Logger
   /** How many requests partners may make. */
   readonly limits: Limits
-  /** Told of every refusal, for the metrics. */
-  readonly onRefused: (status: number) => void
 }
 
 /** Who asks. */
@@ -106,9 +104,7 @@ export class PartnerRequests {
 
   #refusal(pdu: Pdu, { account }: AskingPeer, error: unknown): number {
     const status = commandStatusOf(error, account.statuses)
-    const { onRefused, logger } = this.#options
-    onRefused(status)
-    logger.debug(
+    this.#options.logger.debug(
       {
         partner: account.systemId,
         command: pdu.command,

@@ -1,3 +1,4 @@
+import type { Channel } from '../core/channel.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/policy.ts'
 import { type Contenders, TIER } from './contenders.ts'
 import type { RefusalCode, RouteRefusal } from './decision.ts'
@@ -9,8 +10,9 @@ import type { CompiledRoute, NamedCarrier } from './route-table.ts'
 
 /** A carrier as the router knows it. */
 export interface RouterCarrier extends NamedCarrier {
-  /** Carriers with the same number lay texts out the same way. */
+  /** Carriers with the same number are of one channel, and lay texts out the same way. */
   readonly profile: number
+  readonly channel: Channel
   /** Classes it takes; undefined: all. */
   readonly trafficClasses: readonly TrafficClass[] | undefined
   /** Bits of {@link CAPABILITIES} that it has not. */
@@ -20,22 +22,23 @@ export interface RouterCarrier extends NamedCarrier {
 }
 
 /**
- * As they are noted of a carrier, 0 standing for none, and the two that nobody wonders about first;
+ * As they are noted of a carrier, 0 standing for none, and the three that nobody wonders about first;
  * written out, because a look-up in a made object is slow.
  */
 const CODE = {
-  not_in_route: 1,
-  no_rate: 2,
-  tried: 3,
-  closed: 4,
-  class: 5,
-  capability: 6,
-  text: 7,
-  loss: 8,
-  canary_stopped: 9,
-  not_in_rule: 10,
-  short_code: 11,
-  margin_too_small: 12,
+  other_channel: 1,
+  not_in_route: 2,
+  no_rate: 3,
+  tried: 4,
+  closed: 5,
+  class: 6,
+  capability: 7,
+  text: 8,
+  loss: 9,
+  canary_stopped: 10,
+  not_in_rule: 11,
+  short_code: 12,
+  margin_too_small: 13,
 } as const satisfies Record<RefusalCode, number>
 const REFUSALS = Object.keys(CODE) as RefusalCode[]
 const NOT_REFUSED = 0
@@ -183,6 +186,8 @@ export class Consideration {
   ): number {
     const terms = this.#terms[carrier] as number
     const classBit = TERMS.firstClass << TRAFFIC_CLASSES.indexOf(request.trafficClass)
+    const { channel } = this.#carriers[carrier] as RouterCarrier
+    if (channel !== request.channel) return CODE.other_channel
     if ((places[carrier] as number) < 0) return CODE.not_in_route
     if ((this.#found.rates[carrier] as number) < 0) return CODE.no_rate
     if (standing[carrier] === STANDING.closed) return CODE.closed

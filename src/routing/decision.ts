@@ -41,6 +41,8 @@ export interface RouteCandidate {
 
 /** Why a carrier is no candidate. */
 export type RefusalCode =
+  /** Brings messages by another way. */
+  | 'other_channel'
   | 'not_in_route'
   | 'tried'
   | 'closed'

@@ -1,3 +1,4 @@
+import { NO_COUNTRY } from '../core/channel.ts'
 import type { Exclusion } from './decision.ts'
 import { knownCountries, type NumberResult, type PhoneNumber, parseNumber } from './number.ts'
 import { regionOf } from './regions.ts'
@@ -17,6 +18,15 @@ const SHORT_CODE = /^\d{3,8}$/
 /** True for the form of a short code: three to eight digits without `+`. */
 export function isShortCode(text: string): boolean {
   return SHORT_CODE.test(text)
+}
+
+/** Stands for the number of what goes to none: no prefix of it has a price but the empty one. */
+export const NO_NUMBER: PhoneNumber = {
+  e164: '+',
+  country: NO_COUNTRY,
+  callingCode: '',
+  region: 'global',
+  type: 'unknown',
 }
 
 /** Reads whom a message goes to: a number, or one of the short codes that the operator has named. */

@@ -160,6 +160,7 @@ const CHOICES: Readonly<Record<StrategyName, string>> = {
 }
 
 const REFUSALS: Readonly<Record<RefusalCode, string>> = {
+  other_channel: 'is for another channel',
   not_in_route: 'the route does not allow it',
   tried: 'already tried for this message',
   closed: 'taken out of service by the operator',

@@ -48,13 +48,13 @@ function isForCanary(
 
 function preferByStrategy(
   contenders: Contenders,
-  { from, digits, draw }: RouteRequest,
+  { from, recipient, draw }: RouteRequest,
   route: CompiledRoute,
   value: number,
 ): void {
   const { sticky, explorePercent } = route.strategy
   if (sticky !== 'none') {
-    preferSticky(contenders, textHash(sticky === 'sender' ? from : digits))
+    preferSticky(contenders, textHash(sticky === 'sender' ? from : recipient))
   } else if (lotOf(draw, LOT.explore) * 100 < explorePercent) {
     preferOther(contenders, lotOf(draw, LOT.explored), route, value)
   }

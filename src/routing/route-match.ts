@@ -1,3 +1,4 @@
+import type { Channel } from '../core/channel.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import type { Region, RouteMatch, TimeWindow } from '../core/route-rule.ts'
 
@@ -6,7 +7,8 @@ export interface RouteSubject {
   readonly tenant: string
   /** The sender id as it will be shown. */
   readonly from: string
-  /** E.164 without `+`. */
+  readonly channel: Channel
+  /** E.164 without `+`; empty for what goes to no number. */
   readonly digits: string
   readonly country: string
   readonly region: Region
@@ -23,6 +25,7 @@ export function fits(match: CompiledMatch, subject: RouteSubject): boolean {
   return (
     (match.tenants === undefined || match.tenants.has(subject.tenant)) &&
     (match.trafficClasses === undefined || match.trafficClasses.has(subject.trafficClass)) &&
+    (match.channels === undefined || match.channels.has(subject.channel)) &&
     (match.countries === undefined || match.countries.has(subject.country)) &&
     (match.regions === undefined || match.regions.has(subject.region)) &&
     (match.networks === undefined || fitsNetwork(match.networks, subject.network)) &&
@@ -37,6 +40,7 @@ export function fits(match: CompiledMatch, subject: RouteSubject): boolean {
 /** A {@link RouteMatch} as sets. */
 export interface CompiledMatch {
   readonly tenants: ReadonlySet<string> | undefined
+  readonly channels: ReadonlySet<string> | undefined
   readonly senders: SenderPatterns | undefined
   readonly prefixes: readonly string[] | undefined
   readonly countries: ReadonlySet<string> | undefined
@@ -65,6 +69,7 @@ export function compileMatch(match: RouteMatch): CompiledMatch {
   const { senders, hours } = match
   return {
     tenants: setOf(match.tenants),
+    channels: setOf(match.channels),
     senders: senders && senders.length > 0 ? senderPatterns(senders) : undefined,
     prefixes: match.prefixes && match.prefixes.length > 0 ? match.prefixes : undefined,
     countries: setOf(match.countries),

@@ -23,7 +23,12 @@ export interface RequiredMargin {
 
 /** The message to be routed. */
 export interface RouteRequest extends RouteSubject {
-  /** What it takes with a profile, the same however often it is asked; undefined: it cannot be sent there. */
+  /** E.164 without `+`, or who it goes to by another channel. */
+  readonly recipient: string
+  /**
+   * What it takes with a profile, the same however often it is asked; undefined: it cannot be sent there, as to carriers
+   * of another channel.
+   */
   readonly layOut: (profile: number) => ProfileLayout | undefined
   /** The carrier that has the other segments of a long message that came one by one. */
   readonly siblingCarrier: string | undefined

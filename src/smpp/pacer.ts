@@ -264,7 +264,7 @@ export class Pacer {
   }
 
   #settle(peak: number, floor: number): void {
-    this.#floor = Math.max(SLOWEST, floor)
+    this.#floor = Math.min(this.#ceiling, Math.max(SLOWEST, floor))
     this.#peak = Math.max(this.#floor, peak)
     this.#rate = this.#floor
   }

@@ -76,6 +76,7 @@ export interface SmppServerOptions<Context> extends SessionLimits, ListenerOptio
   readonly onUnboundEnd?: (remoteAddress: string, end: SessionEnd) => void
   readonly onWindowFree?: (session: Session) => void
   readonly onPduError?: NonNullable<SessionOptions['onPduError']>
+  readonly onRequestRefused?: NonNullable<SessionOptions['onRequestRefused']>
   /** Begins to record a connection that has just been accepted. */
   readonly openRecording?: (socket: Socket) => Recording
   readonly logger?: SmppLogger

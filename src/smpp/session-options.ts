@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import type { PduError } from './errors.ts'
 import type { SmppLogger } from './logger.ts'
 import type { Pacer } from './pacer.ts'
-import type { Pdu } from './pdu.ts'
+import type { CommandName, Pdu } from './pdu.ts'
 import type { Recording } from './recorder.ts'
 import type { SessionReply } from './reply.ts'
 import type { Session } from './session.ts'
@@ -114,6 +114,8 @@ export interface SessionOptions extends SessionLimits {
   readonly onDraining?: (session: Session) => void
   /** A PDU could not be decoded; it has been answered already where it can be. */
   readonly onPduError?: (error: PduError, session: Session) => void
+  /** A request of the peer, a bind apart, was not granted; undefined: its command is not known. */
+  readonly onRequestRefused?: (command: CommandName | undefined, status: number) => void
   /** Called once, after every waiting request has been settled. */
   readonly onClose?: (end: SessionEnd, session: Session) => void
   /** Gets a copy of every PDU, and is told how the session stands. */

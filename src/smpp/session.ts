@@ -778,6 +778,7 @@ export class Session {
     this.#counters.repliesSent++
     this.#pushOctets(command, octets)
     if (isBind(pdu.command)) this.#onBindAnswered(pdu, status)
+    else if (status !== CommandStatus.ESME_ROK) this.#tellOfRefusal(pdu.command, status)
   }
 
   #onBindAnswered(bind: Pdu, status: number): void {
@@ -794,12 +795,17 @@ export class Session {
 
   /** Answers a request without handling it; `generic_nack` when it has no response of its own. */
   #refuse(command: CommandName | undefined, sequence_number: number, status: number): void {
+    this.#tellOfRefusal(command, status)
     const response = command === undefined ? 'generic_nack' : responseNameOf(command)
     if (response === undefined) {
       this.#counters.requestsUnanswered++
       return
     }
     this.#reply(responseWith(response, sequence_number, status, NOT_OFFERED))
+  }
+
+  #tellOfRefusal(command: CommandName | undefined, status: number): void {
+    this.#guard('onRequestRefused', () => this.#options.onRequestRefused?.(command, status))
   }
 
   #countUnboundError(): void {

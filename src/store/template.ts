@@ -12,20 +12,17 @@ export const MIGRATIONS = fileURLToPath(new URL('../../drizzle', import.meta.url
 const TEMPLATE_FILE = fileURLToPath(new URL('../pglite-template.tar.gz', import.meta.url))
 
 /**
- * Writes an empty, migrated embedded database to a file.
+ * Writes an empty, migrated embedded database to the template's file.
  *
  * Making a new one takes PGlite 3 to 10 seconds, unpacking this file about one; so the build makes
  * it once.
  */
-export async function writeTemplate(
-  file: string = TEMPLATE_FILE,
-  compression: 'gzip' | 'none' = 'gzip',
-): Promise<void> {
+export async function writeTemplate(): Promise<void> {
   const client = await PGlite.create()
   await migrate(drizzle(client), { migrationsFolder: MIGRATIONS })
-  const dump = await client.dumpDataDir(compression)
+  const dump = await client.dumpDataDir('gzip')
   await client.close()
-  await writeFile(file, Buffer.from(await dump.arrayBuffer()))
+  await writeFile(TEMPLATE_FILE, Buffer.from(await dump.arrayBuffer()))
 }
 
 /** The template that the build has made; undefined when there is none. */

@@ -29,7 +29,9 @@ export class Metrics {
   readonly #guarded: Counter
   readonly #limited: Tally
   readonly #keyFailures: Counter
+  readonly #callbacks: Counter
   readonly #bindFailures: Counter
+  readonly #requestsRefused: Counter
   readonly #connectionsRefused: Counter
   readonly #commitEntries: Histogram
   readonly #acceptToSubmit: Histogram
@@ -105,10 +107,22 @@ export class Metrics {
       labelNames: ['reason'],
       registers,
     })
+    this.#callbacks = new Counter({
+      name: 'linehaul_provider_callbacks_total',
+      help: 'Callbacks of providers over HTTP, by what became of them; without a carrier where there is none of that name.',
+      labelNames: ['carrier', 'kind', 'outcome'],
+      registers,
+    })
     this.#bindFailures = new Counter({
       name: 'linehaul_smpp_bind_failures_total',
       help: 'Binds of partners that were refused, by reason.',
       labelNames: ['reason'],
+      registers,
+    })
+    this.#requestsRefused = new Counter({
+      name: 'linehaul_smpp_requests_refused_total',
+      help: 'Requests of partners, binds apart, that were not granted, by command and command_status.',
+      labelNames: ['command', 'status'],
       registers,
     })
     this.#connectionsRefused = new Counter({
@@ -324,8 +338,17 @@ export class Metrics {
     this.#keyFailures.inc({ reason })
   }
 
+  callback(carrier: string, kind: string, outcome: string): void {
+    this.#callbacks.inc({ carrier, kind, outcome })
+  }
+
   bindRefused(reason: string): void {
     this.#bindFailures.inc({ reason })
+  }
+
+  /** @param command - undefined: one that is not known */
+  requestRefused(command: string | undefined, status: string): void {
+    this.#requestsRefused.inc({ command: command ?? 'unknown', status })
   }
 
   connectionRefused(reason: string): void {

@@ -19,6 +19,7 @@ export const WEBHOOK_EVENTS = [
   'message.canceled',
   'message.unconfirmed',
   'message.received',
+  'balance.low',
 ] as const satisfies readonly TellingEvent[]
 
 /** One of {@link WEBHOOK_EVENTS}. */
@@ -45,7 +46,7 @@ export interface Signing {
   readonly previousSecretUntil: Date | null
 }
 
-/** An address that is told of all messages of a tenant. */
+/** An address that is told of all messages of a tenant, and of its account. */
 export interface Endpoint extends Signing {
   readonly url: string
   /** Empty: all. */

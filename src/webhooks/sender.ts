@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type {
+  BalanceTelling,
   InboundTelling,
   StatusTelling,
   Telling,
@@ -285,7 +286,8 @@ function secretsAt(
 
 /** The body of a webhook; the same for every try. */
 function bodyOf(telling: Telling): string {
-  return telling.event === 'message.received' ? receivedBody(telling) : statusBody(telling)
+  if (telling.event === 'message.received') return receivedBody(telling)
+  return telling.event === 'balance.low' ? balanceBody(telling) : statusBody(telling)
 }
 
 function statusBody({ event, payload }: StatusTelling): string {
@@ -295,6 +297,7 @@ function statusBody({ event, payload }: StatusTelling): string {
     timestamp: payload.doneAt,
     data: {
       id: payload.messageId,
+      channel: payload.channel ?? 'sms',
       to: payload.to,
       from: payload.from,
       status: payload.status,
@@ -325,6 +328,11 @@ function receivedBody({ event, payload }: InboundTelling): string {
       received_at: payload.receivedAt,
     },
   })
+}
+
+function balanceBody({ event, payload }: BalanceTelling): string {
+  const { fellAt, ...data } = payload
+  return JSON.stringify({ type: event, timestamp: fellAt, data })
 }
 
 function tryOf(at: Date, { status, durationMs, error }: ExchangeResult): TellingTry {

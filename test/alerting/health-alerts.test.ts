@@ -150,6 +150,7 @@ describe('HealthAlerts', () => {
     const change = {
       tenantId: 't1',
       currency: 'EUR',
+      balance: 9_500_000n,
       available: 9_500_000n,
       lowMicros: 10_000_000n,
       isIn: true,

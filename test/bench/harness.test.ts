@@ -78,6 +78,8 @@ describe('bench/run.ts', () => {
     expect(result.stderr).toMatch(/subjects: .*codec/)
     expect(runBench('codec', '--rounds', '0').stderr).toContain('--rounds is "0"')
     expect(runBench('codec', '--unknown').status).toBe(2)
+    const both = runBench('codec', 'segment', '--json', join(folder, 'both.json'))
+    expect(both.stderr).toContain('one subject, not also of: segment')
     expect(runBench().stderr).toContain('no subject given')
   })
 })

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CreditTerms } from '../../src/billing/accounts.ts'
-import { BalanceMarkStore } from '../../src/billing/balance-marks.ts'
 import type { BalanceChange } from '../../src/billing/balance-watch.ts'
 import type { Booking } from '../../src/billing/booking.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
+import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
+import { BalanceNotices } from '../../src/messages/balance-notices.ts'
 import type { Store } from '../../src/store/open.ts'
 import { openTestPglite } from '../support/database.ts'
 
@@ -83,6 +84,7 @@ describe('an account that runs low', () => {
         currency: 'EUR',
         state: 'low',
         isIn: true,
+        balance: 1_500n,
         available: 999n,
         lowMicros: 1_000n,
       },
@@ -166,7 +168,14 @@ describe('what was told of an account', () => {
 
   it('is not told again after a start, until it was above', async () => {
     const first = watched()
-    const marks = new BalanceMarkStore(store, silentLogger)
+    const marks = new BalanceNotices({
+      store,
+      recipientsFor: () => [],
+      tenantName: (id) => id,
+      onTold() {},
+      logger: silentLogger,
+      clock: systemClock,
+    })
     first.accounts.book(money(500n))
     for (const change of first.changes) marks.keep(change)
     await marks.close()

@@ -11,7 +11,7 @@ import type {
 } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
-import type { CarrierConfig } from '../../src/config/schema.ts'
+import type { SmppCarrierConfig } from '../../src/config/schema.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
@@ -49,7 +49,7 @@ class Reports<Value> {
 
 async function connected(
   options: Partial<SandboxSmscOptions> = {},
-  settings: Partial<CarrierConfig> = {},
+  settings: Partial<SmppCarrierConfig> = {},
 ) {
   const smsc = new SandboxSmsc({
     ...ACCOUNT,
@@ -64,7 +64,7 @@ async function connected(
 }
 
 /** A carrier of ours that is bound to whoever listens there. */
-async function toPort(port: number, settings: Partial<CarrierConfig> = {}) {
+async function toPort(port: number, settings: Partial<SmppCarrierConfig> = {}) {
   const complete = completeCarrier({
     name: 'alpha',
     host: '127.0.0.1',
@@ -76,7 +76,7 @@ async function toPort(port: number, settings: Partial<CarrierConfig> = {}) {
   const inbound = new Reports<InboundPart>()
   const changes = new Reports<string>()
   let refusals = 0
-  const config: CarrierConfig = { ...complete, responseTimeoutSeconds: 1, ...settings }
+  const config: SmppCarrierConfig = { ...complete, responseTimeoutSeconds: 1, ...settings }
   const carrier = new SmppCarrier({
     config,
     references: new ReferenceCounter(),
@@ -108,6 +108,7 @@ async function toPort(port: number, settings: Partial<CarrierConfig> = {}) {
 function message(text: string, to = '+447700900123'): OutboundMessage {
   return {
     id: 'id',
+    tenantId: 'tenant',
     text,
     to,
     raw: null,
@@ -189,7 +190,8 @@ describe('SmppCarrier', () => {
     const { carrier } = await connected()
     expect(await carrier.prepare(message('Hi', '+447700999004')).send(1, NOW)).toMatchObject({
       kind: 'refused',
-      commandStatus: 0x0b,
+      code: 'destination_invalid',
+      rawCode: '0x0000000b',
       class: 'message',
     })
     const throttled = carrier.prepare(message('Hi', '+447700999005'))
@@ -238,17 +240,23 @@ describe('SmppCarrier', () => {
     const { sender, to } = message('Hi')
     const outcome = await carrier.prepare(message('Hi')).send(1, NOW)
     const { carrierMessageId } = outcome as { carrierMessageId: string }
-    expect(await carrier.query?.({ sender, to, carrierMessageId })).toMatchObject({
-      kind: 'state',
-      settles: null,
-    })
-    expect(await carrier.query?.({ sender, to, carrierMessageId: 'nobody' })).toMatchObject({
+    expect(await carrier.query?.({ sender, to, carrierMessageId, submittedAt: NOW })).toMatchObject(
+      {
+        kind: 'state',
+        settles: null,
+      },
+    )
+    expect(
+      await carrier.query?.({ sender, to, carrierMessageId: 'nobody', submittedAt: NOW }),
+    ).toMatchObject({
       kind: 'refused',
     })
     await carrier.close(0)
-    expect(await carrier.query?.({ sender, to, carrierMessageId })).toMatchObject({
-      kind: 'no_answer',
-    })
+    expect(await carrier.query?.({ sender, to, carrierMessageId, submittedAt: NOW })).toMatchObject(
+      {
+        kind: 'no_answer',
+      },
+    )
   })
 
   it('does not know what became of a segment without an answer', async () => {

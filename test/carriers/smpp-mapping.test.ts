@@ -3,7 +3,7 @@ import type { Content, OutboundMessage } from '../../src/carriers/carrier.ts'
 import { planFor, segmentsOf } from '../../src/carriers/segments.ts'
 import { outcomeOf, receiptOf, submitSm } from '../../src/carriers/smpp-mapping.ts'
 import { completeCarrier } from '../../src/config/load.ts'
-import type { CarrierConfig } from '../../src/config/schema.ts'
+import type { SmppCarrierConfig } from '../../src/config/schema.ts'
 import { PLAIN } from '../../src/core/pass-through.ts'
 import type { DeliverSm, SubmitSmResp } from '../../src/smpp/pdu.ts'
 import { parseReceipt } from '../../src/smpp/receipt.ts'
@@ -15,7 +15,7 @@ function later(seconds: number): Date {
   return new Date(NOW.getTime() + seconds * 1_000)
 }
 
-function config(more: Partial<CarrierConfig> = {}): CarrierConfig {
+function config(more: Partial<SmppCarrierConfig> = {}): SmppCarrierConfig {
   const settings = { host: '127.0.0.1', port: 2775, systemId: 'esme', password: 'secret' }
   return { ...completeCarrier({ name: 'alpha', ...settings, rates: [] }), ...more }
 }
@@ -35,6 +35,7 @@ function message(text: string, more: Partial<OutboundMessage> = {}): OutboundMes
   return {
     ...content(text),
     id: 'id',
+    tenantId: 'tenant',
     partner: null,
     from: 'ACME',
     registeredDelivery: 0,
@@ -45,7 +46,7 @@ function message(text: string, more: Partial<OutboundMessage> = {}): OutboundMes
   }
 }
 
-function pdusOf(settings: CarrierConfig, outbound: OutboundMessage) {
+function pdusOf(settings: SmppCarrierConfig, outbound: OutboundMessage) {
   const planned = planFor(settings, outbound)
   return segmentsOf(settings, outbound, planned, 7).map((segment, index) =>
     submitSm(settings, outbound, segment, index + 1, NOW),
@@ -63,7 +64,7 @@ function response(commandStatus: number, id = ''): SubmitSmResp {
 }
 
 /** A receipt with this text, as the carrier's settings make us understand it. */
-function understood(settings: CarrierConfig, text: string) {
+function understood(settings: SmppCarrierConfig, text: string) {
   const pdu = {
     command: 'deliver_sm',
     esm_class: 0x04,
@@ -333,8 +334,8 @@ describe('outcomeOf', () => {
   })
 
   it.each([
-    [0x58, { kind: 'throttled', commandStatus: 0x58 }],
-    [0x14, { kind: 'throttled', commandStatus: 0x14 }],
+    [0x58, { kind: 'throttled', rawCode: '0x00000058' }],
+    [0x14, { kind: 'throttled', rawCode: '0x00000014' }],
     [
       0x0b,
       { kind: 'refused', class: 'message', reason: expect.stringMatching(/^ESME_RINVDSTADR/) },
@@ -342,7 +343,7 @@ describe('outcomeOf', () => {
     [0x08, { kind: 'refused', class: 'passing' }],
     [0x45, { kind: 'refused', class: 'passing' }],
     [0x04, { kind: 'refused', class: 'passing' }],
-    [0x4ff, { kind: 'refused', commandStatus: 0x4ff }],
+    [0x4ff, { kind: 'refused', code: 'carrier_specific', rawCode: '0x000004ff' }],
   ])('reads status %i', (status, outcome) => {
     expect(outcomeOf(config(), response(status))).toMatchObject(outcome)
   })

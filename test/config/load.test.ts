@@ -9,6 +9,7 @@ import { NO_LIMITS } from '../../src/config/limits.ts'
 import { completeCarrier, loadConfig } from '../../src/config/load.ts'
 import { ConfigError, type Mistake } from '../../src/config/mistake.ts'
 import { DEFAULT_POLICIES } from '../../src/config/policies.ts'
+import type { SmppCarrierConfig } from '../../src/config/schema.ts'
 import { USUAL_TERMS } from '../../src/core/charging.ts'
 import { GatewayError } from '../../src/core/errors.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
@@ -71,6 +72,10 @@ beforeEach(() => {
 
 afterEach(() => rmSync(cwd, { recursive: true }))
 
+function smppCarriers(yaml: string): SmppCarrierConfig[] {
+  return load(yaml).carriers.filter((carrier) => carrier.type === 'smpp')
+}
+
 function load(yaml: string, env: Record<string, string> = {}) {
   writeFileSync(join(cwd, 'linehaul.yaml'), yaml)
   return loadConfig({ env, cwd })
@@ -108,6 +113,7 @@ describe('a good configuration', () => {
       http: {
         host: '0.0.0.0',
         port: 8080,
+        publicUrl: undefined,
         trustedProxies: [],
         signatureWindowSeconds: 300,
       },
@@ -117,6 +123,7 @@ describe('a good configuration', () => {
       billing: { enabled: true, conversions: [], balances: [] },
       limits: NO_LIMITS,
       logLevel: 'info',
+      templates: [],
       tenants: [],
       carriers: [],
       partners: [],
@@ -134,7 +141,7 @@ describe('a good configuration', () => {
       webhooks: { allowPrivateAddresses: false },
       redis: undefined,
       usage: { hourlyDays: 92, dailyDays: 1827 },
-      retention: { days: undefined, bodyDays: undefined, auditDays: 400 },
+      retention: { days: undefined, bodyDays: undefined, auditDays: 400, callbackDays: 7 },
       encryption: { keys: [], active: undefined },
       sandbox: true,
       file: undefined,
@@ -279,8 +286,7 @@ describe('a good configuration', () => {
 
   it('listens for outbinds with the account of the binds, unless another is named', () => {
     const outbindOf = (keys: string) =>
-      load(`carriers: [{ ${CARRIER}, password: p, outbind_port: 2776${keys} }]`).carriers[0]
-        ?.outbind
+      smppCarriers(`carriers: [{ ${CARRIER}, password: p, outbind_port: 2776${keys} }]`)[0]?.outbind
     const place = { host: '0.0.0.0', port: 2776 }
     expect(outbindOf('')).toEqual({ ...place, systemId: 's', password: 'p', bind: 'receiver' })
     const other = ', outbind_system_id: them, outbind_password: secret, outbind_bind: transceiver'
@@ -310,7 +316,7 @@ describe('a good configuration', () => {
 
   it('reads the words of a carrier in any case, numbers too', () => {
     const states = 'receipt_states: { sent: ENROUTE, 6: DELIVERED }'
-    const [carrier] = load(`carriers: [{ ${CARRIER}, password: p, ${states} }]`).carriers
+    const [carrier] = smppCarriers(`carriers: [{ ${CARRIER}, password: p, ${states} }]`)
     expect(carrier?.receiptStates).toEqual(
       new Map([
         ['6', 'DELIVERED'],
@@ -365,7 +371,8 @@ carriers:
   - &a { ${CARRIER}, password: "$\${P}" }
   - { <<: *a, name: b }
   - { <<: *a, name: c, sessions: 2 }`
-    expect(load(yaml).carriers.map((each) => [each.name, each.password, each.sessions])).toEqual([
+    const carriers = smppCarriers(yaml)
+    expect(carriers.map((each) => [each.name, each.password, each.sessions])).toEqual([
       ['a', `\${P}`, 1],
       ['b', `\${P}`, 1],
       ['c', `\${P}`, 2],
@@ -390,7 +397,7 @@ carriers:
       carrier('c', '{ ca: ca.pem, reject_unauthorized: false, server_name: smsc.example }'),
     ].join(', ')}]`
     const none = { ca: undefined, cert: undefined, key: undefined }
-    expect(load(yaml).carriers.map(({ tls }) => tls)).toEqual([
+    expect(smppCarriers(yaml).map(({ tls }) => tls)).toEqual([
       { ...none, serverName: undefined, rejectUnauthorized: true },
       undefined,
       {
@@ -729,5 +736,42 @@ describe('docs/configuration.md', () => {
     expect(policies?.policies.otp.validitySeconds).toBe(300)
     expect(inbound?.inbound.routes).toHaveLength(3)
     expect(encryption?.encryption.active).toBe('2026')
+  })
+})
+
+describe('carriers over HTTP', () => {
+  const HTTP = 'name: a, type: http'
+  const TWILIO = `twilio: { account_sid: AC1, auth_token: secret }`
+
+  it('have the settings of their provider, and its pace unless told otherwise', () => {
+    const rates = 'rates: [{ prefix: "44", price: "0.01", currency: EUR }]'
+    const [carrier] = load(
+      `carriers: [{ ${HTTP}, ${TWILIO}, batch_wait_ms: 0, ${rates} }]`,
+    ).carriers
+    expect(carrier).toMatchObject({
+      name: 'a',
+      type: 'http',
+      provider: 'twilio',
+      settings: { endpoint: 'https://api.twilio.com', account_sid: 'AC1' },
+      requestsPerSecond: 0,
+      timeoutMs: 10_000,
+      batch: { max: undefined, waitMs: 0, acrossTenants: false },
+      callback: { url: undefined, secret: undefined, addresses: [] },
+      rates: [{ prefix: '44' }],
+    })
+  })
+
+  it.each([
+    [`${HTTP}`, 'carriers[0]', 'has no provider; allowed: one of'],
+    [`${HTTP}, window: 5, ${TWILIO}`, 'carriers[0].window', 'there is no such key'],
+    [`${HTTP}, twilio: { auth_token: x }`, 'carriers[0].twilio.account_sid', 'is missing'],
+    [`${HTTP}, ${TWILIO}, callback_secret: short`, 'carriers[0].callback_secret', 'not allowed'],
+    [`name: a, type: fax`, 'carriers[0].type', '"fax" is not allowed; allowed: smpp or http'],
+    [`name: a`, 'carriers[0].type', 'is missing; allowed: smpp or http'],
+  ])('{ %s } is refused', (keys, path, message) => {
+    expect(mistakesOf(`carriers: [{ ${keys} }]`)).toContainEqual({
+      path,
+      message: expect.stringContaining(message),
+    })
   })
 })

@@ -130,7 +130,12 @@ tenants:
   - { name: a }
   - { name: b, retention: { body_days: 1 } }
   - { name: c, retention: { days: 0, body_days: 0 } }`)
-    expect(config.retention).toEqual({ days: 400, bodyDays: 30, auditDays: 400 })
+    expect(config.retention).toEqual({
+      days: 400,
+      bodyDays: 30,
+      auditDays: 400,
+      callbackDays: 7,
+    })
     expect(config.tenants.map(({ retention }) => retention)).toEqual([
       { days: 400, bodyDays: 30 },
       { days: 400, bodyDays: 1 },

@@ -32,6 +32,7 @@ describe('GET /v1/carriers', () => {
     expect(body.carriers).toMatchObject([
       {
         name: 'alpha',
+        channel: 'sms',
         is_up: false,
         health: {
           takes: 'nothing',

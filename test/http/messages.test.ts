@@ -8,7 +8,12 @@ const GOOD = { to: '+447700900123', from: 'Linehaul', text: 'hello' }
 let api: TestApp
 
 beforeAll(async () => {
-  api = await openTestApp()
+  api = await openTestApp({
+    templates: [
+      { id: 'login', text: 'Your code is {{code}}', tenantIds: undefined },
+      { id: 'others', text: 'Hello', tenantIds: new Set() },
+    ],
+  })
 })
 
 afterAll(() => api.close())
@@ -23,6 +28,7 @@ describe('POST /v1/messages', () => {
         /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
       ),
       status: 'accepted',
+      channel: 'sms',
       to: '+447700900123',
       from: 'Linehaul',
       segments: 2,
@@ -41,6 +47,41 @@ describe('POST /v1/messages', () => {
       price: body.price,
       client_reference: 'order 1',
       timeline: [{ type: 'accepted' }, { type: 'routed', carrier: 'alpha' }],
+    })
+  })
+
+  test('a template instead of a text', async () => {
+    const { text: _, ...toWhom } = GOOD
+    const made = { ...toWhom, template: 'login', variables: { code: '4711' } }
+    const response = await api.post(made)
+    expect(response.status).toBe(202)
+    const { id } = (await response.json()) as ShownMessage
+    expect(await get(id)).toMatchObject({ text: 'Your code is 4711' })
+    await api.settled()
+    const rows = await api.store.query<{ template: string }>(
+      sql`select template from messages where id = ${id}`,
+    )
+    expect(JSON.parse(String(rows[0]?.template))).toEqual({
+      id: 'login',
+      variables: { code: '4711' },
+    })
+
+    const refused = async (more: object) => await problemIn(await api.post({ ...toWhom, ...more }))
+    expect(await refused({ template: 'login' })).toMatchObject({
+      code: 'template_variable_missing',
+    })
+    for (const template of ['nobody', 'others']) {
+      expect(await refused({ template })).toMatchObject({
+        code: 'template_unknown',
+        errors: [{ pointer: '/template' }],
+      })
+    }
+    expect(await refused({ template: 'login', text: 'both' })).toMatchObject({
+      errors: [{ pointer: '/text', detail: 'give "text" or "template", one of them' }],
+    })
+    expect(await refused({})).toMatchObject({ errors: [{ pointer: '/text' }] })
+    expect(await refused({ text: 'x', variables: {} })).toMatchObject({
+      errors: [{ pointer: '/variables' }],
     })
   })
 
@@ -122,6 +163,7 @@ describe('POST /v1/messages', () => {
     expect(one.status).toBe(200)
     expect(await one.json()).toEqual({
       dry_run: true,
+      channel: 'sms',
       network: null,
       sender_warning: null,
       to: '+447700900123',

@@ -69,6 +69,7 @@ const TABLE = `
   GET /v1/carriers/:name OPR -
   GET /v1/carriers/:name/quality OPR -
   GET /v1/carriers/:name/history OPR -
+  GET /v1/carriers/:name/balance OPR -
   POST /v1/carriers/:name/enable OP -
   POST /v1/carriers/:name/drain OP -
   POST /v1/carriers/:name/disable OP -
@@ -76,6 +77,8 @@ const TABLE = `
   GET /v1/binds OPR -
   GET /v1/binds/:id/pdus OPR -
   GET /v1/binds/:id/pcap OPR -
+  GET /v1/callbacks OPR -
+  POST /v1/callbacks/:id/replay OP -
   GET /v1/rate-decks OPBR -
   GET /v1/rate-decks/:kind/:owner OPBR -
   GET /v1/rate-decks/:kind/:owner/:version OPBR -

@@ -40,6 +40,7 @@ test('/healthz and /readyz answer without a key', async () => {
           {
             name: 'alpha',
             type: 'smpp',
+            channel: 'sms',
             is_up: true,
             waiting: 0,
             segments_per_second: 0,
@@ -181,6 +182,8 @@ test('/openapi.json describes what is there', async () => {
   expect(document.info).toMatchObject({ title: 'Linehaul', version: expect.any(String) })
   const paths = document.paths as Record<string, Record<string, { [key: string]: Json }>>
   expect(Object.keys(paths).sort()).toEqual([
+    '/callback/provider/{name}/{kind}',
+    '/callback/provider/{name}/{secret}/{kind}',
     '/healthz',
     '/readyz',
     '/v1/audit',
@@ -195,8 +198,11 @@ test('/openapi.json describes what is there', async () => {
     '/v1/binds',
     '/v1/binds/{id}/pcap',
     '/v1/binds/{id}/pdus',
+    '/v1/callbacks',
+    '/v1/callbacks/{id}/replay',
     '/v1/carriers',
     '/v1/carriers/{name}',
+    '/v1/carriers/{name}/balance',
     '/v1/carriers/{name}/disable',
     '/v1/carriers/{name}/drain',
     '/v1/carriers/{name}/enable',
@@ -303,17 +309,23 @@ test('/openapi.json describes what is there', async () => {
   const fields = at(document, '#/components/schemas/CreateMessage/properties') as object
   expect(Object.keys(fields).sort()).toEqual([
     'callback_url',
+    'channel',
+    'channels',
     'client_reference',
     'dry_run',
     'encoding',
     'expects_reply',
+    'fallback',
     'from',
     'max_segments',
     'send_at',
+    'subject',
     'tags',
+    'template',
     'text',
     'to',
     'traffic_class',
     'validity_seconds',
+    'variables',
   ])
 })

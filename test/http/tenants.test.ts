@@ -248,6 +248,60 @@ describe.each(testDatabases())('tenants on $name', ({ open }) => {
       expect((await seller('GET', '/v1/billing/ledger?tenant=below')).status).toBe(200)
     })
 
+    it('stay suspended where an operator, or somebody above it, has done that', async () => {
+      await seller('POST', '/v1/tenants', { name: 'mall' })
+      await seller('POST', '/v1/tenants', { name: 'kiosk', parent: 'mall' })
+      const { body: key } = await seller('POST', '/v1/keys', {
+        name: 'of the mall',
+        scopes: ['tenants:write'],
+        tenant: 'mall',
+      })
+      const mall = (status: string) => call(key.key, 'PATCH', '/v1/tenants/kiosk', { status })
+      const path = '/v1/tenants/kiosk'
+      const refused = { status: 403, body: { code: 'forbidden' } }
+
+      expect((await operator('PATCH', path, { status: 'suspended' })).status).toBe(200)
+      expect(await seller('PATCH', path, { status: 'active' })).toMatchObject(refused)
+      // To suspend it once more does not make it one's own.
+      expect((await seller('PATCH', path, { status: 'suspended' })).status).toBe(200)
+      expect(await seller('PATCH', path, { status: 'active' })).toMatchObject(refused)
+      expect((await operator('GET', path)).body.status).toBe('suspended')
+      expect((await operator('PATCH', path, { status: 'active' })).status).toBe(200)
+
+      expect((await seller('PATCH', path, { status: 'suspended' })).status).toBe(200)
+      expect(await mall('active')).toMatchObject(refused)
+      // The operator takes the suspension over.
+      expect((await operator('PATCH', path, { status: 'suspended' })).status).toBe(200)
+      expect(await seller('PATCH', path, { status: 'active' })).toMatchObject(refused)
+      expect((await operator('PATCH', path, { status: 'active' })).status).toBe(200)
+
+      expect((await mall('suspended')).status).toBe(200)
+      expect((await seller('PATCH', path, { retention: { days: 5 } })).status).toBe(200)
+      expect((await seller('PATCH', path, { status: 'active' })).status).toBe(200)
+      expect((await mall('suspended')).status).toBe(200)
+      expect((await mall('active')).status).toBe(200)
+      for (const name of ['kiosk', 'mall']) {
+        expect((await seller('PATCH', `/v1/tenants/${name}`, { status: 'closed' })).status).toBe(
+          200,
+        )
+      }
+    })
+
+    it('are not moved away from below one that an operator has suspended', async () => {
+      await seller('POST', '/v1/tenants', { name: 'arcade' })
+      await seller('POST', '/v1/tenants', { name: 'booth', parent: 'arcade' })
+      await operator('PATCH', '/v1/tenants/arcade', { status: 'suspended' })
+      const moved = await seller('PATCH', '/v1/tenants/booth', { parent: 'seller' })
+      expect([moved.status, moved.body.code]).toEqual([403, 'forbidden'])
+      await operator('PATCH', '/v1/tenants/arcade', { status: 'active' })
+      expect((await seller('PATCH', '/v1/tenants/booth', { parent: 'seller' })).status).toBe(200)
+      for (const name of ['booth', 'arcade']) {
+        expect((await seller('PATCH', `/v1/tenants/${name}`, { status: 'closed' })).status).toBe(
+          200,
+        )
+      }
+    })
+
     it('are suspended and closed by it, and opened again by operators only', async () => {
       const path = '/v1/tenants/shop'
       expect((await seller('PATCH', path, { status: 'suspended' })).body.status).toBe('suspended')

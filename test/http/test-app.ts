@@ -14,6 +14,7 @@ import { PriceConversion } from '../../src/billing/price-conversion.ts'
 import { StatementArchive } from '../../src/billing/statement-archive.ts'
 import { UsageArchive } from '../../src/billing/usage-archive.ts'
 import { Binds } from '../../src/binds.ts'
+import type { TargetOf } from '../../src/callbacks/callback-target.ts'
 import type { BindStatus } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { DEFAULT_GUARDS } from '../../src/config/guards.ts'
@@ -45,9 +46,11 @@ import { Routes } from '../../src/messages/routes.ts'
 import { Spool } from '../../src/messages/spool.ts'
 import { TableWriter } from '../../src/messages/table-writer.ts'
 import { Teller } from '../../src/messages/teller.ts'
+import { Templates, type TenantTemplate } from '../../src/messages/templates.ts'
 import { Tracker } from '../../src/messages/tracker.ts'
 import { Withdrawal } from '../../src/messages/withdrawal.ts'
 import { NetworkDirectory } from '../../src/networks/directory.ts'
+import { type OpenCallbacks, openCallbacks } from '../../src/open-callbacks.ts'
 import { openKeys } from '../../src/open-keys.ts'
 import { RateDecks } from '../../src/rates/rate-decks.ts'
 import { DEFAULT_BREAKER } from '../../src/routing/breaker.ts'
@@ -74,6 +77,7 @@ export interface TestAppOptions {
   readonly maxPending?: number
   readonly maxQueued?: number
   readonly lossMaking?: LossMaking
+  readonly templates?: readonly TenantTemplate[]
   /** The `limits` of a file. */
   readonly limits?: object
   /** Tenants besides `demo`, `other` and `own`, as they would stand in the file. */
@@ -85,6 +89,9 @@ export interface TestAppOptions {
   readonly clock?: Clock
   readonly trustedProxies?: readonly string[]
   readonly onUnauthorized?: (refusal: Refusal) => void
+  /** Carriers that are called back by their providers. */
+  readonly callbackTargetOf?: TargetOf
+  readonly publicUrl?: string
   /** Is emptied first and stays open; without it the app has one of its own. */
   readonly store?: Store
 }
@@ -102,6 +109,9 @@ export interface TestApp {
   readonly access: Access
   readonly users: Users
   readonly sessions: Sessions
+  readonly callbacks: OpenCallbacks
+  /** What became of callbacks, as it was counted: carrier, kind, outcome. */
+  readonly callbackOutcomes: string[]
   /** Codes of the refusals that were counted. */
   readonly refused: string[]
   /** A request of the tenant `demo`, unless the headers say otherwise. */
@@ -293,9 +303,22 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     ...(options.onUnauthorized && { onUnauthorized: options.onUnauthorized }),
   })
   const terms = { idleSeconds: 43_200, maxSeconds: 604_800 }
-  const signIn = await openSignIn({ store, access, config: terms, clock, logger })
+  // Only as dear as must be: every test signs somebody in, or opens an app.
+  const passwordCost = { N: 16, r: 1, p: 1 }
+  const signIn = await openSignIn({ store, access, config: terms, clock, logger, passwordCost })
+  const callbackOutcomes: string[] = []
+  const callbacks = openCallbacks({
+    targetOf: options.callbackTargetOf ?? (() => undefined),
+    config: { publicUrl: options.publicUrl },
+    addresses: apiKeys.addresses,
+    store,
+    logger: options.logger ?? logger,
+    clock,
+    onOutcome: (...outcome) => callbackOutcomes.push(outcome.join(' ')),
+  })
   const app = createApp({
     ...apiKeys,
+    ...callbacks,
     accounts: ledger.accounts,
     charges,
     funding: new Funding({ ...work, accounts: ledger.accounts }),
@@ -311,6 +334,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     statements: new StatementArchive(store, () => tables.flush()),
     usage: new UsageArchive(store, () => tables.flush()),
     intake,
+    templates: new Templates(options.templates ?? []),
     archive: new Archive(store, live, tables),
     inbound: new InboundArchive(store),
     keys,
@@ -346,11 +370,13 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     version: '0.0.0',
     onRefused: (code) => refused.push(code),
     isReady: async () => !spool.isFull && (await isReachable(store)),
+    carrierBalance: async () => ({ balance: null, error: null }),
     carriers: () =>
       carriers.map(({ carrier: { name, type, isUp, binds: shown } }) => {
         return {
           name,
           type,
+          channel: 'sms',
           is_up: isUp,
           waiting: 0,
           segments_per_second: 0,
@@ -386,6 +412,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     access,
     users: signIn.users,
     sessions: signIn.sessions,
+    callbacks,
+    callbackOutcomes,
     refused,
     request,
     post: (body, headers = {}) =>
@@ -419,6 +447,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       return row?.rows ?? -1
     },
     async close() {
+      await callbacks.close()
       await dispatcher.stop(0)
       await spool.close()
       await tables.close()

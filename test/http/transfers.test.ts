@@ -65,6 +65,7 @@ describe.each(testDatabases())('transfers on $name', ({ open }) => {
       lines: [
         {
           kind: 'transfer',
+          other_tenant: 'seller',
           reference: 't1',
           entries: [
             { account: 'balance', amount: '4.0000' },
@@ -74,6 +75,41 @@ describe.each(testDatabases())('transfers on $name', ({ open }) => {
       ],
     })
     expect(await checkLedger(store)).toEqual({ batches: 2, lines: 3, faults: [] })
+  })
+
+  it('name the other tenant in the line of each, whatever else is in the batch', async () => {
+    await pay('seller', '10')
+    await pay('beside', '10')
+    // The same reference for both: no tenant has it twice.
+    const beside = { from: 'beside', to: 'stall' }
+    await Promise.all([
+      transfer(),
+      transfer(beside, 'admin-key'),
+      transfer({ reference: 't2', amount: '1' }),
+    ])
+    const others = async (tenant: string) => {
+      const path = `/v1/billing/ledger?tenant=${tenant}`
+      const { lines } = (await (await call('admin-key', 'GET', path)).json()) as {
+        lines: { kind: string; reference: string; other_tenant: string | null }[]
+      }
+      return lines.map((line) => `${line.reference} ${line.other_tenant}`).sort()
+    }
+    expect(await others('seller')).toEqual(['p-seller null', 't1 shop', 't2 shop'])
+    expect(await others('shop')).toEqual(['t1 seller', 't2 seller'])
+    expect(await others('stall')).toEqual(['t1 beside'])
+    expect(await others('beside')).toEqual(['p-beside null', 't1 stall'])
+  })
+
+  it('stand in the audit log of the one that gives and of the one that gets', async () => {
+    await pay('seller', '10')
+    expect((await transfer()).status).toBe(201)
+    expect((await transfer()).status).toBe(200)
+    const rows = await store.query<{ name: string; after: string }>(sql`
+      select t.name, a.after from audit_entries a join tenants t on t.id = a.tenant_id
+      where a.action = 'transfer.book' order by a.number`)
+    expect(rows.map(({ name }) => name)).toEqual(['seller', 'shop'])
+    expect(new Set(rows.map(({ after }) => after)).size).toBe(1)
+    expect(rows[0]?.after).toContain('"to":"shop"')
   })
 
   it('go back up, and between those below', async () => {

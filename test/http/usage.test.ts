@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { UsageRollUp } from '../../src/billing/usage-roll-up.ts'
 import { USUAL_TERMS } from '../../src/core/charging.ts'
 import type { Store } from '../../src/store/open.ts'
+import { keepingLogger } from '../messages/keeping-logger.ts'
 import { openTestPglite } from '../support/database.ts'
 import { openTestApp, problemIn, type TestApp } from './test-app.ts'
 
@@ -35,6 +37,7 @@ async function open(): Promise<void> {
   const charging = { ...USUAL_TERMS, taxPpm: 200_000 }
   app = await openTestApp({
     store,
+    templates: [{ id: 'login', text: 'Your code is {{code}}', tenantIds: undefined }],
     billing: { charging, currency: undefined, creditLimitMicros: undefined },
   })
 }
@@ -120,6 +123,34 @@ describe('GET /v1/billing/usage', () => {
     expect(await shown('from=2026-01-01&before=2026-01-02')).toEqual([])
   })
 
+  it('shows messages of templates by them, and no others', async () => {
+    await open()
+    const { text: _, ...toWhom } = MESSAGE
+    const made = { ...toWhom, template: 'login', variables: { code: '4711' } }
+    await post('/v1/messages', MESSAGE)
+    const { id } = await bodyOf(await post('/v1/messages', made))
+    await app.deliver(id)
+    await post('/v1/messages', made, OTHER)
+    const shown = async (query: string, headers: Record<string, string>) => {
+      const { rows } = await bodyOf(await get(`/v1/billing/usage?${query}`, headers))
+      return rows.map((row: Record<string, unknown>) => [
+        row.tenant,
+        row.template,
+        (row.messages as { accepted: number }).accepted,
+        row.revenue,
+      ])
+    }
+    for (const isAddedUp of [false, true]) {
+      if (isAddedUp) await new UsageRollUp({ store, logger: keepingLogger() }).run()
+      expect(await shown('group_by=template', TENANT)).toEqual([[undefined, 'login', 1, '0.0350']])
+      const byTenant = await shown('group_by=tenant,template&granularity=month', OPERATOR)
+      expect(byTenant).toHaveLength(2)
+      expect(byTenant).toContainEqual(['other', 'login', 1, '0.0000'])
+      expect(await shown('template=login', TENANT)).toEqual([[undefined, undefined, 1, '0.0350']])
+      expect(await shown('template=parcel', OPERATOR)).toEqual([])
+    }
+  })
+
   it('is CSV where that is asked for', async () => {
     await open()
     await post('/v1/messages', { ...MESSAGE, from: 'A, B' })
@@ -138,8 +169,10 @@ describe('GET /v1/billing/usage', () => {
     ['of another tenant', 'tenant=other', TENANT, 403, undefined],
     ['by carrier, for a tenant', 'group_by=carrier', TENANT, 403, undefined],
     ['of nobody', 'tenant=nobody', OPERATOR, 404, '/tenant'],
-    ['by what there is not', 'group_by=template', OPERATOR, 422, '/group_by/0'],
+    ['by what there is not', 'group_by=text', OPERATOR, 422, '/group_by/0'],
     ['of senders by carrier', 'group_by=sender,carrier', OPERATOR, 422, '/group_by'],
+    ['of templates by sender', 'group_by=template,sender', OPERATOR, 422, '/group_by'],
+    ['of a template by the hour', 'template=login&granularity=hour', OPERATOR, 422, '/granularity'],
     ['of a sender by the hour', 'sender=ACME&granularity=hour', OPERATOR, 422, '/granularity'],
     ['from within a day', 'from=2026-01-01T10:00:00Z', OPERATOR, 422, '/from'],
     ['until before its start', 'from=2026-01-02&before=2026-01-01', OPERATOR, 422, '/before'],

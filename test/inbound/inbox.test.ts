@@ -90,7 +90,7 @@ describe.each(testDatabases())('Inbox on $name', ({ open }) => {
     const [forPartner] = await readDue(store, 'partner:acme', now, 10)
     expect(forPartner).toMatchObject({
       event: 'message.received',
-      messageId: message?.id,
+      subjectId: message?.id,
       tenantId: TENANT,
       payload: { text: 'hello @', pdus: [{ octets: Buffer.from('hello \0').toString('base64') }] },
     })

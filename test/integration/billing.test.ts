@@ -54,7 +54,7 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
       balances: [{ tenant: 'demo', amount, currency: 'EUR' }],
       admin_keys: ['admin-key-1'],
     })
-    const place = { folder: folder.path, databaseUrl: database?.url }
+    const place = { folder: folder.path, databaseUrl: database?.url ?? null }
     let gateway = await openGateway(yaml, place)
     let isOpen = true
     async function close(): Promise<void> {

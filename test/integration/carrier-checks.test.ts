@@ -43,7 +43,7 @@ async function start(
   const settings = { ...file, admin_keys: ['operator-key-1'], health }
   const gateway = await openGateway(JSON.stringify(settings), {
     folder: folder.path,
-    databaseUrl: database?.url,
+    databaseUrl: database?.url ?? null,
     change: (config) => ({
       ...config,
       carriers: config.carriers.map((carrier) => ({ ...carrier, check })),
@@ -69,7 +69,7 @@ async function start(
     operator,
     peer,
     folder: folder.path,
-    databaseUrl: database?.url,
+    databaseUrl: database?.url ?? null,
     until,
   }
 }
@@ -142,7 +142,7 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
     await gateway.close()
     const store = await openStore({
       dataDir: `${gateway.folder}/data`,
-      databaseUrl: gateway.databaseUrl,
+      databaseUrl: gateway.databaseUrl ?? undefined,
     })
     try {
       expect(await store.query(sql`select carrier_message_id from receipts`)).toEqual([])

@@ -16,7 +16,7 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
   const logger = keepingLogger()
   const cleanUps: (() => Promise<unknown>)[] = []
   let file: Record<string, unknown>
-  let place: { folder: string; databaseUrl: string | undefined }
+  let place: { folder: string; databaseUrl: string | null }
   let gateway: TestGateway
   let operator: ApiClient
   /** An endpoint at a private address, where nobody listens. */
@@ -256,12 +256,12 @@ describe.each(databases())('with %s', (_name, makeDatabase) => {
 })
 
 interface MadeDatabase {
-  readonly url: string | undefined
+  readonly url: string | null
   drop(): Promise<void>
 }
 
 function databases(): (readonly [name: string, make: () => Promise<MadeDatabase>])[] {
   const server = inject('postgresUrl')
-  const embedded = ['PGlite', async () => ({ url: undefined, drop: async () => {} })] as const
+  const embedded = ['PGlite', async () => ({ url: null, drop: async () => {} })] as const
   return server === null ? [embedded] : [embedded, ['PostgreSQL', () => createTestDatabase(server)]]
 }

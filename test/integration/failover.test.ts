@@ -58,7 +58,7 @@ async function prepare(postgresUrl: string | null, uncertain: string) {
       partners: [],
       policies: { transactional: { uncertain, uncertain_seconds: 1 } },
     }),
-    { folder: folder.path, databaseUrl: database?.url },
+    { folder: folder.path, databaseUrl: database?.url ?? null },
   )
   cleanUps.push(() => gateway.close())
   await first.until(() => first.binds.length > 0)

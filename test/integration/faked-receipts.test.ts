@@ -54,7 +54,7 @@ async function prepare(postgresUrl: string | null) {
     }
     const gateway = await openGateway(JSON.stringify(settings), {
       folder: folder.path,
-      databaseUrl: database?.url,
+      databaseUrl: database?.url ?? null,
     })
     let isOpen = true
     const close = async () => {

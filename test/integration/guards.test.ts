@@ -29,7 +29,10 @@ async function prepare(postgresUrl: string | null) {
   const start = async (guards: object) => {
     const bindsBefore = peer.binds.length
     const yaml = JSON.stringify({ ...base, admin_keys: ['operator-key-1'], guards })
-    const gateway = await openGateway(yaml, { folder: folder.path, databaseUrl: database?.url })
+    const gateway = await openGateway(yaml, {
+      folder: folder.path,
+      databaseUrl: database?.url ?? null,
+    })
     let isOpen = true
     const close = async () => {
       if (isOpen) await gateway.close()

@@ -83,7 +83,7 @@ async function start(postgresUrl: string | null) {
   }
   const gateway = await openGateway(JSON.stringify(settings), {
     folder: folder.path,
-    databaseUrl: database?.url,
+    databaseUrl: database?.url ?? null,
     change: (config) => ({
       ...config,
       carriers: config.carriers.map((carrier) => ({

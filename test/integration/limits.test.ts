@@ -50,7 +50,7 @@ async function prepare(place: Omit<Place, 'name'>) {
     const yaml = JSON.stringify({ ...base, redis_prefix: keys?.prefix, limits, ...more })
     const gateway = await openGateway(yaml, {
       folder: folder.path,
-      databaseUrl: database?.url,
+      databaseUrl: database?.url ?? null,
       ...(place.redis === undefined ? {} : { env: { REDIS_URL: place.redis } }),
     })
     let isOpen = true

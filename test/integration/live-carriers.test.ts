@@ -45,7 +45,7 @@ describe.each(databases)('carriers on $name', ({ postgresUrl }) => {
     if (database) cleanUps.push(() => database.drop())
     const folder = await temporaryFolder()
     cleanUps.push(folder.remove)
-    const place = { folder: folder.path, databaseUrl: database?.url, logger }
+    const place = { folder: folder.path, databaseUrl: database?.url ?? null, logger }
     gateway = await openGateway(fileWith(ALPHA(), BETA()), place)
     cleanUps.push(gateway.close)
     operator = new ApiClient(gateway.url, 'admin-key-1')

@@ -48,7 +48,7 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
     const database = postgresUrl === null ? undefined : await createTestDatabase(postgresUrl)
     if (database) cleanUps.push(database.drop)
     await renew(TEST_CERTIFICATE, TEST_KEY)
-    gateway = await openGateway(fileWith({}), { folder, databaseUrl: database?.url })
+    gateway = await openGateway(fileWith({}), { folder, databaseUrl: database?.url ?? null })
     cleanUps.push(gateway.close)
   })
 

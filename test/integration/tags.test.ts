@@ -56,7 +56,7 @@ async function start(postgresUrl: string | null) {
   }
   const gateway = await openGateway(JSON.stringify(settings), {
     folder: folder.path,
-    databaseUrl: database?.url,
+    databaseUrl: database?.url ?? null,
   })
   cleanUps.push(gateway.close)
   for (const each of Object.values(peers)) await each.until(() => each.binds.length > 0)

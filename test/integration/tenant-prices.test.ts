@@ -34,7 +34,7 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
       { ...other, loss_making: 'refuse' },
     ]
     const yaml = JSON.stringify({ ...file, tenants, admin_keys: ['admin-key-1'] })
-    start = () => openGateway(yaml, { folder: folder.path, databaseUrl: database?.url })
+    start = () => openGateway(yaml, { folder: folder.path, databaseUrl: database?.url ?? null })
     gateway = await start()
   })
 

@@ -22,7 +22,7 @@ const SHOP_PARTNER = { system_id: 'shop', password: 'pw2', tenant: 'shop' }
 describe.each(databases)('on $name', ({ postgresUrl }) => {
   const cleanUps: (() => Promise<unknown>)[] = []
   const clients: PartnerClient[] = []
-  let place: { folder: string; databaseUrl: string | undefined }
+  let place: { folder: string; databaseUrl: string | null }
   let peer: SmppPeer
   let gateway: TestGateway
   let operator: ApiClient
@@ -34,7 +34,7 @@ describe.each(databases)('on $name', ({ postgresUrl }) => {
     cleanUps.push(temporary.remove)
     const database = postgresUrl === null ? undefined : await createTestDatabase(postgresUrl)
     if (database) cleanUps.push(database.drop)
-    place = { folder: temporary.path, databaseUrl: database?.url }
+    place = { folder: temporary.path, databaseUrl: database?.url ?? null }
     await start(fileWith({}))
     cleanUps.push(() => gateway.close())
   })

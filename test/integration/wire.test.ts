@@ -79,7 +79,7 @@ describe.each(databases)('the configuration of the contract on $name', ({ postgr
     if (database) cleanUps.push(database.drop)
     gateway = await openGateway(contractYaml(peer.port) + HOST_ONLY, {
       folder: folder.path,
-      databaseUrl: database?.url,
+      databaseUrl: database?.url ?? null,
     })
     cleanUps.push(gateway.close)
   })

@@ -9,10 +9,11 @@ import type {
   JournalEntry,
   MovedEntry,
   ReceiptEntry,
+  ReplacedEntry,
   SegmentAnswer,
   SubmittingEntry,
 } from '../../src/messages/journal.ts'
-import { LiveMessages } from '../../src/messages/live.ts'
+import { type LiveMessage, LiveMessages } from '../../src/messages/live.ts'
 import type { Message } from '../../src/messages/message.ts'
 import type { CarrierCost } from '../../src/messages/message-cost.ts'
 import { ReceiptMatcher } from '../../src/messages/receipt-matcher.ts'
@@ -32,6 +33,33 @@ import { keepingLogger } from './keeping-logger.ts'
 
 export const TENANT = '01890000-0000-7000-8000-000000000001'
 
+/** A message that waits is given another text, `x`, with the same segments and price. */
+export function replaced(message: Message, more: Partial<ReplacedEntry> = {}): ReplacedEntry {
+  return {
+    kind: 'replaced',
+    message,
+    at: message.createdAt,
+    to: 'queued',
+    text: 'x',
+    encoding: message.encoding,
+    segments: message.segments,
+    priceMicros: message.priceMicros,
+    priceCurrency: message.priceCurrency,
+    carrier: message.carrier,
+    sendAt: message.sendAt,
+    expiresAt: message.expiresAt,
+    dueAt: null,
+    events: [],
+    octets: null,
+    registeredDelivery: message.registeredDelivery,
+    costMicros: message.costMicros,
+    costCurrency: message.costCurrency,
+    carrierDeckVersion: message.carrierDeckVersion,
+    tenantDeckVersion: message.tenantDeckVersion,
+    ...more,
+  }
+}
+
 /** A message of one segment that waits for carrier `alpha`. */
 export function testMessage(more: Partial<Message> = {}): Message {
   const createdAt = more.createdAt ?? new Date()
@@ -42,8 +70,11 @@ export function testMessage(more: Partial<Message> = {}): Message {
     source: 'rest',
     partner: null,
     partnerMessageId: null,
+    channel: 'sms',
     to: '+447700900123',
     from: 'ACME',
+    template: null,
+    mail: null,
     text: 'Hello',
     raw: null,
     passThrough: null,
@@ -83,6 +114,10 @@ export function testMessage(more: Partial<Message> = {}): Message {
     heldBy: null,
     charging: null,
     network: null,
+    fallback: null,
+    fallbackAt: null,
+    fallbackAs: null,
+    fallbackOf: null,
     ...more,
   }
 }
@@ -128,7 +163,8 @@ export function ids(...carrierMessageIds: readonly string[]): SegmentAnswer[] {
     state: 'sent',
     carrierMessageId: id,
     matchKey: id.toLowerCase(),
-    commandStatus: 0,
+    code: null,
+    rawCode: null,
   }))
 }
 
@@ -289,14 +325,23 @@ export class Journal {
   /** What the tables alone know is brought into memory, as those do who work on a message. */
   async #commit(...entries: readonly JournalEntry[]): Promise<void> {
     const needed = entries.flatMap((entry) => ('message' in entry ? [entry.message.id] : []))
-    for (const { message, attempts } of await loadMessages(this.store, needed)) {
+    // As the dispatcher does: what somebody works on stays in memory. What is there is held before
+    // anything is awaited: else it might leave while it is looked for in tables that lack it still.
+    const held = this.#hold(needed)
+    const missing = needed.filter((id) => !this.live.get(id))
+    for (const { message, attempts } of await loadMessages(this.store, missing)) {
       this.live.adopt(message, attempts)
     }
-    // As the dispatcher does: what somebody works on stays in memory.
-    const free = needed.flatMap((id) => this.live.get(id) ?? []).filter(({ isHeld }) => !isHeld)
-    for (const live of free) this.live.hold(live)
+    held.push(...this.#hold(missing))
     await this.spool.write(...entries)
-    for (const live of free) this.live.letGo(live)
+    for (const live of held) this.live.letGo(live)
+  }
+
+  /** Keeps those in memory that are there and nobody holds; gives them. */
+  #hold(ids: readonly string[]): LiveMessage[] {
+    const free = ids.flatMap((id) => this.live.get(id) ?? []).filter(({ isHeld }) => !isHeld)
+    for (const live of free) this.live.hold(live)
+    return free
   }
 
   async #noting(write: () => Promise<void>): Promise<Came> {

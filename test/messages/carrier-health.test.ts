@@ -9,7 +9,13 @@ import { FakeCarrier, NOT_SENT, REFUSED, THROTTLED } from './fake-carrier.ts'
 
 const START = new Date('2026-01-01T00:00:00Z')
 const SECOND = 1_000
-const BUSY = { ...REFUSED, commandStatus: 0x08, reason: 'ESME_RSYSERR', class: 'passing' } as const
+const BUSY = {
+  ...REFUSED,
+  code: 'carrier_error',
+  rawCode: '0x00000008',
+  reason: 'ESME_RSYSERR',
+  class: 'passing',
+} as const
 const TAKEN = { kind: 'accepted', carrierMessageId: '1', matchKey: '1' } as const
 
 describe.each(testDatabases())('the health of carriers on $name', ({ open }) => {

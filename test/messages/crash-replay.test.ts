@@ -11,7 +11,16 @@ import { recover } from '../../src/messages/recovery.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { usageDifferences } from '../support/usage-check.ts'
-import { accepted, ids, Journal, moved, partnerMessage, receipt, submitting } from './builders.ts'
+import {
+  accepted,
+  ids,
+  Journal,
+  moved,
+  partnerMessage,
+  receipt,
+  replaced,
+  submitting,
+} from './builders.ts'
 import { testPolicies } from './harness.ts'
 
 const NEVER_MS = 3_600_000
@@ -34,6 +43,7 @@ const HAPPENINGS = [
   'late',
   'early',
   'told',
+  'replace',
 ] as const
 
 /** One thing that happens to one of two messages. */
@@ -74,6 +84,7 @@ class Life {
         segments: index + 1,
         priceMicros: BigInt(index + 1) * 30_000n,
         charging: CHARGING,
+        template: { id: `template-${index}`, variables: {} },
       }),
     )
     const attempts = [0, 0]
@@ -82,8 +93,11 @@ class Life {
       ...this.#happenings.map((each, index) => {
         const at = new Date(this.start.getTime() + (index + 1) * 1_000)
         const message = messages[each.whose] as Message
+        // What a carrier has been asked to send is replaced no more.
+        const isLate = each.what === 'replace' && (attempts[each.whose] ?? 0) > 0
+        const next = isLate ? { ...each, what: 'told' as const } : each
         if (each.what === 'submit') attempts[each.whose] = (attempts[each.whose] ?? 0) + 1
-        return entryOf(each, message, attempts[each.whose] ?? 0, at, this.#ids[index + 2] ?? '')
+        return entryOf(next, message, attempts[each.whose] ?? 0, at, this.#ids[index + 2] ?? '')
       }),
     ]
   }
@@ -97,7 +111,7 @@ function entryOf(
   id: string,
 ): JournalEntry {
   const names = Array.from({ length: message.segments }, (_, n) => `${message.id}-${attempt}-${n}`)
-  const none = { carrierMessageId: null, matchKey: null, commandStatus: null }
+  const none = { carrierMessageId: null, matchKey: null, code: null, rawCode: null }
   const answers = (what: 'uncertain' | 'refused') =>
     names.map((_, n) => ({ ...none, segment: n + 1, state: what }))
   const asking = asks ? { asksRules: true, rawError: String(segment) } : {}
@@ -121,6 +135,8 @@ function entryOf(
       const cost = { micros: 5n, currency: 'EUR', deckVersion: 9 }
       return moved(message, 'sent', { ...common, answers: answers('refused'), cost })
     }
+    case 'replace':
+      return replaced(message, { at, text: state })
     case 'late':
       return receipt(`${message.id}-${attempt - 1}-0`, state, { id, receivedAt: at, ...asking })
     case 'end':

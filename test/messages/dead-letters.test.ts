@@ -145,7 +145,9 @@ describe.each(testDatabases())('dead letters, on $name', ({ open }) => {
     const letter = await dead()
     const [cheap] = harness.routes.decide({
       tenantId: TENANT,
+      channel: 'sms',
       from: letter.from,
+      to: letter.to,
       network: null,
       number: harness.intake.quotes.quote(TENANT, request()).number,
       content: letter,

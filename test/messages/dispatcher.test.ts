@@ -248,7 +248,13 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
   it('sends a segment again that a passing refusal has kept from a half-sent message', async () => {
     const alpha: FakeCarrier = new FakeCarrier('alpha', ({ segment, time }) =>
       segment === 2 && time === 1
-        ? { kind: 'refused', commandStatus: 0x45, reason: 'not now', class: 'passing' }
+        ? {
+            kind: 'refused',
+            code: 'carrier_refused',
+            rawCode: '0x00000045',
+            reason: 'not now',
+            class: 'passing',
+          }
         : alpha.accept(),
     )
     const harness = await gateway([alpha, new FakeCarrier('beta')])
@@ -261,7 +267,13 @@ describe.each(testDatabases())('Dispatcher on $name', ({ open }) => {
   it('gives a half-sent message up at once when a segment is refused for good', async () => {
     const alpha: FakeCarrier = new FakeCarrier('alpha', ({ segment }) =>
       segment === 2
-        ? { kind: 'refused', commandStatus: 0x0b, reason: 'never', class: 'message' }
+        ? {
+            kind: 'refused',
+            code: 'destination_invalid',
+            rawCode: '0x0000000b',
+            reason: 'never',
+            class: 'message',
+          }
         : alpha.accept(),
     )
     const harness = await gateway([alpha])

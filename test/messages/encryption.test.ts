@@ -2,6 +2,8 @@ import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { messageOf } from '../../src/core/errors.ts'
+import type { Fallback } from '../../src/core/fallback.ts'
+import type { MailContent } from '../../src/core/message-template.ts'
 import { PLAIN } from '../../src/core/pass-through.ts'
 import { Archive } from '../../src/messages/archive.ts'
 import { IdempotencyKeys, type KeyedCall } from '../../src/messages/idempotency.ts'
@@ -59,6 +61,13 @@ const NEVER_MS = 3_600_000
 
 const about = { recipient: DIGITS, sender: 'ACME', submittedAt: null, reference: null }
 
+const MAIL: MailContent = { subject: TEXT, html: `<b>${TEXT}</b>` }
+const FALLBACK: Fallback = {
+  steps: [{ channel: 'sms', to: NUMBER, from: 'ACME', text: TEXT, template: null, mail: null }],
+  on: ['failed'],
+  afterSeconds: null,
+}
+
 const CALL: KeyedCall = {
   tenantId: TENANT,
   scope: 'rest',
@@ -100,7 +109,8 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
     const raw = { octets: OCTETS, esmClass: 0, dataCoding: 4 }
     const tlvs = [{ tag: 0x0381, value: Buffer.from(NUMBER) }]
     const passThrough = { ...PLAIN, tlvs }
-    const passedOn = testMessage({ text: '', raw, passThrough, to: NUMBER })
+    const rest = { mail: MAIL, fallback: FALLBACK }
+    const passedOn = testMessage({ text: '', raw, passThrough, to: NUMBER, ...rest })
     await journal.write(accepted(message), submitting(message), accepted(passedOn))
     await journal.write(moved(message, 'sent', { answers: ids('id-1') }))
     await journal.write(receipt('id-1', 'DELIVERED', { rawText: `id:id-1 text:${TEXT}` }))
@@ -207,6 +217,8 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
         text: '',
         raw: { octets: OCTETS, dataCoding: 4 },
         passThrough: { tlvs: [{ tag: 0x0381, value: Buffer.from(NUMBER) }] },
+        mail: MAIL,
+        fallback: FALLBACK,
       },
     ])
     const archive = new Archive(store, journal.live, journal.tables)
@@ -349,7 +361,14 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
         body: TEXT,
       })
       expect(await loadMessages(plain, [passedOn?.id as string])).toMatchObject([
-        { message: { raw: { octets: OCTETS }, passThrough: { tlvs: [{ tag: 0x0381 }] } } },
+        {
+          message: {
+            raw: { octets: OCTETS },
+            passThrough: { tlvs: [{ tag: 0x0381 }] },
+            mail: MAIL,
+            fallback: FALLBACK,
+          },
+        },
       ])
     })
 

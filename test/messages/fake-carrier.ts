@@ -9,6 +9,7 @@ import type {
   Submission,
   SubmittedSegment,
 } from '../../src/carriers/carrier.ts'
+import { type Channel, WHOLE_TEXT } from '../../src/core/channel.ts'
 import { planText } from '../../src/encoding/segment.ts'
 
 /** A segment that a fake carrier was given. */
@@ -28,6 +29,7 @@ type Answer = SegmentOutcome | Promise<SegmentOutcome>
 export class FakeCarrier implements Carrier {
   readonly name: string
   readonly type = 'fake'
+  channel: Channel = 'sms'
   readonly layoutKey: string
   binds: readonly BindStatus[] = []
   lostConnections = 0
@@ -42,6 +44,7 @@ export class FakeCarrier implements Carrier {
   answer: (segment: SentSegment) => Answer
   /** Refuses to lay out or prepare such texts. */
   layOut = (content: Content): ContentLayout => {
+    if (this.channel !== 'sms') return WHOLE_TEXT
     const { encoding, segmentCount } = planText(content.text, {
       encoding: content.requestedEncoding,
       maxSegments: content.maxSegments ?? undefined,
@@ -102,9 +105,10 @@ export const NOT_SENT = { kind: 'not_sent', reason: 'the connection closed' } as
 
 export const REFUSED = {
   kind: 'refused',
-  commandStatus: 0x0b,
+  code: 'destination_invalid',
+  rawCode: '0x0000000b',
   reason: 'ESME_RINVDSTADR',
   class: 'message',
 } as const
 
-export const THROTTLED = { kind: 'throttled', commandStatus: 0x58 } as const
+export const THROTTLED = { kind: 'throttled', rawCode: '0x00000058' } as const

@@ -1,5 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { CHANNELS } from '../../src/core/channel.ts'
+import { FAILURE_CODES } from '../../src/core/failure-code.ts'
+import { FALLBACK_CAUSES } from '../../src/core/fallback.ts'
 import { TRAFFIC_CLASSES } from '../../src/core/policy.ts'
 import type {
   JournalEntry,
@@ -32,9 +35,11 @@ const message: fc.Arbitrary<Message> = fc
     source: fc.constantFrom('rest', 'smpp'),
     partner: textOrNull,
     partnerMessageId: textOrNull,
+    channel: fc.constantFrom(...CHANNELS),
     to: text,
     from: text,
     text,
+    mail: fc.option(fc.record({ subject: text, html: textOrNull })),
     raw: fc.option(
       fc.record({
         octets: fc.uint8Array().map((octets) => Buffer.from(octets)),
@@ -66,6 +71,7 @@ const message: fc.Arbitrary<Message> = fc
     trafficClass: fc.constantFrom(...TRAFFIC_CLASSES),
     tags: fc.array(text, { maxLength: 3 }),
     expectsReply: fc.boolean(),
+    template: fc.option(fc.record({ id: text, variables: fc.dictionary(text, text) })),
     clientReference: textOrNull,
     callbackUrl: textOrNull,
     country: text,
@@ -84,10 +90,31 @@ const message: fc.Arbitrary<Message> = fc
     dueAt: instantOrNull,
     deadlineAt: instantOrNull,
     network: textOrNull,
+    fallback: fc.option(
+      fc.record({
+        steps: fc.array(
+          fc.record({
+            channel: fc.constantFrom(...CHANNELS),
+            to: text,
+            from: text,
+            text,
+            template: fc.constant(null),
+            mail: fc.option(fc.record({ subject: text, html: textOrNull })),
+          }),
+          { minLength: 1, maxLength: 3 },
+        ),
+        on: fc.subarray([...FALLBACK_CAUSES]),
+        afterSeconds: fc.option(small),
+      }),
+    ),
+    fallbackAt: instantOrNull,
+    fallbackOf: fc.option(fc.uuid()),
   })
   .map((fields) => ({
     ...testMessage(),
     ...(fields as Partial<Message>),
+    mail: fields.channel === 'sms' ? null : fields.mail,
+    fallbackAt: fields.fallback ? fields.fallbackAt : null,
     updatedAt: fields.createdAt,
   }))
 
@@ -119,7 +146,8 @@ const answer: fc.Arbitrary<SegmentAnswer> = fc.record({
   state: fc.constantFrom('sent', 'refused', 'not_sent', 'uncertain'),
   carrierMessageId: textOrNull,
   matchKey: textOrNull,
-  commandStatus: fc.option(fc.nat()),
+  code: fc.option(fc.constantFrom(...FAILURE_CODES)),
+  rawCode: fc.option(fc.string()),
 })
 
 const fate = fc.oneof(
@@ -147,7 +175,7 @@ const MOVED_KEYS: Exclude<keyof MovedEntry, 'heldBy' | 'rawError' | 'cost'>[] = 
   'deadlineAt',
   'deadLetter',
 ]
-const RECEIPT_KEYS: Exclude<keyof ReceiptEntry, 'asksRules' | 'isQuery'>[] = [
+const RECEIPT_KEYS: Exclude<keyof ReceiptEntry, 'asksRules' | 'failure' | 'isQuery'>[] = [
   'kind',
   'id',
   'carrier',
@@ -223,6 +251,7 @@ const ENTRIES: {
     fc.record(
       {
         asksRules: fc.constant(true),
+        failure: fc.constantFrom(...FAILURE_CODES),
         kind: fc.constant('receipt'),
         id: fc.uuid({ version: 7 }),
         carrier: text,
@@ -257,6 +286,13 @@ const ENTRIES: {
         }),
         fate,
       }),
+    }),
+  fell_back: (message) =>
+    fc.record({
+      kind: fc.constant('fell_back'),
+      message: fc.constant(message),
+      fallbackAs: fc.option(fc.uuid()),
+      event: eventOf(message),
     }),
   replayed: (message) =>
     fc.record({

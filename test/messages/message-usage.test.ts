@@ -14,6 +14,7 @@ import {
   Journal,
   moved,
   receipt,
+  replaced,
   submitting,
   TENANT,
   testMessage,
@@ -51,7 +52,7 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
   async function openJournal(on: Store = store): Promise<Journal> {
     const journal = await Journal.open(on)
     journals.push(journal)
-    rollUp = new UsageRollUp({ store, logger: journal.logger, maxSenders: 3 })
+    rollUp = new UsageRollUp({ store, logger: journal.logger, maxRowsApart: 3 })
     return journal
   }
 
@@ -191,19 +192,7 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
   it('counts segments again that a replaced message has more, or less', async () => {
     const journal = await openJournal()
     const message = billed()
-    const { createdAt: at } = message
-    await journal.write(accepted(message), {
-      ...message,
-      kind: 'replaced',
-      message,
-      to: 'queued',
-      at,
-      text: 'Hi',
-      octets: null,
-      segments: 1,
-      priceMicros: 30_000n,
-      events: [],
-    })
+    await journal.write(accepted(message), replaced(message, { segments: 1, priceMicros: 30_000n }))
     expect(await rowsOf(sql`usage_hours`)).toMatchObject([
       { messages_accepted: 1, segments_accepted: 1 },
     ])
@@ -274,6 +263,74 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
     expect(await usageDifferences(store)).toEqual([])
   })
 
+  it('keeps templates in the same way, of those messages alone that have one', async () => {
+    const journal = await openJournal()
+    const of = (id: string) => accepted(billed({ template: { id, variables: { code: '4711' } } }))
+    const templates = async () => {
+      const rows = await rowsOf(sql`usage_templates`)
+      return rows.map(({ template = 'others', ...row }) => [template, row.messages_accepted]).sort()
+    }
+    await journal.batch(of('a'), accepted(billed()))
+    expect(await templates()).toEqual([['a', 1]])
+    expect(await usageDifferences(store)).toEqual([])
+    await journal.batch(of('b'), of('c'), of('c'), of('d'), of('d'), of('a'), accepted(billed()))
+    expect(await templates()).toEqual([
+      ['a', 2],
+      ['c', 2],
+      ['d', 2],
+      ['others', 1],
+    ])
+    expect(JSON.stringify(await store.query(sql`select * from usage_templates`))).not.toContain(
+      '4711',
+    )
+  })
+
+  it('counts a life for its template', async () => {
+    const journal = await openJournal()
+    const message = billed({ template: { id: 'login', variables: {} } })
+    await journal.sent(message, 'a', 'b', 'c')
+    await journal.write(
+      receipt('a', 'DELIVERED'),
+      receipt('b', 'DELIVERED'),
+      receipt('c', 'DELIVERED'),
+    )
+    expect(await rowsOf(sql`usage_templates`)).toEqual([
+      {
+        template: 'login',
+        country: 'GB',
+        currency: 'EUR',
+        messages_accepted: 1,
+        segments_accepted: 3,
+        segments_submitted: 3,
+        segments_delivered: 3,
+        messages_delivered: 1,
+        charged: 3,
+        revenue: 90_000,
+        tax: 18_000,
+        cost: 30_000,
+      },
+    ])
+    expect(await usageDifferences(store)).toEqual([])
+  })
+
+  it.each([
+    ['before its row is written', 2],
+    ['after', 1],
+  ])('takes a message from its template that is given another text, %s', async (_, together) => {
+    const journal = await openJournal()
+    const template = { id: 'login', variables: {} }
+    const [left, stays] = [billed({ template }), billed({ template })]
+    const change = { segments: 1, priceMicros: 30_000n, priceCurrency: 'USD' }
+    const entries = [accepted(left), replaced(left, change)]
+    await journal.batch(accepted(stays), ...entries.slice(0, together))
+    await journal.batch(replaced(stays, { text: stays.text }), ...entries.slice(together))
+    await journal.batch(replaced(left, { ...change, text: 'y' }))
+    const rows = await rowsOf(sql`usage_templates`)
+    expect(rows).toMatchObject([{ template: 'login', messages_accepted: 1, segments_accepted: 3 }])
+    expect(rows).toHaveLength(1)
+    expect(await usageDifferences(store)).toEqual([])
+  })
+
   it('adds up what is pending in one go, or nothing of it', async () => {
     const journal = await openJournal()
     await journal.write(accepted(billed()), accepted(billed()))
@@ -290,7 +347,7 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
     const journal = await openJournal()
     const at = (day: number) => new Date(Date.UTC(2026, 9, day, 12))
     for (const day of [5, 6, 20]) {
-      const message = billed({ createdAt: at(day) })
+      const message = billed({ createdAt: at(day), template: { id: 'login', variables: {} } })
       await journal.write(
         accepted(message),
         submitting(message, { at: at(day) }),
@@ -299,7 +356,7 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
       )
     }
     await rollUp.run()
-    const tables = ['hours', 'days', 'months', 'senders', 'charges']
+    const tables = ['hours', 'days', 'months', 'senders', 'templates', 'charges']
     const rowCounts = async () => {
       const counts = tables.map(async (name) => {
         const rows = await store.query(sql`select from ${sql.raw(`usage_${name}`)}`)
@@ -307,13 +364,13 @@ describe.each(testDatabases())('usage, on $name', ({ open }) => {
       })
       return (await Promise.all(counts)).join(', ')
     }
-    expect(await rowCounts()).toBe('6 hours, 6 days, 2 months, 3 senders, 3 charges')
+    expect(await rowCounts()).toBe('6 hours, 6 days, 2 months, 3 senders, 3 templates, 3 charges')
     const retention = new UsageRetention(store, { hourlyDays: 10, dailyDays: 15 })
     const purged: number[] = []
     do purged.push(await retention.purge(at(20)))
     while (purged.at(-1) !== 0)
-    expect(purged).toEqual([4, 2, 1, 0])
-    expect(await rowCounts()).toBe('2 hours, 4 days, 2 months, 2 senders, 3 charges')
+    expect(purged).toEqual([4, 2, 1, 1, 0])
+    expect(await rowCounts()).toBe('2 hours, 4 days, 2 months, 2 senders, 2 templates, 3 charges')
     expect(await checkDays(store)).toEqual([])
     retention.follow({ hourlyDays: 0, dailyDays: 0 })
     expect(await retention.purge(at(31))).toBe(0)

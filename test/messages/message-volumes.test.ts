@@ -1,13 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Ledger } from '../../src/billing/ledger.ts'
+import { UsageRollUp } from '../../src/billing/usage-roll-up.ts'
 import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
-import type { ReplacedEntry } from '../../src/messages/journal.ts'
+import { silentLogger } from '../../src/core/logger.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { recover } from '../../src/messages/recovery.ts'
+import { checkVolumes } from '../../src/messages/volume-check.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
-import { accepted, COST, Journal, moved, submitting, TENANT, testMessage } from './builders.ts'
+import { accepted, Journal, moved, replaced, submitting, TENANT, testMessage } from './builders.ts'
 import { testPolicies } from './harness.ts'
 import { Unsteady } from './unsteady.ts'
 
@@ -17,31 +19,6 @@ const NOVEMBER = new Date('2026-11-01T00:00:00Z')
 
 function billed(segments: number, createdAt = OCTOBER, more: Partial<Message> = {}): Message {
   return testMessage({ segments, createdAt, charging: termsText(USUAL_TERMS), ...more })
-}
-
-function replacedBy(message: Message, segments: number): ReplacedEntry {
-  return {
-    kind: 'replaced',
-    message,
-    at: NOVEMBER,
-    to: 'queued',
-    text: 'x',
-    encoding: 'gsm7',
-    segments,
-    priceMicros: 35_000n * BigInt(segments),
-    priceCurrency: 'EUR',
-    carrier: 'alpha',
-    sendAt: null,
-    expiresAt: message.expiresAt,
-    dueAt: null,
-    events: [],
-    octets: null,
-    registeredDelivery: 0,
-    costMicros: COST.micros,
-    costCurrency: COST.currency,
-    carrierDeckVersion: 0,
-    tenantDeckVersion: null,
-  }
 }
 
 describe.each(testDatabases())('the volumes of tenants, on $name', ({ open }) => {
@@ -95,7 +72,11 @@ describe.each(testDatabases())('the volumes of tenants, on $name', ({ open }) =>
     const journal = await openJournal()
     const [written, fresh] = [billed(3), billed(1)]
     await journal.write(accepted(written))
-    await journal.batch(replacedBy(written, 1), accepted(fresh), replacedBy(fresh, 4))
+    await journal.batch(
+      replaced(written, { at: NOVEMBER, segments: 1 }),
+      accepted(fresh),
+      replaced(fresh, { at: NOVEMBER, segments: 4 }),
+    )
     expect(await stored()).toEqual([[TENANT, '2026-10', 5]])
     expect(journal.ledger.volumes.segments(TENANT, OCTOBER)).toBe(5)
   })
@@ -104,7 +85,7 @@ describe.each(testDatabases())('the volumes of tenants, on $name', ({ open }) =>
     const first = await openJournal()
     const written = billed(3)
     await first.write(accepted(written))
-    await first.spool.write(replacedBy(written, 2))
+    await first.spool.write(replaced(written, { at: NOVEMBER, segments: 2 }))
     await first.spool.write(accepted(billed(5)))
     const ledger = new Ledger()
     await ledger.load(store, NOVEMBER)
@@ -130,5 +111,72 @@ describe.each(testDatabases())('the volumes of tenants, on $name', ({ open }) =>
     await journal.settled()
     await journal.write(accepted(billed(1)))
     expect(await stored()).toEqual([[TENANT, '2026-10', 4]])
+  })
+
+  describe('are proved', () => {
+    const setTo = (segments: number, month = '2026-10') =>
+      store.query(sql`
+        update tenant_volumes set segments = ${segments} where month = ${month}`)
+
+    /** Three billed segments and one that is not in October, two billed ones in November, added up or pending. */
+    async function filled(isAddedUp: boolean): Promise<Message> {
+      const journal = await openJournal()
+      const message = billed(3)
+      await journal.batch(
+        accepted(message),
+        accepted(billed(1, OCTOBER, { charging: null })),
+        accepted(billed(2, NOVEMBER)),
+      )
+      if (isAddedUp) await new UsageRollUp({ store, logger: silentLogger }).run()
+      expect(await checkVolumes(store)).toEqual([])
+      return message
+    }
+
+    it.each([true, false])('while all messages are there (added up: %s)', async (isAddedUp) => {
+      const message = await filled(isAddedUp)
+      for (const wrong of [2, 4]) {
+        await setTo(wrong)
+        expect(await checkVolumes(store)).toContainEqual({
+          where: `the volume of tenant ${TENANT} in 2026-10`,
+          what: `${wrong} segments stand there, and its messages have 3`,
+        })
+      }
+      await store.query(sql`delete from tenant_volumes where month = '2026-10'`)
+      expect(await checkVolumes(store)).toMatchObject([
+        { what: '0 segments stand there, and its messages have 3' },
+      ])
+      expect(message.segments).toBe(3)
+    })
+
+    it('after a replacement in another month', async () => {
+      const journal = await openJournal()
+      const message = billed(5)
+      await journal.write(accepted(message))
+      await journal.write(replaced(message, { at: NOVEMBER, segments: 2 }))
+      expect(await checkVolumes(store)).toEqual([])
+      await setTo(5)
+      expect(await checkVolumes(store)).toHaveLength(2)
+    })
+
+    it('once messages are gone: not less than is left, not more than there ever was', async () => {
+      const message = await filled(true)
+      await store.query(sql`delete from messages where id = ${message.id}`)
+      expect(await checkVolumes(store)).toEqual([])
+      await setTo(1, '2026-11')
+      expect(await checkVolumes(store)).toMatchObject([
+        { what: '1 segments stand there, and its messages have 2' },
+      ])
+      await setTo(2, '2026-11')
+      // What cannot be told from the one segment that was not billed.
+      await setTo(4)
+      expect(await checkVolumes(store)).toEqual([])
+      await setTo(5)
+      expect(await checkVolumes(store)).toEqual([
+        {
+          where: `the volumes of tenant ${TENANT}`,
+          what: '7 segments stand there together, and 6 were ever accepted',
+        },
+      ])
+    })
   })
 })

@@ -11,7 +11,7 @@ const TENANT = '01890000-0000-7000-8000-000000000001'
 /** Rows of one recipient, oldest first: so many messages, and then all of them again. */
 async function fill(store: Store, messages: number): Promise<void> {
   await store.query(sql`
-    insert into outbox (id, recipient, tenant_id, message_id, event, payload, state, created_at, log)
+    insert into outbox (id, recipient, tenant_id, subject_id, event, payload, state, created_at, log)
     select lpad(n::text, 10, '0'), ${RECIPIENT}::text, ${TENANT}::text::uuid,
       ('01890000-0000-7000-8000-' || lpad((n % ${messages}::text::int)::text, 12, '0'))::uuid,
       'message.sent', '{}'::jsonb, 'waiting', now(), '[]'::jsonb
@@ -41,7 +41,7 @@ describe.each(testDatabases())('what a recipient can be told now, on $name', ({ 
     await readDue(listening as Store, RECIPIENT, NOW, 1_000)
     const plan = await store.query<Record<string, string>>(sql`explain analyze ${statement}`)
     const lines = plan.flatMap((row) => Object.values(row))
-    expect(lines.join('\n')).toContain('outbox_by_message')
+    expect(lines.join('\n')).toContain('outbox_by_subject')
     const removed = lines.flatMap((line) => /Rows Removed by.*: (\d+)/.exec(line)?.[1] ?? [])
     expect(Math.max(0, ...removed.map(Number))).toBeLessThan(1_000)
     await store.close()

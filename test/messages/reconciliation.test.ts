@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { readBillColumns } from '../../src/messages/carrier-bill.ts'
 import type { Message } from '../../src/messages/message.ts'
@@ -7,6 +7,7 @@ import {
   Reconciliations,
   type ReconciliationWish,
 } from '../../src/messages/reconciliation.ts'
+import { findUnfound } from '../../src/messages/reconciliation-tables.ts'
 import { receiptKeys, responseKey } from '../../src/smpp/id-profile.ts'
 import { type CipherKey, createCipher } from '../../src/store/cipher.ts'
 import type { Store } from '../../src/store/open.ts'
@@ -249,5 +250,33 @@ describe.each(testDatabases())('a reconciliation on $name', ({ open }) => {
 
   it('knows no other carrier', () => {
     expect(() => compare('id\n', { carrier: 'nobody' })).toThrow('there is no carrier "nobody"')
+  })
+
+  it('reads the submits of the period, not all that there are', async () => {
+    await store.query(sql`
+      insert into attempts (message_id, attempt, segment, carrier, state, submitted_at, cost_micros,
+        cost_currency, carrier_deck_version)
+      select gen_random_uuid(), 1, 1, 'alpha', 'sent', '2026-01-01'::timestamptz + n * '15 minutes'::interval,
+        10000, 'EUR', 0
+      from generate_series(1, 35000) n`)
+    await store.query(sql`vacuum analyze attempts`)
+    const statements: SQL[] = []
+    const listening = {
+      ...store,
+      query: async (query: SQL) => {
+        statements.push(query)
+        return []
+      },
+    }
+    const period = { carrier: 'alpha', from: FROM, before: new Date('2026-10-02T00:00:00Z') }
+    await findUnfound(listening as Store, period, 2)
+    expect(statements).toHaveLength(2)
+    for (const statement of statements) {
+      const plan = await store.query<Record<string, string>>(sql`explain ${statement}`)
+      const lines = plan.flatMap((row) => Object.values(row)).join('\n')
+      expect(lines).toContain('attempts_by_time')
+      expect(lines).not.toContain('Seq Scan on attempts')
+    }
+    expect((await findUnfound(store, period, 2)).count).toBe(96)
   })
 })

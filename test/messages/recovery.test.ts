@@ -419,7 +419,7 @@ describe.each(testDatabases())('after a start on $name', ({ open }) => {
     })
     const harness = nextRun([])
     await recovered(harness)
-    expect(await outboxRows(store)).toMatchObject([{ message_id: untold.id, state: 'waiting' }])
+    expect(await outboxRows(store)).toMatchObject([{ subject_id: untold.id, state: 'waiting' }])
     // They are read from the outbox: what is offered here would be told a second time.
     expect(harness.journal.effects.tellings).toEqual([])
   })

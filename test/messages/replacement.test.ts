@@ -133,6 +133,24 @@ describe.each(testDatabases())('replacement, on $name', ({ open }) => {
     expect(await messageRow(store, message)).toMatchObject({ status: 'sent', body: 'Good bye' })
   })
 
+  test('another text is of no template; another time leaves it', async () => {
+    const template = { id: 'login', variables: { code: '4711' } }
+    const message = await harness.intake.accept(TENANT, request({ template }))
+    await harness.journal.settled()
+    const templateOfRow = async () => (await messageRow(store, message)).template
+    for (const wish of [{ expiresAt: later(2) }, { text: message.text, expiresAt: later(3) }]) {
+      await replacement.replace(TENANT, message.id, wish)
+      await harness.journal.settled()
+      expect(JSON.parse((await templateOfRow()) ?? '')).toEqual(template)
+    }
+    await replacement.replace(TENANT, message.id, { text: 'Good bye' })
+    await harness.journal.settled()
+    expect([message.template, await templateOfRow()]).toEqual([null, null])
+    connect()
+    await harness.until(() => message.status === 'sent')
+    expect(carrier.sent).toMatchObject([{ text: 'Good bye' }])
+  })
+
   test('another time: it keeps the length of its validity', async () => {
     const sendAt = later(2)
     const message = await harness.intake.accept(TENANT, request({ sendAt, validitySeconds: 600 }))
@@ -216,7 +234,12 @@ describe.each(testDatabases())('replacement, on $name', ({ open }) => {
   })
 
   test('what a carrier has refused before rests as it is', async () => {
-    carrier.answer = () => ({ ...REFUSED, class: 'passing', commandStatus: 0x08 })
+    carrier.answer = () => ({
+      ...REFUSED,
+      class: 'passing',
+      code: 'carrier_error',
+      rawCode: '0x00000008',
+    })
     connect()
     const message = await harness.intake.accept(TENANT, request())
     await harness.until(() => message.attempt === 1 && message.status === 'queued')

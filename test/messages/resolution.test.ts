@@ -20,7 +20,8 @@ const UNCERTAIN: Omit<SegmentAnswer, 'segment'> = {
   state: 'uncertain',
   carrierMessageId: null,
   matchKey: null,
-  commandStatus: null,
+  code: null,
+  rawCode: null,
 }
 const LATER = new Date(Date.now() + 3_600_000)
 

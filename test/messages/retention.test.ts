@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { UUID } from 'uuidv7'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Fallback } from '../../src/core/fallback.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { type KeptFor, Retention, type RetentionOptions } from '../../src/messages/retention.ts'
 import { createCipher } from '../../src/store/cipher.ts'
@@ -175,10 +176,39 @@ describe.each(testDatabases())('retention on $name', ({ open }) => {
     expect(await outboxRows(store)).toEqual([])
   })
 
+  it('deletes by age what a tenant was told of its account, once that is over', async () => {
+    await opened()
+    const rows = [
+      { id: 'old', tenant: TENANT, days: 31, state: 'done' },
+      { id: 'owed', tenant: TENANT, days: 31, state: 'waiting' },
+      { id: 'young', tenant: TENANT, days: 29, state: 'done' },
+      { id: 'others', tenant: OTHER_TENANT, days: 31, state: 'dead' },
+    ]
+    for (const { id, tenant, days, state } of rows) {
+      await store.query(sql`
+        insert into outbox (id, recipient, tenant_id, subject_id, event, payload, state, created_at, log)
+        values (${id}, 'endpoint:x', ${tenant}, ${tenant}, 'balance.low', '{}', ${state},
+          ${daysAgo(days).toISOString()}::text::timestamptz, '[]')`)
+    }
+    const told: [string, number][] = []
+    const days = (tenant: string | undefined) => (tenant === 'acme' ? 30 : undefined)
+    await retention(KEEP, {
+      keptFor: (tenant) => ({ ...KEEP, days: days(tenant) }),
+      onErased: (what, count) => told.push([what, count]),
+    }).run()
+    expect(told).toEqual([['account_events', 1]])
+    expect((await outboxRows(store)).map(({ id }) => id)).toEqual(['others', 'owed', 'young'])
+  })
+
   it('erases texts earlier than records; numbers stay', async () => {
     const journal = await opened()
     const raw = { octets: Buffer.from('abc'), esmClass: 0, dataCoding: 4 }
-    const [old, passedOn] = [await ended(journal, 8), await ended(journal, 8, { text: '', raw })]
+    const mail = { subject: 'Hello', html: null }
+    const fallback: Fallback = { steps: [], on: ['expired'], afterSeconds: null }
+    const [old, passedOn] = [
+      await ended(journal, 8, { mail, fallback }),
+      await ended(journal, 8, { text: '', raw }),
+    ]
     const young = await ended(journal, 6)
     const told: [string, number][] = []
     const job = retention(
@@ -188,6 +218,8 @@ describe.each(testDatabases())('retention on $name', ({ open }) => {
     await job.run()
     expect(await messageRow(store, old)).toMatchObject({
       body: '',
+      mail: null,
+      fallback: null,
       to_number: old.to,
       from_sender: old.from,
       status: 'delivered',

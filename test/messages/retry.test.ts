@@ -187,13 +187,18 @@ describe('the end', () => {
 })
 
 describe('errorClassOf', () => {
-  const refused = { kind: 'refused', commandStatus: 8, reason: 'x' } as const
+  const refused = {
+    kind: 'refused',
+    code: 'carrier_error',
+    rawCode: '0x00000008',
+    reason: 'x',
+  } as const
   const accepted = { kind: 'accepted', carrierMessageId: '1', matchKey: '1' } as const
 
   it.each([
     [{ ...refused, class: 'message' }, 'permanent'],
     [{ ...refused, class: 'passing' }, 'passing'],
-    [{ kind: 'throttled', commandStatus: 0x58, pauseMs: 1 }, 'throttled'],
+    [{ kind: 'throttled', rawCode: '0x00000058', pauseMs: 1 }, 'throttled'],
     [{ kind: 'not_sent', reason: 'closed' }, 'connection'],
     [accepted, undefined],
     [{ kind: 'uncertain', reason: 'silence' }, undefined],

@@ -4,8 +4,10 @@ import { EncodingError } from '../../src/encoding/errors.ts'
 import { Routes } from '../../src/messages/routes.ts'
 import { type Held, type NextCarrier, newlyHeld } from '../../src/messages/settle.ts'
 import { decisionOf, isDecisionRecord, recordOf } from '../../src/routing/decision-record.ts'
+import { NO_NUMBER } from '../../src/routing/destination.ts'
 import { parseNumber } from '../../src/routing/number.ts'
 import { CAPABILITIES } from '../../src/routing/route-request.ts'
+import { rateOf } from '../routing/subject.ts'
 import { testMessage } from './builders.ts'
 import { FakeCarrier, REFUSED } from './fake-carrier.ts'
 import { priced } from './harness.ts'
@@ -31,7 +33,9 @@ function question(text = 'Hello') {
   } as const
   return {
     tenantId: 'tenant',
+    channel: 'sms',
     from: 'ACME',
+    to: parsed.number.e164,
     number: parsed.number,
     network: null,
     content,
@@ -89,6 +93,30 @@ describe('decide', () => {
     expect(refused).toEqual([{ carrier: 'alpha', code: 'capability' }])
     const next = routes.choose(testMessage({ expectsReply: true }), new Set(['beta']), new Date())
     expect(next).toBeUndefined()
+  })
+
+  it('offers carriers of the channel only, though the others lay texts out alike', () => {
+    const [sms, mail, hook] = ['alpha', 'beta', 'gamma'].map((name) => new FakeCarrier(name))
+    if (!sms || !mail || !hook) throw new Error('no carriers')
+    mail.channel = 'email'
+    hook.channel = 'webhook'
+    const carriers = [sms, mail, hook].map((carrier) => ({
+      ...priced(carrier, 10_000n),
+      layoutKey: 'same',
+      rates: [rateOf('', 10_000n)],
+    }))
+    const routes = new Routes({ carriers }, () => NOW)
+    const byMail = { channel: 'email', to: 'a@example.com', number: NO_NUMBER } as const
+    const decision = routes.decide({ ...question(), ...byMail })
+    expect(decision.candidates).toMatchObject([{ carrier: 'beta', segments: 1 }])
+    expect(decision.encoding).toBe('utf8')
+    expect(routes.rehearse({ ...question(), ...byMail, most: 9 }).refused).toEqual([
+      { carrier: 'alpha', code: 'other_channel' },
+      { carrier: 'gamma', code: 'other_channel' },
+    ])
+    const message = testMessage({ ...byMail, country: 'ZZ', carrier: 'beta' })
+    expect(routes.choose(message, new Set(), NOW)).toMatchObject({ carrier: 'beta' })
+    expect(routes.choose(message, new Set(['beta']), NOW)).toBeUndefined()
   })
 
   it('leaves out who cannot write the text, as a reason', () => {

@@ -11,10 +11,11 @@ const AT = new Date('2026-01-02T03:04:05Z')
 const ACCEPTED: SegmentOutcome = { kind: 'accepted', carrierMessageId: 'AB1', matchKey: 'ab1' }
 const UNCERTAIN: SegmentOutcome = { kind: 'uncertain', reason: 'no response in time' }
 const NOT_SENT: SegmentOutcome = { kind: 'not_sent', reason: 'the connection closed' }
-const THROTTLED: SegmentOutcome = { kind: 'throttled', commandStatus: 0x58 }
+const THROTTLED: SegmentOutcome = { kind: 'throttled', rawCode: '0x00000058' }
 const WRONG: SegmentOutcome = {
   kind: 'refused',
-  commandStatus: 0x0b,
+  code: 'destination_invalid',
+  rawCode: '0x0000000b',
   reason: 'ESME_RINVDSTADR',
   class: 'message',
 }
@@ -122,7 +123,7 @@ describe('a rule about a submit that failed', () => {
   it('retry: not beyond its validity, and not what cannot be made a PDU of', () => {
     const at = new Date(held().message.expiresAt.getTime() - 5_000)
     expect(decide([rule('again', RETRY)], [WRONG], { at }).acted).toEqual(['default'])
-    const unpreparable = { ...WRONG, commandStatus: null }
+    const unpreparable = { ...WRONG, code: 'not_encodable', rawCode: null } as const
     expect(decide([rule('again', RETRY)], [unpreparable]).acted).toEqual(['default'])
   })
 

@@ -19,13 +19,15 @@ const UNCERTAIN: SegmentOutcome = { kind: 'uncertain', reason: 'no response in t
 const NOT_SENT: SegmentOutcome = { kind: 'not_sent', reason: 'the connection closed' }
 const WRONG: SegmentOutcome = {
   kind: 'refused',
-  commandStatus: 0x0b,
+  code: 'destination_invalid',
+  rawCode: '0x0000000b',
   reason: 'ESME_RINVDSTADR',
   class: 'message',
 }
 const BUSY: SegmentOutcome = {
   kind: 'refused',
-  commandStatus: 0x08,
+  code: 'carrier_error',
+  rawCode: '0x00000008',
   reason: 'ESME_RSYSERR',
   class: 'passing',
 }
@@ -116,9 +118,17 @@ describe('nextStep', () => {
           state: 'sent',
           carrierMessageId: 'AB1',
           matchKey: 'ab1',
-          commandStatus: 0,
+          code: null,
+          rawCode: null,
         },
-        { segment: 2, state: 'sent', carrierMessageId: '', matchKey: null, commandStatus: 0 },
+        {
+          segment: 2,
+          state: 'sent',
+          carrierMessageId: '',
+          matchKey: null,
+          code: null,
+          rawCode: null,
+        },
       ],
     })
     expect(entry.events).toEqual([
@@ -137,7 +147,15 @@ describe('nextStep', () => {
       attempt: 1,
       errorCode: 'destination_invalid',
       errorDetail: 'alpha refused: ESME_RINVDSTADR',
-      answers: [{ segment: 1, state: 'refused', commandStatus: 0x0b, matchKey: null }],
+      answers: [
+        {
+          segment: 1,
+          state: 'refused',
+          code: 'destination_invalid',
+          rawCode: '0x0000000b',
+          matchKey: null,
+        },
+      ],
     })
     expect(entry.events.map(({ type, status }) => [type, status])).toEqual([
       ['response', 'queued'],

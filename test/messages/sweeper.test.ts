@@ -105,7 +105,13 @@ describe.each(testDatabases())('Sweeper on $name', ({ open }) => {
   it('tries again what has rested, once, with the wait in the timeline', async () => {
     alpha.answer = ({ time }) =>
       time === 1
-        ? { kind: 'refused', commandStatus: 0x08, reason: 'not now', class: 'passing' }
+        ? {
+            kind: 'refused',
+            code: 'carrier_error',
+            rawCode: '0x00000008',
+            reason: 'not now',
+            class: 'passing',
+          }
         : alpha.accept()
     await gateway({
       policy: {
@@ -169,7 +175,7 @@ describe.each(testDatabases())('Sweeper on $name', ({ open }) => {
         lease_node: null,
       })
     }
-    expect(await outboxRows(store)).toMatchObject([{ message_id: waiting.id }])
+    expect(await outboxRows(store)).toMatchObject([{ subject_id: waiting.id }])
     expect(await statusOf(young)).toBe('queued')
     alpha.isUp = true
     harness.dispatcher.onCapacityChange('alpha')
@@ -295,5 +301,6 @@ const UNANSWERED = {
   state: 'uncertain',
   carrierMessageId: null,
   matchKey: null,
-  commandStatus: null,
+  code: null,
+  rawCode: null,
 } as const

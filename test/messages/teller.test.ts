@@ -22,6 +22,8 @@ import {
 
 const HOOK = 'endpoint:hook'
 const OTHER = 'endpoint:other'
+/** For what comes soon, on a machine that has more to do; `vi.waitFor` itself waits one second. */
+const PATIENCE_MS = 20_000
 
 type Answer = TellingFate | Promise<TellingFate>
 
@@ -54,7 +56,7 @@ class FakeTransport implements Transport {
   /** What was told of a message, in order. */
   eventsOf({ id }: Message, recipient = HOOK): string[] {
     return this.told
-      .filter((telling) => telling.messageId === id && telling.recipient === recipient)
+      .filter((telling) => telling.subjectId === id && telling.recipient === recipient)
       .map(({ event }) => event)
   }
 }
@@ -141,13 +143,16 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
   }
 
   function toldTimes(count: number): Promise<void> {
-    return vi.waitFor(() => expect(transport.told.length).toBeGreaterThanOrEqual(count), 3_000)
+    return vi.waitFor(
+      () => expect(transport.told.length).toBeGreaterThanOrEqual(count),
+      PATIENCE_MS,
+    )
   }
 
   /** Resolves when nothing is under way and the tables say so. */
   async function quiet({ journal, teller }: { journal: Journal; teller: Teller }): Promise<void> {
-    await vi.waitFor(() => expect(teller.pending).toBe(0), 3_000)
-    await vi.waitFor(() => expect(journal.spool.pending).toBe(0), 3_000)
+    await vi.waitFor(() => expect(teller.pending).toBe(0), PATIENCE_MS)
+    await vi.waitFor(() => expect(journal.spool.pending).toBe(0), PATIENCE_MS)
     await journal.settled()
   }
 
@@ -172,7 +177,7 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     await send(it.journal, message)
     it.teller.offer(await deliver(it.journal, message))
     await toldTimes(1)
-    await vi.waitFor(async () => expect(await outboxRows(store)).toEqual([]))
+    await vi.waitFor(async () => expect(await outboxRows(store)).toEqual([]), PATIENCE_MS)
   })
 
   it('knows what it has in hand already', async () => {
@@ -196,8 +201,8 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     const it = await run()
     transport.places.set(HOOK, places)
     const slow = testMessage()
-    transport.answer = ({ messageId, event }) =>
-      messageId === slow.id && event === 'message.sent'
+    transport.answer = ({ subjectId, event }) =>
+      subjectId === slow.id && event === 'message.sent'
         ? new Promise<TellingFate>((resolve) => {
             release = resolve
           })
@@ -216,11 +221,11 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     const it = await run()
     transport.places.set(HOOK, places)
     const waits = new Set<string>()
-    transport.answer = async ({ messageId, event }) => {
+    transport.answer = async ({ subjectId, event }) => {
       // Both are offered before the first is answered.
       await new Promise((resolve) => setImmediate(resolve))
-      if (event !== 'message.sent' || waits.has(messageId)) return { kind: 'done' }
-      waits.add(messageId)
+      if (event !== 'message.sent' || waits.has(subjectId)) return { kind: 'done' }
+      waits.add(subjectId)
       return soon()
     }
     const at = new Date()
@@ -242,13 +247,15 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
       ])
     }
     // What was told last is noted a moment after it was told.
-    await vi.waitFor(async () =>
-      expect(await outboxRows(store)).toMatchObject(
-        messages.flatMap(() => [
-          { event: 'message.sent', state: 'done', tries: 2 },
-          { event: 'message.delivered', state: 'done', tries: 1 },
-        ]),
-      ),
+    await vi.waitFor(
+      async () =>
+        expect(await outboxRows(store)).toMatchObject(
+          messages.flatMap(() => [
+            { event: 'message.sent', state: 'done', tries: 2 },
+            { event: 'message.delivered', state: 'done', tries: 1 },
+          ]),
+        ),
+      PATIENCE_MS,
     )
   })
 
@@ -320,7 +327,7 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     transport.answer = () =>
       transport.told.length === 1 ? { kind: 'later', at: new Date() } : { kind: 'done' }
     teller.offer(await send(journal, testMessage()))
-    await vi.waitFor(() => expect(transport.told).toHaveLength(2), 5_000)
+    await vi.waitFor(() => expect(transport.told).toHaveLength(2), PATIENCE_MS)
     await teller.close()
   })
 
@@ -379,13 +386,13 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     // With two under way there is room for what waits in the database.
     await reading.opened
     answers.get(first ?? '')?.()
-    await vi.waitFor(() => expect(it.teller.pending).toBe(1))
+    await vi.waitFor(() => expect(it.teller.pending).toBe(1), PATIENCE_MS)
     for (let generation = 0; generation < 3; generation++) {
       await it.journal.write(accepted(testMessage()))
       await it.journal.settled()
     }
     answers.get(second ?? '')?.()
-    await vi.waitFor(() => expect(it.teller.pending).toBe(0))
+    await vi.waitFor(() => expect(it.teller.pending).toBe(0), PATIENCE_MS)
     isRead.open()
     await toldTimes(8)
     await quiet(it)
@@ -400,7 +407,7 @@ describe.each(testDatabases())('Teller on $name', ({ open }) => {
     first.teller.offer(done)
     await toldTimes(3)
     await first.teller.close()
-    await vi.waitFor(() => expect(first.journal.spool.pending).toBe(0))
+    await vi.waitFor(() => expect(first.journal.spool.pending).toBe(0), PATIENCE_MS)
     await first.journal.close()
 
     const second = await run()

@@ -458,7 +458,7 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
           event: `message.${(await messageRow(store, message)).status}`,
           state: 'waiting',
           tries: 0,
-          message_id: message.id,
+          subject_id: message.id,
           payload: {
             messageId: message.id,
             from: 'ACME',
@@ -588,7 +588,7 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
     const first = run()
     expect(first.snapshot.messages.map(({ row }) => row.status)).toEqual(['undelivered', 'failed'])
     expect(first.snapshot.tellings).toMatchObject([
-      { fresh: { telling: { messageId: message.id, event: 'message.undelivered' } } },
+      { fresh: { telling: { subjectId: message.id, event: 'message.undelivered' } } },
     ])
     expect(first.snapshot.newOrphans).toMatchObject([{ carrierMessageId: 'c' }])
     expect(run()).toEqual(first)
@@ -635,7 +635,7 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
         const expected = states.includes('UNDELIVERABLE') ? 'undelivered' : 'delivered'
         expect(status).toBe(expected)
         expect(isFinal(status as MessageStatus)).toBe(true)
-        const owed = (await outboxRows(store)).filter((row) => row.message_id === message.id)
+        const owed = (await outboxRows(store)).filter((row) => row.subject_id === message.id)
         expect(owed).toMatchObject([{ payload: { status: expected } }])
         expect(await receiptRows(store)).toEqual([])
       }),

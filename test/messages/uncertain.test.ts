@@ -27,7 +27,8 @@ const UNCERTAIN: SegmentAnswer = {
   state: 'uncertain',
   carrierMessageId: null,
   matchKey: null,
-  commandStatus: null,
+  code: null,
+  rawCode: null,
 }
 const LATER = new Date(Date.now() + 3_600_000)
 

@@ -113,6 +113,12 @@ describe('fits', () => {
     expect(is({ content }, { text: 'decoded' })).toBe(false)
   })
 
+  it('looks at channels', () => {
+    expect(is({ channels: ['email', 'sms'] })).toBe(true)
+    expect(is({ channels: ['email'] })).toBe(false)
+    expect(is({ channels: ['email'] }, { channel: 'email' })).toBe(true)
+  })
+
   it('looks at regions', () => {
     expect(is({ regions: ['europe'] })).toBe(true)
     expect(is({ regions: ['asia', 'africa'] })).toBe(false)

@@ -1,3 +1,4 @@
+import type { Channel } from '../../src/core/channel.ts'
 import type { TrafficClass } from '../../src/core/policy.ts'
 import { DEFAULT_STRATEGY, type RouteRule, type Strategy } from '../../src/core/route-rule.ts'
 import { atOnce } from '../../src/core/turns.ts'
@@ -23,6 +24,7 @@ export interface TestCarrier {
   readonly trafficClasses?: readonly TrafficClass[]
   readonly lacks?: number
   readonly maxSegments?: number
+  readonly channel?: Channel
   readonly tags?: readonly string[]
 }
 
@@ -52,8 +54,8 @@ export function routerOf(
     Object.entries(rates).map(([by, [priceMicros, currency]]) => rateOf(by, priceMicros, currency)),
   )
   const named = sorted.map(
-    ({ name, tags = [], trafficClasses, lacks = 0, maxSegments }, profile) => {
-      return { name, tags, profile, trafficClasses, lacks, maxSegments }
+    ({ name, channel = 'sms', tags = [], trafficClasses, lacks = 0, maxSegments }, profile) => {
+      return { name, channel, tags, profile, trafficClasses, lacks, maxSegments }
     },
   )
   const router = new Router({
@@ -91,7 +93,9 @@ export function requestOf(
   return {
     tenant: 'acme',
     from: 'ACME',
+    channel: 'sms',
     digits: number.e164.slice(1),
+    recipient: number.e164.slice(1),
     country: number.country,
     region: number.region,
     network: null,

@@ -45,6 +45,16 @@ describe('with an agreed rate', () => {
     expect(waits).toEqual([0, 100, 200])
   })
 
+  it('is never exceeded, however low it is, also after complaints', () => {
+    const pacer = new Pacer(0.25)
+    for (let n = 0; n < 5; n++) {
+      const now = START + n * 20_000
+      pacer.answered('taken', now - 2, now)
+      complain(pacer, now - 1, now)
+      expect(pacer.perSecond).toBeLessThanOrEqual(0.25)
+    }
+  })
+
   it('keeps what it has learnt when a higher rate is agreed', () => {
     const pacer = new Pacer(1_000)
     for (let n = 0; n < 200; n++) pacer.answered('taken', START, START + n)

@@ -6,6 +6,8 @@ export interface ShownMessage {
   readonly status: string
   readonly is_final: boolean
   readonly error: { readonly code: string; readonly detail: string | null } | null
+  readonly channel: string
+  readonly subject: string | null
   readonly to: string
   readonly from: string
   readonly text: string
@@ -22,6 +24,8 @@ export interface ShownMessage {
   readonly expires_at: string
   readonly final_at: string | null
   readonly held_by: string | null
+  readonly fallback_as: string | null
+  readonly fallback_of: string | null
   readonly timeline: readonly ShownEvent[]
 }
 

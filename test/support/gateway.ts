@@ -1,13 +1,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inject } from 'vitest'
 import { configDocuments } from '../../src/config/documents.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { startGateway } from '../../src/main.ts'
 import { ApiClient } from './api-client.ts'
-import { layDownPglite } from './database.ts'
+import { createTestDatabase, layDownPglite } from './database.ts'
 
 /** The configuration of the first step's contract, word for word, but for the carrier's port. */
 export function contractYaml(port: number): string {
@@ -89,7 +90,11 @@ export async function openGateway(
   yaml: string,
   place: {
     readonly folder: string
-    readonly databaseUrl?: string | undefined
+    /**
+     * PostgreSQL, or null: the embedded database, in the folder. Absent: a PostgreSQL database that belongs to
+     * the folder, where there is one; the gateway is open in a quarter of the computing.
+     */
+    readonly databaseUrl?: string | null
     /** Variables besides those that every test has. */
     readonly env?: Readonly<Record<string, string>>
     /** Sets what no file may say, such as a deadline of seconds. */
@@ -100,13 +105,13 @@ export async function openGateway(
 ): Promise<TestGateway> {
   const file = join(place.folder, 'linehaul.yaml')
   await writeFile(file, yaml)
-  const { change = (config) => config } = place
+  const { change = (config) => config, databaseUrl = await databaseOf(place.folder) } = place
   const env = environmentFor(place.folder, {
     LINEHAUL_CONFIG: file,
-    DATABASE_URL: place.databaseUrl,
+    DATABASE_URL: databaseUrl ?? undefined,
     ...place.env,
   })
-  if (place.databaseUrl === undefined) layDownPglite(dataFolder(place.folder))
+  if (databaseUrl === null) layDownPglite(dataFolder(place.folder))
   const source = { env, cwd: place.folder }
   const documents = configDocuments(source)
   const { logger = silentLogger, isConfigFromFile = false } = place
@@ -128,6 +133,18 @@ export async function openGateway(
     },
     close: () => gateway.close(),
   }
+}
+
+/** Those of gateways that say nothing of a database, by their folders; they go with the folder. */
+const databases = new Map<string, ReturnType<typeof createTestDatabase>>()
+
+/** The same one for every gateway in a folder: one after the other they are one gateway that starts again. */
+async function databaseOf(folder: string): Promise<string | null> {
+  const server = inject('postgresUrl')
+  if (server === null) return null
+  const database = databases.get(folder) ?? createTestDatabase(server)
+  databases.set(folder, database)
+  return (await database).url
 }
 
 function dataFolder(folder: string): string {
@@ -152,8 +169,16 @@ export function environmentFor(
   )
 }
 
-/** An empty folder, and how to remove it. */
+/** An empty folder, and how to remove it with the database of its gateways. */
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'linehaul-'))
-  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+  return {
+    path,
+    async remove() {
+      const database = databases.get(path)
+      databases.delete(path)
+      await (await database)?.drop()
+      await rm(path, { recursive: true, force: true })
+    },
+  }
 }

@@ -1,17 +1,19 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { PGlite } from '@electric-sql/pglite'
 import { createClient } from '@redis/client'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { openStore } from '../../src/store/open.ts'
-import { writeTemplate } from '../../src/store/template.ts'
 import { administer } from './postgres-server.ts'
 
 const BUILD = fileURLToPath(new URL('../../bin/build.js', import.meta.url))
+/** An empty, migrated PGlite, which the build makes. */
+const BUILT_TEMPLATE = fileURLToPath(new URL('../../dist/pglite-template.tar.gz', import.meta.url))
 const LOCAL_REDIS = 'redis://127.0.0.1:6379'
 const LOCAL_POSTGRES = 'postgres://postgres@127.0.0.1:5432/test'
 
@@ -41,12 +43,12 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   execFileSync(process.execPath, [BUILD], { stdio: 'inherit' })
   const folder = await mkdtemp(join(tmpdir(), 'linehaul-test-'))
   const template = join(folder, 'template.tar')
-  await writeTemplate(template, 'none')
+  // Unpacked once; to migrate another one would take five seconds of computing.
+  const dump = gunzipSync(await readFile(BUILT_TEMPLATE))
+  await writeFile(template, dump)
   project.provide('pgliteTemplate', template)
   const dataDir = join(folder, 'pglite')
-  await (
-    await PGlite.create({ dataDir, loadDataDir: new Blob([await readFile(template)]) })
-  ).close()
+  await (await PGlite.create({ dataDir, loadDataDir: new Blob([dump]) })).close()
   project.provide('pgliteFolder', dataDir)
   const postgresUrl = await findPostgres()
   const postgresTemplate = postgresUrl === null ? null : await makeTemplate(postgresUrl)

@@ -75,7 +75,7 @@ function telling(change: Partial<StatusTelling> = {}): StatusTelling {
     id: `event-${count}`,
     ...endpointRecipient(endpoint.id),
     tenantId,
-    messageId: '0190a4f0-0000-7000-8000-000000000000',
+    subjectId: '0190a4f0-0000-7000-8000-000000000000',
     event: 'message.delivered',
     payload: {
       messageId: '0190a4f0-0000-7000-8000-000000000000',
@@ -127,6 +127,7 @@ describe('a webhook', () => {
       timestamp: '2026-03-01T12:00:03.000Z',
       data: {
         id: '0190a4f0-0000-7000-8000-000000000000',
+        channel: 'sms',
         to: '+447700900123',
         from: 'Grüße',
         status: 'delivered',

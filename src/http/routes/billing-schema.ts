@@ -82,6 +82,9 @@ const line = z
       )
       .openapi({ description: 'What moves between the accounts; together always zero.' }),
     message_id: z.uuid().nullable(),
+    other_tenant: z.string().nullable().openapi({
+      description: 'Of a transfer: the tenant that gets it, or that it comes from.',
+    }),
     reference: z.string().nullable(),
     note: z.string().nullable(),
     cost: z

@@ -136,7 +136,7 @@ export function billingRoutes(parts: BillingParts) {
     const last = rows.length > limit ? shown.at(-1) : undefined
     return c.json(
       {
-        lines: shown.map((row) => lineBody(row, showsCosts)),
+        lines: shown.map((row) => lineBody(row, access, showsCosts)),
         next_cursor: last ? cursorOf(last) : null,
       },
       200,
@@ -196,6 +196,7 @@ export function billingRoutes(parts: BillingParts) {
       .get('audit')
       .subject('tenant', to.name)
       .tenant(from.id)
+      .alsoTenant(to.id)
       .reason(note ?? undefined)
     const paid = await funding.transfer({ from: from.id, to: to.id, ...about })
     entry.after({ from: from.name, to: to.name, amount: formatMicros(micros), currency, reference })
@@ -257,7 +258,12 @@ function balanceOf(accounts: Accounts, tenantId: string, currency: string): stri
 
 const ACCOUNTS = ['balance', 'reserved', 'revenue', 'tax', 'funding'] as const
 
-function lineBody(row: LedgerRow, showsCosts: boolean): z.infer<typeof lineList>['lines'][number] {
+function lineBody(
+  row: LedgerRow,
+  access: Access,
+  showsCosts: boolean,
+): z.infer<typeof lineList>['lines'][number] {
+  const { otherTenantId } = row
   const { carrier, cost_micros: cost, cost_currency: costCurrency } = row
   return {
     id: `${row.batch}.${row.line}`,
@@ -269,6 +275,7 @@ function lineBody(row: LedgerRow, showsCosts: boolean): z.infer<typeof lineList>
       amount: formatMicros(row[account]),
     })),
     message_id: row.message_id,
+    other_tenant: otherTenantId === null ? null : (access.nameOf(otherTenantId) ?? otherTenantId),
     reference: row.reference,
     note: row.note,
     ...(showsCosts && {

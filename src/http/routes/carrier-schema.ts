@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { channel } from './channel-schema.ts'
 
 const instant = z.string().openapi({ format: 'date-time' })
 
@@ -65,6 +66,7 @@ export const carrier = z
   .object({
     name: z.string(),
     type: z.string(),
+    channel: channel.openapi({ description: 'The only one whose messages it gets.' }),
     is_up: z.boolean(),
     waiting: z.int(),
     segments_per_second: z.number(),
@@ -80,6 +82,21 @@ export const carrier = z
     quality,
   })
   .openapi('Carrier')
+
+/** What is left of our account. */
+export const balance = z
+  .object({
+    carrier: z.string(),
+    balance: z
+      .object({
+        amount: z.string().openapi({ example: '12.34' }),
+        unit: z.string().openapi({ example: 'CNY', description: 'A currency, or `messages`.' }),
+      })
+      .nullable()
+      .openapi({ description: 'Null: it does not tell, or not now.' }),
+    error: z.string().nullable().openapi({ description: 'Why it does not tell now.' }),
+  })
+  .openapi('CarrierBalance')
 
 export const carrierList = z.object({ carriers: z.array(carrier) })
 

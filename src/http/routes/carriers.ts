@@ -11,9 +11,14 @@ import { json } from './json-response.ts'
 import { problem } from './message-schema.ts'
 import type { CarrierReport } from './system.ts'
 
+/** What a carrier says of our account; null where it does not tell, with the reason where it usually does. */
+export type CarrierBalance = Omit<z.infer<typeof schema.balance>, 'carrier'>
+
 /** What the routes work with. */
 export interface CarrierParts {
   readonly carriers: () => readonly CarrierReport[]
+  /** What is left of our account at a carrier, which is asked now. */
+  readonly carrierBalance: (name: string) => Promise<CarrierBalance>
   readonly health: CarrierHealth
   readonly quality: Pick<Quality, 'estimate' | 'scopesOf'>
   readonly logger: Logger
@@ -66,6 +71,16 @@ const historyRoute = createRoute({
   responses: { 200: json('The changes.', schema.changeList), ...problems },
 })
 
+const balanceRoute = createRoute({
+  method: 'get',
+  path: '/v1/carriers/{name}/balance',
+  summary: 'What is left of our account at a carrier',
+  description: 'The carrier is asked now, where it has a call for it.',
+  security,
+  request: { params },
+  responses: { 200: json('What it says.', schema.balance), ...problems },
+})
+
 const ORDERS: readonly { word: string; mode: CarrierMode; summary: string }[] = [
   { word: 'enable', mode: 'enabled', summary: 'Let connections and circuit breaker decide' },
   { word: 'drain', mode: 'drained', summary: 'Give it nothing new; what is queued goes out' },
@@ -88,7 +103,7 @@ function orderRoute(word: string, summary: string) {
 }
 
 /** Routes under `/v1/carriers`. */
-export function carrierRoutes({ carriers, health, quality, logger }: CarrierParts) {
+export function carrierRoutes({ carriers, carrierBalance, health, quality, logger }: CarrierParts) {
   const app = new OpenAPIHono<AppEnv>({ defaultHook: onInvalid })
 
   const show = (report: CarrierReport) => ({
@@ -132,6 +147,11 @@ export function carrierRoutes({ carriers, health, quality, logger }: CarrierPart
       },
       200,
     )
+  })
+
+  app.openapi(balanceRoute, async (c) => {
+    const { name } = find(c.req.valid('param').name)
+    return c.json({ carrier: name, ...(await carrierBalance(name)) }, 200)
   })
 
   for (const { word, mode, summary } of ORDERS) {

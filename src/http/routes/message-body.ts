@@ -1,4 +1,6 @@
+import { type Channel, readRecipient } from '../../core/channel.ts'
 import { GatewayError } from '../../core/errors.ts'
+import type { MailContent } from '../../core/message-template.ts'
 import { formatMicros } from '../../core/money.ts'
 import type { Submit } from '../../messages/archive.ts'
 import type { Message } from '../../messages/message.ts'
@@ -15,6 +17,7 @@ export function acceptedBody(message: Message) {
   return {
     id: message.id,
     status: 'accepted' as const,
+    channel: message.channel,
     to: message.to,
     from: message.from,
     segments: message.segments,
@@ -29,6 +32,7 @@ export function acceptedBody(message: Message) {
 export function quotedBody(quote: Quote) {
   return {
     dry_run: true as const,
+    channel: quote.channel,
     to: quote.to,
     from: quote.from,
     segments: quote.segments,
@@ -48,8 +52,10 @@ export function messageBody(row: MessageRow) {
     status,
     is_final: isFinal(status),
     error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail },
+    channel: row.channel as Channel,
     to: row.to_number,
     from: row.from_sender,
+    subject: row.mail === null ? null : (JSON.parse(row.mail) as MailContent).subject,
     text: row.body,
     text_erased_at: row.body_erased_at?.toISOString() ?? null,
     encoding: row.encoding,
@@ -69,6 +75,8 @@ export function messageBody(row: MessageRow) {
     dead_letter: row.dead_letter,
     replayed_as: row.replayed_as,
     replay_of: row.replay_of,
+    fallback_as: row.fallback_as,
+    fallback_of: row.fallback_of,
     held_by: row.held_by,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
@@ -142,7 +150,17 @@ function priceBody(micros: bigint, currency: string) {
   return { amount: formatMicros(micros), currency }
 }
 
-/** Numbers are stored in E.164; a filter may spell them as a person would. */
+/** Numbers are stored in E.164, addresses in one form; a filter may spell them as a person would. */
+export function normalRecipient(text: string, channel: Channel | undefined): string {
+  const others = channel === undefined && text.includes('@') ? 'email' : channel
+  if (others !== undefined && others !== 'sms') {
+    const read = readRecipient(others, text)
+    return read.ok ? read.address : text
+  }
+  return normalNumber(text)
+}
+
+/** A number in E.164 where the text is one. */
 export function normalNumber(text: string): string {
   const parsed = parseNumber(text)
   return parsed.ok ? parsed.number.e164 : text

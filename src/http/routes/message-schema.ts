@@ -2,9 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { MAX_TAGS, TAG, TAG_ALLOWED } from '../../core/message-tags.ts'
 import { TRAFFIC_CLASSES } from '../../core/policy.ts'
 import { MESSAGE_STATUSES } from '../../messages/states.ts'
-
-/** Recipients in one call at most. */
-export const MAX_RECIPIENTS = 1_000
+import { channel, channelFields, checkChannels, hasSenderId } from './channel-schema.ts'
 
 const network = z.string().nullable().openapi({
   example: '23415',
@@ -43,10 +41,6 @@ export const problem = z
   })
   .openapi('Problem')
 
-const WANTED_TO = `give one number, or a list of 1 to ${MAX_RECIPIENTS} numbers`
-
-const recipient = z.string().max(60)
-
 const WANTED_TAGS = `give a list of up to ${MAX_TAGS} tags, each ${TAG_ALLOWED}`
 
 const tag = z.string({ error: WANTED_TAGS }).regex(TAG, WANTED_TAGS)
@@ -66,21 +60,29 @@ export const expectsReply = z.boolean().default(false).openapi({
   description: 'Send it through carriers only that bring the replies of handsets.',
 })
 
+/** Whether keys can be looked at together, whatever is wrong with each. */
+function isMapping({ value }: { readonly value: unknown }): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 export const createMessage = z
   .strictObject({
-    to: z
-      .union([recipient, z.array(recipient).min(1, WANTED_TO).max(MAX_RECIPIENTS, WANTED_TO)], {
-        error: WANTED_TO,
-      })
-      .openapi({
-        example: '+447700900123',
-        description: 'Number in international form, or a list of up to 1,000.',
-      }),
-    from: z.string().openapi({
-      example: 'Linehaul',
-      description: 'Sender id: up to 11 characters, a number or a short code.',
+    ...channelFields,
+    text: z.string().optional().openapi({
+      example: 'Hello from Linehaul',
+      description: 'What it says; or `template` instead.',
     }),
-    text: z.string().openapi({ example: 'Hello from Linehaul' }),
+    template: z.string().max(63).optional().openapi({
+      example: 'login',
+      description: 'A template of the configuration that the text is made from, instead of `text`.',
+    }),
+    variables: z
+      .record(z.string().max(63), z.string().max(1_000))
+      .optional()
+      .openapi({
+        example: { code: '4711' },
+        description: 'What stands in the places of the template: every one of them, and no other.',
+      }),
     client_reference: z
       .string()
       .min(1)
@@ -115,6 +117,26 @@ export const createMessage = z
       .default(false)
       .openapi({ description: 'Answer with encoding, segments and price; send nothing.' }),
   })
+  .refine(({ text, template }) => (text === undefined) !== (template === undefined), {
+    error: 'give "text" or "template", one of them',
+    path: ['text'],
+    when: isMapping,
+  })
+  .refine(({ template, variables }) => template !== undefined || variables === undefined, {
+    error: 'stands without "template"; give both or none',
+    path: ['variables'],
+    when: isMapping,
+  })
+  .refine(hasSenderId, { error: 'give the sender id', path: ['from'], when: isMapping })
+  .refine(({ channels, fallback }) => channels !== undefined || fallback === undefined, {
+    error: 'stands without "channels"; give both or none',
+    path: ['fallback'],
+  })
+  .superRefine((body, context) => {
+    checkChannels(body, (path, message) => {
+      context.addIssue({ code: 'custom', path: [...path], message })
+    })
+  })
   .openapi('CreateMessage')
 
 export const replaceMessage = z
@@ -135,6 +157,7 @@ export const acceptedMessage = z
   .object({
     id: z.uuid(),
     status,
+    channel,
     to: z.string(),
     from: z.string(),
     segments: z.int(),
@@ -148,6 +171,7 @@ export const acceptedMessage = z
 export const quotedMessage = z
   .object({
     dry_run: z.literal(true),
+    channel,
     to: z.string(),
     from: z.string(),
     segments: z.int(),
@@ -205,10 +229,17 @@ export const message = acceptedMessage
       .openapi({ description: 'Why it is on the list of dead letters; null: it is not.' }),
     replayed_as: z.uuid().nullable().openapi({ description: 'The message that repeats it.' }),
     replay_of: z.uuid().nullable().openapi({ description: 'The dead letter that it repeats.' }),
+    fallback_as: z.uuid().nullable().openapi({
+      description: 'The message by another channel that was sent in its place.',
+    }),
+    fallback_of: z.uuid().nullable().openapi({
+      description: 'The message by another channel in whose place it is sent.',
+    }),
     held_by: z.string().nullable().openapi({
       description:
         'The failure rule that holds it until somebody resolves it; null: it is not held.',
     }),
+    subject: z.string().nullable().openapi({ description: 'null: it is no e-mail, or erased.' }),
     text: z.string(),
     text_erased_at: z.iso
       .datetime()
@@ -220,7 +251,7 @@ export const message = acceptedMessage
     callback_url: z.string().nullable(),
     send_at: z.iso.datetime().nullable(),
     expires_at: z.iso.datetime(),
-    country: z.string().openapi({ example: 'GB' }),
+    country: z.string().openapi({ example: 'GB', description: '`ZZ`: it goes to no number.' }),
     network,
     updated_at: z.iso.datetime(),
     final_at: z.iso.datetime().nullable(),
@@ -276,6 +307,7 @@ export const listQuery = z.strictObject({
   to: z.string().optional(),
   from: z.string().optional(),
   carrier: z.string().optional(),
+  channel: channel.optional(),
   tenant: z.string().optional().openapi({ description: 'Name of a tenant; for the operator.' }),
   client_reference: z.string().optional(),
   tag: tag.optional().openapi({ description: 'Only messages with this tag.' }),

@@ -3,7 +3,6 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Access } from '../../accounts/access.ts'
 import { GatewayError } from '../../core/errors.ts'
-import { distinctTags } from '../../core/message-tags.ts'
 import { type Archive, EVERY_TENANT, type TenantScope } from '../../messages/archive.ts'
 import type { Cancellation } from '../../messages/cancellation.ts'
 import {
@@ -16,10 +15,12 @@ import {
 import type { Intake, Verdict } from '../../messages/intake.ts'
 import type { MessageRequest } from '../../messages/message-request.ts'
 import type { Replacement } from '../../messages/replacement.ts'
+import type { Templates } from '../../messages/templates.ts'
 import type { AppEnv } from '../env.ts'
 import { problemOf } from '../problem.ts'
 import { reachedTenant } from '../tenant-reach.ts'
 import { onInvalid, openapiWithBody } from '../validation.ts'
+import { askedMessages } from './asked-messages.ts'
 import { json } from './json-response.ts'
 import {
   acceptedBody,
@@ -28,7 +29,7 @@ import {
   instant,
   isId,
   messageBody,
-  normalNumber,
+  normalRecipient,
   operatorBody,
   quotedBody,
   submitBody,
@@ -39,6 +40,7 @@ import * as schema from './message-schema.ts'
 /** What the routes work with. */
 export interface MessageParts {
   readonly intake: Intake
+  readonly templates: Templates
   readonly archive: Archive
   readonly keys: IdempotencyKeys
   readonly cancellation: Cancellation
@@ -179,6 +181,7 @@ const replaceMessageRoute = createRoute({
 /** Routes under `/v1/messages`. */
 export function messageRoutes({
   intake,
+  templates,
   archive,
   keys,
   cancellation,
@@ -262,11 +265,10 @@ export function messageRoutes({
     const body = c.req.valid('json')
     const tenantId = c.get('tenant').id
     const { to } = body
-    const [first, ...others] = Array.isArray(to) ? to : [to]
-    const keyName = c.get('caller').name
-    const single = requestFor(first ?? '', body, keyName)
-    const requests = [single, ...others.map((one) => requestFor(one, body, keyName))]
     const requestId = c.get('requestId')
+    const asker = { tenantId, keyName: c.get('caller').name, templates }
+    const requests = await counted(async () => askedMessages(body, asker))
+    const [single] = requests
     if (body.dry_run) {
       await intake.quotes.resolveNetworks(requests)
       return Array.isArray(to)
@@ -316,9 +318,10 @@ export function messageRoutes({
     const scope = c.get('scope')
     const rows = await archive.list(narrowed(c, query.tenant), {
       status: query.status,
-      to: query.to === undefined ? undefined : normalNumber(query.to),
+      to: query.to === undefined ? undefined : normalRecipient(query.to, query.channel),
       from: query.from,
       carrier: query.carrier,
+      channel: query.channel,
       clientReference: query.client_reference,
       tag: query.tag,
       isHeld: query.held === 'true',
@@ -381,33 +384,6 @@ export function messageRoutes({
 
 function unknownMessage(id: string): GatewayError {
   return new GatewayError('not_found', `there is no message with the id "${id}"`)
-}
-
-function requestFor(
-  to: string,
-  body: z.infer<typeof schema.createMessage>,
-  keyName: string,
-): MessageRequest {
-  return {
-    source: 'rest',
-    partner: null,
-    keyName,
-    to,
-    from: body.from,
-    text: body.text,
-    raw: null,
-    passThrough: null,
-    registeredDelivery: 0,
-    encoding: body.encoding,
-    trafficClass: body.traffic_class,
-    tags: distinctTags(body.tags),
-    expectsReply: body.expects_reply,
-    maxSegments: body.max_segments ?? null,
-    clientReference: body.client_reference ?? null,
-    callbackUrl: body.callback_url ?? null,
-    sendAt: instant(body.send_at) ?? null,
-    validitySeconds: body.validity_seconds ?? null,
-  }
 }
 
 function keptAnswer(

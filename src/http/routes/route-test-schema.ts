@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { TRAFFIC_CLASSES } from '../../core/policy.ts'
+import { channel } from './channel-schema.ts'
 import { expectsReply, tags } from './message-schema.ts'
 
 const UINT32_MAX = 2 ** 32 - 1
@@ -8,8 +9,9 @@ const UINT32_MAX = 2 ** 32 - 1
 export const routeTest = z
   .strictObject({
     tenant: z.string().openapi({ description: 'Name of the tenant whose message it would be.' }),
-    to: z.string().max(60).openapi({ example: '+447700900123' }),
-    from: z.string().openapi({ example: 'Linehaul' }),
+    channel: channel.default('sms'),
+    to: z.string().max(500).openapi({ example: '+447700900123' }),
+    from: z.string().default('').openapi({ example: 'Linehaul' }),
     text: z.string().default('Test').openapi({ description: 'Decides encoding and segments.' }),
     traffic_class: z.enum(TRAFFIC_CLASSES).default('transactional'),
     tags,
@@ -25,6 +27,7 @@ export const routeTest = z
 /** Who would get it, and why. */
 export const routeTestResult = z
   .strictObject({
+    channel,
     to: z.string(),
     from: z.string(),
     country: z.string(),

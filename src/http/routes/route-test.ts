@@ -82,6 +82,7 @@ export function routeTestRoutes({ intake, access, rehearseRouting, clock }: Rout
     const request = {
       source: 'rest',
       partner: null,
+      channel: body.channel,
       to: body.to,
       from: body.from,
       text: body.text,
@@ -98,11 +99,16 @@ export function routeTestRoutes({ intake, access, rehearseRouting, clock }: Rout
       sendAt: null,
       validitySeconds: null,
     } as const
-    const { number, from, decision } = intake.quotes.rehearse(tenant.id, request, body.draw)
+    const { channel, to, number, from, decision } = intake.quotes.rehearse(
+      tenant.id,
+      request,
+      body.draw,
+    )
     const { route, strategy, candidates, refused } = explainDecision(decision)
     return c.json(
       {
-        to: number.e164,
+        channel,
+        to: channel === 'sms' ? number.e164 : to,
         from,
         country: number.country,
         region: number.region,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import { CHANNELS, type Channel } from '../../core/channel.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { AppEnv } from '../env.ts'
 
@@ -16,6 +17,7 @@ export interface SystemParts {
 export interface CarrierReport {
   readonly name: string
   readonly type: string
+  readonly channel: Channel
   readonly is_up: boolean
   readonly waiting: number
   /** What it takes at present, agreed or learnt; 0: no limit is known. */
@@ -36,6 +38,7 @@ const readiness = z.object({
     z.object({
       name: z.string(),
       type: z.string(),
+      channel: z.enum(CHANNELS),
       is_up: z.boolean(),
       waiting: z.int(),
       segments_per_second: z.number(),

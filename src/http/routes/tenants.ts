@@ -30,11 +30,17 @@ export interface TenantDirectory {
    * Makes a tenant.
    *
    * @param isNewName - the name must never have been a tenant's, not even of one that is gone
+   * @param by - the reseller that makes it; undefined: an operator
    * @throws {GatewayError} `tenant_exists`, `tenant_invalid`, `config_file_missing`, `storage_unavailable`
    */
-  make(wish: NewTenant, isNewName: boolean): Promise<void>
-  /** @throws {GatewayError} `tenant_of_file`, `tenant_invalid`, `config_file_missing`, `storage_unavailable` */
-  change(name: string, change: TenantChange): Promise<void>
+  make(wish: NewTenant, isNewName: boolean, by: Tenant | undefined): Promise<void>
+  /**
+   * Changes a tenant. What a reseller has suspended, it and those above it let go on; what an operator has, only operators.
+   *
+   * @param by - the reseller that changes it; undefined: an operator
+   * @throws {GatewayError} `tenant_of_file`, `tenant_invalid`, `forbidden`, `config_file_missing`, `storage_unavailable`
+   */
+  change(name: string, change: TenantChange, by: Tenant | undefined): Promise<void>
 }
 
 /** What the routes work with. */
@@ -130,9 +136,9 @@ export function tenantRoutes({ tenants, access, logger }: TenantParts) {
     if (seller) {
       const parent = reached(c, wish.parent ?? seller.name, '/parent')
       refuseTerms(wish, ['currency'])
-      await tenants.make(prepaid(wish, parent, tenants.find(parent.name)), true)
+      await tenants.make(prepaid(wish, parent, tenants.find(parent.name)), true, seller)
     } else {
-      await tenants.make(wish, false)
+      await tenants.make(wish, false, undefined)
     }
     logger.info({ tenant: wish.name, by: callerText(c.get('caller')) }, 'a tenant is made')
     const made = bodyOf(wish.name)
@@ -171,13 +177,21 @@ export function tenantRoutes({ tenants, access, logger }: TenantParts) {
       if (seller.id === id) throw forbidden('a tenant cannot change itself')
       refuseTerms(change, [])
       if (change.parent === null) throw forbidden('a tenant stays below yours')
-      if (change.parent !== undefined) reached(c, change.parent, '/parent')
+      if (change.parent !== undefined) {
+        reached(c, change.parent, '/parent')
+        // Elsewhere it would be free of what those above it are under.
+        if (bodyOf(name).effective_status !== 'active') {
+          throw forbidden(
+            'a tenant that is suspended or closed, or below one that is, stays where it is',
+          )
+        }
+      }
       if (change.status !== undefined && bodyOf(name).status === 'closed') {
         throw forbidden('only an operator opens again what is closed')
       }
     }
     const entry = c.get('audit').subject('tenant', name).tenant(id).before(bodyOf(name))
-    await tenants.change(name, change)
+    await tenants.change(name, change, seller)
     logger.info({ tenant: name, by: callerText(c.get('caller')) }, 'a tenant is changed')
     const changed = bodyOf(name)
     entry.after(changed)

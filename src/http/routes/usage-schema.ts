@@ -7,6 +7,7 @@ export const USAGE_GROUPS = [
   'country',
   'network',
   'sender',
+  'template',
   'traffic_class',
 ] as const
 
@@ -35,14 +36,16 @@ export const usageQuery = z.strictObject({
       type: 'string',
       example: 'tenant,country',
       description:
-        'Any of `tenant`, `carrier` (for keys of the operator), `country`, `network`, `sender` and `traffic_class`, with ' +
-        'commas. `sender` goes with `tenant` and `country` only, and not by the hour.',
+        'Any of `tenant`, `carrier` (for keys of the operator), `country`, `network`, `sender`, `template` and ' +
+        '`traffic_class`, with commas. `sender` and `template` go with `tenant` and `country` only, not with each other, ' +
+        'and not by the hour.',
     }),
   tenant: z.string().optional(),
   carrier: z.string().optional(),
   country: z.string().optional().openapi({ example: 'GB' }),
   network: z.string().optional().openapi({ example: '23415' }),
   sender: z.string().optional(),
+  template: z.string().optional().openapi({ example: 'login' }),
   traffic_class: z.string().optional(),
 })
 
@@ -82,6 +85,10 @@ const usageRow = z
       .nullable()
       .optional()
       .openapi({ description: 'null: all that came after the first 1,000 of a day.' }),
+    template: z.string().nullable().optional().openapi({
+      description:
+        'Messages of no template have no row. null: all that came after the first 1,000 of a day.',
+    }),
     traffic_class: z.string().optional(),
     currency: z.string().openapi({ example: 'EUR' }),
     ...usageCounts,

@@ -3,7 +3,8 @@ import type { Context } from 'hono'
 import type { Access } from '../../accounts/access.ts'
 import { checkedRange, startOf } from '../../billing/periods.ts'
 import {
-  besideSenders,
+  keptApartIn,
+  notBeside,
   type UsageArchive,
   type UsageDimension,
   type UsageQuery,
@@ -115,8 +116,8 @@ function tenantOf(
 }
 
 function onlyOf(asked: z.infer<typeof usageQuery>, tenantId: string | undefined) {
-  const { carrier, country, network, sender, traffic_class } = asked
-  const all = { tenant_id: tenantId, carrier, country, network, sender, traffic_class }
+  const { carrier, country, network, sender, template, traffic_class } = asked
+  const all = { tenant_id: tenantId, carrier, country, network, sender, template, traffic_class }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
@@ -125,12 +126,13 @@ function checkDimensions(query: UsageQuery, isOperator: boolean): void {
   if (!isOperator && (groupBy.includes('carrier') || only.carrier !== undefined)) {
     throw new GatewayError('forbidden', 'carriers are shown to keys of the operator only')
   }
-  if (!groupBy.includes('sender') && only.sender === undefined) return
-  const other = besideSenders(query)
+  const apart = keptApartIn(query)
+  if (apart === undefined) return
+  const other = notBeside(apart, query)
   if (other !== undefined || granularity === 'hour') {
     throw new GatewayError(
       'usage_grouping_invalid',
-      'senders are counted by day, tenant and country: ' +
+      `${apart}s are counted by day, tenant and country: ` +
         `${other === undefined ? 'not by the hour' : `not by ${other}`}`,
       { pointer: other === undefined ? '/granularity' : '/group_by' },
     )

@@ -93,7 +93,10 @@ const webhookEvent = z
   .object({
     id: z.string().openapi({ description: 'The `webhook-id`.' }),
     type: z.string().openapi({ example: 'message.delivered' }),
-    message_id: z.string(),
+    message_id: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Null where the event is about no message.' }),
     status: eventStatus,
     tries: z.int(),
     created_at: z.iso.datetime(),

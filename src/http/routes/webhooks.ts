@@ -15,7 +15,7 @@ export interface WebhookEventRow {
   /** The `webhook-id`. */
   readonly id: string
   readonly event: string
-  readonly messageId: string
+  readonly messageId: string | null
   readonly status: 'pending' | 'delivered' | 'dead'
   /** Failed tries so far. */
   readonly tries: number

@@ -31,8 +31,10 @@ export const attempts = pgTable(
     carrier_message_id: text(),
     /** The id in the form in which receipts are matched, see `smpp/id-profile.ts`. */
     match_key: text(),
-    /** As it came: 32 bits, unsigned. */
-    command_status: bigint({ mode: 'number' }),
+    /** In the gateway's terms, of a refused segment. */
+    code: text(),
+    /** The carrier's own; a `command_status` as `0x0000000b`. */
+    raw_code: text(),
     submitted_at: timestamp({ withTimezone: true }).notNull(),
     answered_at: timestamp({ withTimezone: true }),
     receipt_at: timestamp({ withTimezone: true }),
@@ -52,6 +54,9 @@ export const attempts = pgTable(
   (table) => [
     primaryKey({ columns: [table.message_id, table.attempt, table.segment] }),
     index('attempts_by_match_key').on(table.carrier, table.match_key),
+    // For the submits of a period, which lie together. It has a few values for each 128 pages and next to no cost for who
+    // writes; several intervals of them, because new rows take the room of those that age has deleted.
+    index('attempts_by_time').using('brin', table.submitted_at.op('timestamptz_minmax_multi_ops')),
     // Few ever: for receipts whose id is not known.
     index('attempts_uncertain').on(table.carrier, table.submitted_at).where(sql`is_uncertain`),
   ],

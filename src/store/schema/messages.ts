@@ -31,12 +31,18 @@ export const messages = pgTable(
     partner: text(),
     /** The id that the partner knows it by; null: its `id`. The messages of one submit_multi share it. */
     partner_message_id: text(),
-    /** This, `body`, `octets` and `pass_through` are sealed where encryption is on, see `messages/sealing.ts`. */
+    /** By which way it goes, see `core/channel.ts`. */
+    channel: text().notNull().default('sms'),
+    /** This, `body`, `template`, `mail`, `fallback`, `octets` and `pass_through` are sealed where encryption is on, see `messages/sealing.ts`. */
     to_number: text().notNull(),
     /** What a sealed number is found by; null where the number is in the clear. */
     to_fingerprint: text(),
     from_sender: text().notNull(),
     body: text().notNull(),
+    /** The template that it was made from, as JSON `{ id, variables }`; null: none. */
+    template: text(),
+    /** What an e-mail says beside its text, as JSON `{ subject, html }`; null: it is none. */
+    mail: text(),
     /** Set when a partner's octets pass through as they are; `body` then says the same, or nothing. */
     octets: bytea(),
     /** What else a partner's submit said, see `messages/pass-through.ts`. */
@@ -101,6 +107,15 @@ export const messages = pgTable(
     held_by: text(),
     /** The recipient's network at acceptance: MCC and MNC or its key; null: not known. */
     network: text(),
+    /** What is sent where it does not arrive, as JSON, see `core/fallback.ts`; null: nothing. */
+    fallback: text(),
+    /** The ends after which it is. */
+    fallback_on: text().array(),
+    /** Without a final receipt by then it is sent as well; null: that is not waited for. */
+    fallback_at: timestamp({ withTimezone: true }),
+    /** The message that was sent in its place, and the one in whose place it is sent. */
+    fallback_as: uuid(),
+    fallback_of: uuid(),
     /** What its tenant pays for, see `core/charging.ts`; null: it is not billed. */
     charging: text(),
   },
@@ -132,6 +147,12 @@ export const messages = pgTable(
     index('messages_of_partner_waiting')
       .on(table.partner, sql`coalesce(to_fingerprint, to_number)`)
       .where(sql`partner is not null and status in ('queued', 'scheduled')`),
+    // What may have to be sent by another channel; what arrives leaves it.
+    index('messages_fallback')
+      .on(table.id)
+      .where(
+        sql`fallback is not null and fallback_as is null and (final_at is null or status = any(fallback_on))`,
+      ),
     index('messages_dead').on(table.tenant_id, table.id).where(sql`dead_letter is not null`),
     index('messages_held').on(table.tenant_id, table.id).where(sql`held_by is not null`),
   ],

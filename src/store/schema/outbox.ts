@@ -5,7 +5,7 @@ import { index, jsonb, pgTable, smallint, text, timestamp, uuid } from 'drizzle-
  * What senders are told: one row per event and recipient, with the log of its tries.
  *
  * A row waits until the recipient has acknowledged it. What a partner has acknowledged goes; what an
- * endpoint has, stays with its log until the message goes.
+ * endpoint has, stays with its log until the message goes, or by age where it is about none.
  */
 export const outbox = pgTable(
   'outbox',
@@ -16,7 +16,8 @@ export const outbox = pgTable(
     /** Where a callback goes. */
     url: text(),
     tenant_id: uuid().notNull(),
-    message_id: uuid().notNull(),
+    /** The message that the event is about, or the tenant where it is about its account. */
+    subject_id: uuid().notNull(),
     event: text().notNull(),
     payload: jsonb().notNull(),
     /** `waiting`, `done` or `dead`. */
@@ -30,6 +31,6 @@ export const outbox = pgTable(
   },
   (table) => [
     index('outbox_waiting').on(table.recipient, table.id).where(sql`state = 'waiting'`),
-    index('outbox_by_message').on(table.message_id),
+    index('outbox_by_subject').on(table.subject_id),
   ],
 )

@@ -19,6 +19,8 @@ export const receipts = pgTable(
     settles: text(),
     /** The carrier's own error code, as text. */
     raw_error: text(),
+    /** What that means where the carrier documents it, in the gateway's terms. */
+    failure: text(),
     raw_text: text().notNull(),
     received_at: timestamp({ withTimezone: true }).notNull(),
     /** Recipient, sender and time of the submit, by which it is found where the id is not known. */

@@ -6,6 +6,8 @@ export const tenants = pgTable('tenants', {
   name: text().notNull().unique(),
   /** Of a tenant that was made over the API: what would stand in the file, without keys. */
   settings: jsonb(),
+  /** Of such a tenant: the reseller that has set its status; null: an operator has, or nobody. */
+  status_by: uuid(),
   created_at: timestamp({ withTimezone: true }).notNull(),
 })
 

@@ -117,7 +117,7 @@ export const usageSenders = pgTable(
   {
     starts_at: instant(),
     tenant_id: uuid().notNull(),
-    /** Empty: all that came after the first senders of the day, see `MAX_SENDERS` in `billing/usage-roll-up.ts`. */
+    /** Empty: all that came after the first senders of the day, see `MAX_ROWS_APART` in `billing/usage-roll-up.ts`. */
     sender: text().notNull(),
     country: text().notNull(),
     currency: text().notNull(),
@@ -129,6 +129,27 @@ export const usageSenders = pgTable(
       columns: [table.starts_at, table.tenant_id, table.sender, table.country, table.currency],
     }),
     index('usage_senders_by_tenant').on(table.tenant_id, table.starts_at),
+  ],
+)
+
+/** What messages of each template have done on each day; those of none have no row. */
+export const usageTemplates = pgTable(
+  'usage_templates',
+  {
+    starts_at: instant(),
+    tenant_id: uuid().notNull(),
+    /** Empty: as in `usage_senders`. */
+    template: text().notNull(),
+    country: text().notNull(),
+    currency: text().notNull(),
+    ...figures(),
+  },
+  (table) => [
+    primaryKey({
+      name: 'usage_templates_key',
+      columns: [table.starts_at, table.tenant_id, table.template, table.country, table.currency],
+    }),
+    index('usage_templates_by_tenant').on(table.tenant_id, table.starts_at),
   ],
 )
 

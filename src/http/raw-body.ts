@@ -11,19 +11,21 @@ const NO_OCTETS = Buffer.alloc(0)
  * @throws {GatewayError} `body_too_large`
  */
 export async function takeBody(c: Context<AppEnv>, maxOctets: number): Promise<Buffer | undefined> {
-  const { raw } = c.req
-  if (!raw.body) return NO_OCTETS
-  const octets = await readUpTo(raw.body, maxOctets)
-  if (!octets) return undefined
-  const { url, method, headers } = raw
+  const octets = await readBody(c, maxOctets)
+  if (!octets || octets === NO_OCTETS) return octets
+  const { url, method, headers } = c.req.raw
   c.req.raw = new Request(url, { method, headers, body: new Uint8Array(octets) })
   return octets
 }
 
-async function readUpTo(
-  body: ReadableStream<Uint8Array>,
-  maxOctets: number,
-): Promise<Buffer | undefined> {
+/**
+ * The octets of a body as they were received, which nobody else reads. Undefined for a body that breaks off.
+ *
+ * @throws {GatewayError} `body_too_large`
+ */
+export async function readBody(c: Context<AppEnv>, maxOctets: number): Promise<Buffer | undefined> {
+  const { body } = c.req.raw
+  if (!body) return NO_OCTETS
   const pieces: Uint8Array[] = []
   let octets = 0
   const reader = body.getReader()
