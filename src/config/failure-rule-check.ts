@@ -1,11 +1,6 @@
 import { FAILURE_CODES, isFailureCode } from '../core/failure-code.ts'
 import { type Mistake, nearestKey, pathText } from './mistake.ts'
-
-/** A rule as it was written, and where. */
-export interface WrittenRule {
-  readonly path: readonly PropertyKey[]
-  readonly value: Readonly<Record<string, unknown>>
-}
+import { duplicates, type Item, mappingAt, places } from './written-items.ts'
 
 /** What rules may name, and what alerts go to. */
 export interface RuleSurroundings {
@@ -32,13 +27,13 @@ const LIKE_OURS = /^[a-z_]{4,}$/
 
 /** Finds names that are not there, and settings that do nothing. */
 export function failureRuleMistakes(
-  rules: readonly WrittenRule[],
+  rules: readonly Item[],
   { carriers, tenants, alerts }: RuleSurroundings,
 ): Mistake[] {
-  const mistakes = alertMistakes(alerts)
+  const mistakes = [...duplicates(places(rules, 'name'), 'name'), ...alertMistakes(alerts)]
   const isAlertHeard = alerts.webhook_url !== undefined || alerts.mail !== undefined
   for (const { path, value } of rules) {
-    const match = mappingOf(value.match)
+    const match = mappingAt(value, ['match'])
     const at = (...more: PropertyKey[]) => pathText([...path, ...more])
     for (const [keys, list] of [
       [['match', 'carriers'], match.carriers],
@@ -86,12 +81,13 @@ function alertMistakes(alerts: RuleSurroundings['alerts']): Mistake[] {
 }
 
 /** Ways that are named and not there. */
-function wayMistakes({ webhook_url, mail, events }: RuleSurroundings['alerts']): Mistake[] {
+function wayMistakes(alerts: RuleSurroundings['alerts']): Mistake[] {
+  const { webhook_url, mail } = alerts
   const isThere: Readonly<Record<string, boolean>> = {
     webhook: webhook_url !== undefined,
     mail: mail !== undefined,
   }
-  return Object.entries(mappingOf(events)).flatMap(([event, ways]) =>
+  return Object.entries(mappingAt(alerts, ['events'])).flatMap(([event, ways]) =>
     textsOf(ways).flatMap((way, index) => {
       if (isThere[way] !== false) return []
       const missing = way === 'webhook' ? 'webhook_url' : way
@@ -134,10 +130,4 @@ function unknownCode(code: string): string {
 function textsOf(list: unknown): readonly string[] {
   const isTexts = Array.isArray(list) && list.every((item) => typeof item === 'string')
   return isTexts ? list : []
-}
-
-function mappingOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : {}
 }

@@ -1,9 +1,5 @@
 import { type Mistake, pathText } from './mistake.ts'
-
-interface Item {
-  readonly path: readonly PropertyKey[]
-  readonly value: Record<string, unknown>
-}
+import { duplicates, type Item, isMapping, items, places } from './written-items.ts'
 
 /** What the rest of the file knows by name. */
 export interface KnownNames {
@@ -14,29 +10,14 @@ export interface KnownNames {
 /** Mistakes of the `numbers` section that show only beside other settings; works on what was written. */
 export function numbersMistakes(numbers: unknown, known: KnownNames): Mistake[] {
   if (!isMapping(numbers)) return []
-  const codes = itemsOf(numbers, 'short_codes')
-  const rules = itemsOf(numbers, 'sender_rules')
+  const codes = items(numbers, 'short_codes', ['numbers'])
+  const rules = items(numbers, 'sender_rules', ['numbers'])
   return [
-    ...repeatedCodes(codes),
+    ...duplicates(places(codes, 'code'), 'code'),
     ...codes.flatMap((code) => unknownNames(code, 'carriers', 'carrier', known.carriers)),
     ...rules.flatMap((rule) => unknownNames(rule, 'tenants', 'tenant', known.tenants)),
     ...rules.flatMap(senderOfRule),
   ]
-}
-
-function repeatedCodes(codes: readonly Item[]): Mistake[] {
-  const first = new Map<string, string>()
-  return codes.flatMap(({ path, value: { code } }) => {
-    if (typeof code !== 'string') return []
-    const here = pathText([...path, 'code'])
-    const earlier = first.get(code)
-    if (earlier === undefined) {
-      first.set(code, here)
-      return []
-    }
-    const message = `the same code "${code}" stands at ${earlier}; each must be unique`
-    return [{ path: here, message }]
-  })
 }
 
 function unknownNames(
@@ -69,16 +50,4 @@ function senderOfRule({ path, value: { action, sender } }: Item): Mistake[] {
   if (sender === undefined || action === 'replace' || action === undefined) return []
   const message = `stands beside "action: ${String(action)}"; only "replace" has a sender`
   return [{ path: pathText([...path, 'sender']), message }]
-}
-
-function itemsOf(numbers: Record<string, unknown>, key: string): Item[] {
-  const found = numbers[key]
-  if (!Array.isArray(found)) return []
-  return found.flatMap((value: unknown, index) =>
-    isMapping(value) ? [{ path: ['numbers', key, index], value }] : [],
-  )
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

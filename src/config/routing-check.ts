@@ -1,6 +1,15 @@
 import { GatewayError } from '../core/errors.ts'
-import { pathText } from './mistake.ts'
+import { type Mistake, pathText } from './mistake.ts'
 import { type RoutingConfig, routingSchema, toRouting } from './routing.ts'
+import {
+  duplicates,
+  type Item,
+  items,
+  listPlaces,
+  mappingAt,
+  places,
+  unknown,
+} from './written-items.ts'
 
 /** Names that a `routing` section may use. */
 export interface KnownNames {
@@ -52,4 +61,57 @@ function refuseUnknown(
 
 function invalid(place: string, problem: string): GatewayError {
   return new GatewayError('routing_invalid', `${place}: ${problem}`, { pointer: '/routing' })
+}
+
+/** Routes that name what is not there, twice the same, or a currency without a value. */
+export function routingMistakes(
+  root: Record<string, unknown>,
+  tenants: readonly Item[],
+  carriers: readonly Item[],
+): Mistake[] {
+  const section = mappingAt(root, ['routing'])
+  const routes = items(section, 'routes', ['routing'])
+  const carrierNames = places(carriers, 'name').map(({ value }) => value)
+  const tenantNames = places(tenants, 'name').map(({ value }) => value)
+  const named = routes.flatMap(({ path, value }) => {
+    const weights = mappingAt(value, ['strategy', 'weights'])
+    const weighted = Object.keys(weights).map((name) => ({
+      path: [...path, 'strategy', 'weights', name],
+      value: name,
+    }))
+    const canary = places(
+      [{ path: [...path, 'canary'], value: mappingAt(value, ['canary']) }],
+      'carrier',
+    )
+    return [
+      ...listPlaces(value, 'carriers', path),
+      ...listPlaces(value, 'deny', path),
+      ...weighted,
+      ...canary,
+    ]
+  })
+  return [
+    ...duplicates(places(routes, 'name'), 'name'),
+    ...unknown(named, 'carrier', carrierNames),
+    ...unknown(
+      routes.flatMap(({ path, value }) => listPlaces(value, 'tenants', path)),
+      'tenant',
+      tenantNames,
+    ),
+    ...unconverted(section, carriers),
+  ]
+}
+
+/** With a base currency every price must be comparable. */
+function unconverted(section: Record<string, unknown>, carriers: readonly Item[]): Mistake[] {
+  const { base_currency: base } = section
+  if (typeof base !== 'string') return []
+  const known = new Set([base, ...Object.keys(mappingAt(section, ['conversion']))])
+  const rates = carriers.flatMap(({ path, value }) => items(value, 'rates', path))
+  return places(rates, 'currency')
+    .filter(({ value }) => !known.has(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `${value} has no value in ${base}; add it to routing.conversion`,
+    }))
 }

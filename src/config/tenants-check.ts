@@ -1,16 +1,11 @@
-import { type Mistake, pathText } from './mistake.ts'
-
-/** A tenant as it is written, with its place. */
-interface WrittenTenant {
-  readonly path: readonly PropertyKey[]
-  readonly value: Record<string, unknown>
-}
+import { type Mistake, namesText, pathText } from './mistake.ts'
+import { type Item, items, listPlaces, mappingAt, places } from './written-items.ts'
 
 /** Levels of tenants: a reseller, one of its resellers, and whom that sells to. */
 const MAX_LEVELS = 3
 
 /** Parents that there are not, tenants that are below themselves, and more levels than there may be. */
-export function tenantTreeMistakes(tenants: readonly WrittenTenant[]): Mistake[] {
+export function tenantTreeMistakes(tenants: readonly Item[]): Mistake[] {
   const parents = new Map(tenants.map(({ value }) => [value.name, value.parent]))
   return tenants.flatMap(({ path, value: { name, parent } }) => {
     if (typeof name !== 'string' || typeof parent !== 'string') return []
@@ -39,4 +34,51 @@ function namesAbove(name: string, parents: ReadonlyMap<unknown, unknown>): strin
     next = parents.get(next)
   }
   return above
+}
+
+/** What names, in its `tenant`, one that there is not. */
+export function unknownTenants(owned: readonly Item[], tenants: readonly Item[]): Mistake[] {
+  const names = places(tenants, 'name').map(({ value }) => value)
+  const known = names.length === 0 ? 'the file has no tenants' : `one of ${namesText(names)}`
+  return places(owned, 'tenant')
+    .filter(({ value }) => !names.includes(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `there is no tenant ${JSON.stringify(value)}; allowed: ${known}`,
+      isUnknownTenant: true,
+    }))
+}
+
+/** Templates for tenants that there are not. */
+export function unknownTemplateTenants(
+  root: Record<string, unknown>,
+  tenants: readonly Item[],
+): Mistake[] {
+  const names = places(tenants, 'name').map(({ value }) => value)
+  return items(root, 'templates')
+    .flatMap(({ path, value }) => listPlaces(value, 'tenants', path))
+    .filter(({ value }) => !names.includes(value))
+    .map(({ path, value }) => ({
+      path: pathText(path),
+      message: `there is no tenant ${JSON.stringify(value)}; allowed: ${namesText(names)}`,
+      isUnknownTenant: true,
+    }))
+}
+
+/** Tenants that guards leave alone and that there are not. */
+export function guardExceptions(
+  root: Record<string, unknown>,
+  tenants: readonly Item[],
+): Mistake[] {
+  const named = mappingAt(root, ['guards', 'except']).tenants
+  if (!Array.isArray(named)) return []
+  const names = named.map((value, index) => ({
+    path: ['guards', 'except', 'tenants', index],
+    value: { tenant: value },
+  }))
+  return unknownTenants(names, tenants).map(({ path, message }) => ({
+    path: path.replace(/\.tenant$/, ''),
+    message,
+    isUnknownTenant: true,
+  }))
 }
