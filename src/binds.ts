@@ -1,6 +1,6 @@
 import type { Carrier, SubmitMark } from './carriers/carrier.ts'
 import type { HttpCarrierConfig } from './config/http-carriers.ts'
-import type { SmppCarrierConfig } from './config/schema.ts'
+import type { SmppCarrierConfig } from './config/smpp-carriers.ts'
 import type { SmtpCarrierConfig } from './config/smtp-carriers.ts'
 import type { BindReader, BindReport, PduReport } from './http/routes/binds.ts'
 import type { TracedMessage, TraceReport } from './http/routes/trace.ts'

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Access } from './accounts/access.ts'
-import type { Config, PartnerConfig } from './config/schema.ts'
+import type { PartnerConfig } from './config/partners.ts'
+import type { Config } from './config/schema.ts'
 import type { SmppConfig } from './config/smpp-listeners.ts'
 import { isPasswordHash, isPasswordOf } from './core/password.ts'
 import type { LivePart } from './live-part.ts'

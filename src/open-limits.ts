@@ -1,5 +1,6 @@
 import type { Access } from './accounts/access.ts'
-import type { Config, PartnerConfig } from './config/schema.ts'
+import type { PartnerConfig } from './config/partners.ts'
+import type { Config } from './config/schema.ts'
 import type { Clock } from './core/clock.ts'
 import { GatewayError } from './core/errors.ts'
 import type { LimitKind, LimitPolicy, LimitScope } from './core/limits.ts'

@@ -1,6 +1,6 @@
 import type { Access } from './accounts/access.ts'
 import type { Auditing } from './auditing.ts'
-import type { PartnerConfig } from './config/schema.ts'
+import type { PartnerConfig } from './config/partners.ts'
 import type { SmppConfig } from './config/smpp-listeners.ts'
 import { partnerAccounts } from './live-partners.ts'
 import { PartnerMessages } from './messages/partner-messages.ts'

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
-import type { OutbindConfig, SmppCarrierConfig } from '../config/schema.ts'
+import type { OutbindConfig, SmppCarrierConfig } from '../config/smpp-carriers.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { BindType } from '../smpp/bind.ts'

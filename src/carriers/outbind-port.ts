@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { OutbindConfig, SmppCarrierConfig } from '../config/schema.ts'
+import type { OutbindConfig, SmppCarrierConfig } from '../config/smpp-carriers.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { OutbindListener } from '../smpp/outbind.ts'

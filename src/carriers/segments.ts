@@ -1,4 +1,4 @@
-import type { SmppCarrierConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig } from '../config/smpp-carriers.ts'
 import type { SegmentPlace } from '../core/pass-through.ts'
 import { recode } from '../encoding/recode.ts'
 import { encodeSegments, planText, type SegmentTlv, type TextPlan } from '../encoding/segment.ts'

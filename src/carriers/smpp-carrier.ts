@@ -1,4 +1,4 @@
-import type { SmppCarrierConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig } from '../config/smpp-carriers.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { siblingKey } from '../core/pass-through.ts'

@@ -1,4 +1,4 @@
-import type { SmppCarrierConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig } from '../config/smpp-carriers.ts'
 import { PLAIN } from '../core/pass-through.ts'
 import { receiptKeys, responseKey } from '../smpp/id-profile.ts'
 import type { DataSm, DeliverSm, Pdu, PduInput, SubmitSmResp, Tlv } from '../smpp/pdu.ts'

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
-import type { SmppCarrierConfig, TlsConfig } from '../config/schema.ts'
+import type { SmppCarrierConfig, TlsConfig } from '../config/smpp-carriers.ts'
 import type { BindFields } from '../smpp/bind.ts'
 import type { HostAddress } from '../smpp/client.ts'
 

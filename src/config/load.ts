@@ -2,10 +2,8 @@ import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { toAlerts } from './alerts.ts'
 import { toBilling, toTenantBilling } from './billing.ts'
-import { toTerms } from './carrier-terms.ts'
 import { crossCheck } from './cross-check.ts'
 import { describeSettings, keysAt, type SettingDescription } from './describe.ts'
-import { toDialect } from './dialect.ts'
 import { lineFinder, readDocument, typed } from './document.ts'
 import { toFailureRules } from './failure-rules.ts'
 import { toGuards } from './guards.ts'
@@ -16,24 +14,16 @@ import { toEncryption, toFileRetention, toRetention } from './keeping.ts'
 import { toLimits } from './limits.ts'
 import { ConfigError, type Mistake, nearestKey, pathText, shownValue } from './mistake.ts'
 import { toNumbers } from './numbers.ts'
-import { accessMistakes, toPartnerAccess } from './partner-access.ts'
-import { toPartnerStatuses } from './partner-statuses.ts'
+import { accessMistakes } from './partner-access.ts'
+import { type PartnerConfig, partnerSchema, toPartner } from './partners.ts'
 import { readPem } from './pem.ts'
 import { toPolicies } from './policies.ts'
 import { applyPresets } from './presets.ts'
 import { toPricing } from './rates.ts'
 import { toRouting } from './routing.ts'
-import {
-  type Config,
-  type FileContent,
-  fileSchema,
-  type PartnerConfig,
-  partnerSchema,
-  type SmppCarrierConfig,
-  smppCarrierSchema,
-  type TlsConfig,
-} from './schema.ts'
+import { type Config, type FileContent, fileSchema } from './schema.ts'
 import { toSessions } from './sessions.ts'
+import { type SmppCarrierConfig, smppCarrierSchema, toSmppCarrier } from './smpp-carriers.ts'
 import { toSmpp } from './smpp-listeners.ts'
 import { toSmtpCarrier } from './smtp-carriers.ts'
 import { type ConfigSource, type ConfigText, readConfigFile, variablesOf } from './source.ts'
@@ -142,7 +132,7 @@ export function completeCarrier(settings: CarrierSettings): SmppCarrierConfig {
   const { systemId, ...others } = settings
   const root = { ...others, type: 'smpp', system_id: systemId }
   const parsed = smppCarrierSchema.safeParse(root)
-  if (parsed.success) return toSmppCarrier(parsed.data, undefined)
+  if (parsed.success) return toSmppCarrier(parsed.data, (pem) => pem)
   const secrets = secretKeysOf(describeSettings())
   throw new ConfigError(parsed.error.issues.flatMap((each) => describeIssue(each, root, secrets)))
 }
@@ -240,13 +230,11 @@ function toConfig(
 ): Config {
   const folder = file === undefined ? cwd : dirname(file)
   const carriers = content.carriers.map((carrier, index) => {
+    const pem = (value: string | undefined, key: string) =>
+      readPem(value, `carriers[${index}].${key}`, folder, mistakes)
     if (carrier.type === 'http') return toHttpCarrier(carrier)
-    if (carrier.type === 'smtp') {
-      const path = `carriers[${index}]`
-      return toSmtpCarrier(carrier, (pem, key) => readPem(pem, `${path}.${key}`, folder, mistakes))
-    }
-    const tls = carrier.tls && readTls(carrier.tls, `carriers[${index}].tls`, folder, mistakes)
-    return toSmppCarrier(carrier, tls)
+    if (carrier.type === 'smtp') return toSmtpCarrier(carrier, pem)
+    return toSmppCarrier(carrier, pem)
   })
   const smpp = toSmpp(content.smpp, folder, mistakes)
   const partners = content.partners.map(toPartner)
@@ -310,99 +298,5 @@ function toConfig(
     },
     sandbox: file === undefined,
     file,
-  }
-}
-
-function toPartner(partner: FileContent['partners'][number]): PartnerConfig {
-  return {
-    systemId: partner.system_id,
-    password: partner.password,
-    tenant: partner.tenant,
-    duplicateWindowSeconds: partner.duplicate_window_seconds,
-    duplicateKey: partner.duplicate_key,
-    dialect: toDialect(partner),
-    statuses: toPartnerStatuses(partner.statuses),
-    ...toPartnerAccess(partner),
-  }
-}
-
-type FileSmppCarrier = Extract<FileContent['carriers'][number], { type: 'smpp' }>
-
-function toSmppCarrier(carrier: FileSmppCarrier, tls: TlsConfig | undefined): SmppCarrierConfig {
-  return {
-    ...toTerms(carrier),
-    type: carrier.type,
-    hosts: hostsOf(carrier),
-    preferFirstAfterSeconds: carrier.prefer_first_after_seconds,
-    systemId: carrier.system_id,
-    password: carrier.password,
-    systemType: carrier.system_type,
-    interfaceVersion: carrier.interface_version,
-    bind: carrier.bind,
-    sessions: carrier.sessions,
-    window: carrier.window,
-    segmentsPerSecond: carrier.segments_per_second,
-    enquireLinkSeconds: carrier.enquire_link_seconds,
-    responseTimeoutSeconds: carrier.response_timeout_seconds,
-    reconnectSeconds: carrier.reconnect_seconds,
-    outbind: outbindOf(carrier),
-    tls,
-    defaultAlphabet: carrier.default_alphabet,
-    longMessages: carrier.long_messages,
-    messageIdProfile: carrier.message_id_profile,
-    receiptIdFrom: carrier.receipt_id_from,
-    receiptStates: new Map(
-      Object.entries(carrier.receipt_states).map(([word, state]) => [word.toUpperCase(), state]),
-    ),
-    receiptHeuristic: carrier.receipt_heuristic,
-    transliterate: carrier.transliterate,
-    transcode: carrier.transcode,
-    passTlvs: carrier.pass_tlvs,
-    registeredDelivery: carrier.registered_delivery,
-    validity: carrier.validity,
-    validitySeconds: carrier.validity_seconds,
-    sourceTon: carrier.source_ton,
-    sourceNpi: carrier.source_npi,
-    destinationTon: carrier.destination_ton,
-    destinationNpi: carrier.destination_npi,
-    destinationPlus: carrier.destination_plus,
-    userMessageReference: carrier.user_message_reference,
-  }
-}
-
-function outbindOf(carrier: FileSmppCarrier): SmppCarrierConfig['outbind'] {
-  if (carrier.outbind_port === undefined) return undefined
-  return {
-    host: carrier.outbind_host,
-    port: carrier.outbind_port,
-    systemId: carrier.outbind_system_id ?? carrier.system_id,
-    password: carrier.outbind_password ?? carrier.password,
-    bind: carrier.outbind_bind,
-  }
-}
-
-/** The cross-check has seen that there is one of the two spellings. */
-function hostsOf({ host, port, hosts }: FileSmppCarrier): SmppCarrierConfig['hosts'] {
-  if (host !== undefined && port !== undefined) return [{ host, port }]
-  return (hosts ?? []).map((address) => {
-    const colon = address.lastIndexOf(':')
-    const name = address.slice(0, colon).replace(/^\[|\]$/g, '')
-    return { host: name, port: Number(address.slice(colon + 1)) }
-  })
-}
-
-function readTls(
-  tls: NonNullable<FileSmppCarrier['tls']>,
-  path: string,
-  folder: string,
-  mistakes: Mistake[],
-): TlsConfig {
-  const pem = (key: 'ca' | 'cert' | 'key') => readPem(tls[key], `${path}.${key}`, folder, mistakes)
-  return {
-    ca: pem('ca'),
-    cert: pem('cert'),
-    key: pem('key'),
-    serverName: tls.server_name,
-    rejectUnauthorized: tls.reject_unauthorized,
   }
 }

@@ -2,7 +2,7 @@ import type { Tenant } from '../accounts/caller.ts'
 import type { DialectConfig } from '../config/dialect.ts'
 import type { PartnerAccess } from '../config/partner-access.ts'
 import type { PartnerStatuses } from '../config/partner-statuses.ts'
-import type { PartnerConfig } from '../config/schema.ts'
+import type { PartnerConfig } from '../config/partners.ts'
 import type { TrafficClass } from '../core/policy.ts'
 import { SubmitTerms } from './submit-terms.ts'
 

@@ -19,6 +19,18 @@ export const FILE = /^[^\0]+$/
 /** {@link FILE} in words. */
 export const FILE_ALLOWED = 'the path of a PEM file, or the PEM text itself'
 
+/** Account of a bind: a C-octet string, NUL not counted. SMPP v3.4, section 4.1. */
+export const SYSTEM_ID = /^[\x21-\x7e]{1,15}$/
+
+/** {@link SYSTEM_ID} in words. */
+export const SYSTEM_ID_ALLOWED = '1 to 15 ASCII characters without blanks'
+
+/** Password of a bind; as {@link SYSTEM_ID}. */
+export const BIND_PASSWORD = /^[\x20-\x7e]{1,8}$/
+
+/** {@link BIND_PASSWORD} in words. */
+export const BIND_PASSWORD_ALLOWED = '1 to 8 ASCII characters'
+
 /** A share in percent. */
 export const PERCENT = /^\d{1,2}(\.\d{1,4})?$/
 

@@ -11,7 +11,7 @@ import type {
 } from '../../src/carriers/carrier.ts'
 import { SmppCarrier } from '../../src/carriers/smpp-carrier.ts'
 import { completeCarrier } from '../../src/config/load.ts'
-import type { SmppCarrierConfig } from '../../src/config/schema.ts'
+import type { SmppCarrierConfig } from '../../src/config/smpp-carriers.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { ReferenceCounter } from '../../src/encoding/reference.ts'
 import { SandboxSmsc } from '../../src/sandbox/smsc.ts'
