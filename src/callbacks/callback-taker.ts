@@ -8,10 +8,11 @@ import type { CallbackRequest, ProviderReports } from '../providers/provider.ts'
 import type { Store } from '../store/open.ts'
 import type { CallbackTarget, TargetOf } from './callback-target.ts'
 import type { InHand } from './in-hand.ts'
+import { MarkWriter } from './mark-writer.ts'
 import { openRequest, type StoredCallback } from './stored-callback.ts'
-import { type CallbackRow, type Mark, markCallbacks, pendingAfter, readPending } from './tables.ts'
+import { type CallbackRow, type Mark, pendingAfter, readPending } from './tables.ts'
 
-/** Callbacks that are handed over together, and marked in one statement. */
+/** Callbacks that are handed over together. */
 const BATCH = 200
 
 /** Rows that one look reads at a time. */
@@ -48,9 +49,6 @@ interface Queued {
   open(): CallbackRequest
 }
 
-/** A callback of the queue with what has become of it; null: it stays as it is for the next look. */
-type Handed = readonly [Queued, Mark | null]
-
 /**
  * Reads stored callbacks and hands what they say to their carriers, in the order in which they came.
  *
@@ -62,15 +60,20 @@ export class CallbackTaker {
   readonly #unreadable: BoundedLog
   readonly #untaken: BoundedLog
   readonly #queue: Queued[] = []
-  /** What the database could not be told. */
-  #unwritten: Handed[] = []
+  readonly #marks: MarkWriter
+  /** What was handed over and is not marked yet, by id: nobody takes it again meanwhile. */
+  readonly #handed = new Map<string, Queued>()
+  /** Since a callback could not be taken, until the timer looks again. */
+  #isFailing = false
   #running: Promise<void> | undefined
   #looking: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(options: CallbackTakerOptions) {
+    const { store, logger } = options
     this.#options = options
+    this.#marks = new MarkWriter({ store, logger, onWritten: (marks) => this.#onMarked(marks) })
     this.#unreadable = new BoundedLog(options.logger, options.clock, {
       one: 'a callback of a provider cannot be read',
       more: 'more callbacks of providers cannot be read',
@@ -83,7 +86,10 @@ export class CallbackTaker {
 
   /** Takes what another run has left, and looks for what stays behind from now on. */
   start(): void {
-    this.#timer = setInterval(() => this.lookSoon(), LOOK_EVERY_MS).unref()
+    this.#timer = setInterval(() => {
+      this.#isFailing = false
+      this.lookSoon()
+    }, LOOK_EVERY_MS).unref()
     this.lookSoon()
   }
 
@@ -118,10 +124,15 @@ export class CallbackTaker {
     const finished = new AbortController()
     const { closePatienceMs = CLOSE_PATIENCE_MS } = this.#options
     const patience = sleep(closePatienceMs, undefined, { signal: finished.signal }).catch(() => {})
-    await Promise.race([this.#running, patience])
+    await Promise.race([this.#finish(), patience])
     finished.abort()
     this.#unreadable.tellLeft()
     this.#untaken.tellLeft()
+  }
+
+  async #finish(): Promise<void> {
+    await this.#running
+    await this.#marks.flush()
   }
 
   #wake(): void {
@@ -130,28 +141,24 @@ export class CallbackTaker {
 
   /** Never rejects. */
   async #run(): Promise<void> {
-    let isAllTaken = true
     while (this.#queue.length > 0 && !this.#isClosed) {
-      const handed = await this.#handOver(this.#queue.splice(0, BATCH))
-      isAllTaken &&= handed.every(([, mark]) => mark !== null)
-      await this.#write(handed)
+      await this.#handOver(this.#queue.splice(0, BATCH))
     }
     this.#running = undefined
-    // What is not taken now waits for the timer.
-    if (isAllTaken && this.#options.inHand.left > 0 && !this.#isClosed) this.lookSoon()
   }
 
-  async #handOver(batch: readonly Queued[]): Promise<Handed[]> {
-    const handed: Promise<Handed>[] = []
+  /** Never rejects. */
+  async #handOver(batch: readonly Queued[]): Promise<void> {
+    const taking: Promise<void>[] = []
     for (const queued of batch) {
       try {
         const { target, reports } = await this.#read(queued)
-        handed.push(this.#take(queued, target, reports))
+        taking.push(this.#take(queued, target, reports))
       } catch (error) {
-        handed.push(Promise.resolve([queued, this.#markOf(queued, error)]))
+        this.#mark(queued, messageOf(error).slice(0, MAX_ERROR_CHARACTERS))
       }
     }
-    return Promise.all(handed)
+    await Promise.all(taking)
   }
 
   async #read(queued: Queued): Promise<{ target: CallbackTarget; reports: ProviderReports }> {
@@ -160,52 +167,48 @@ export class CallbackTaker {
     return { target, reports: await target.callbacks.read(queued.open()) }
   }
 
-  async #take(queued: Queued, target: CallbackTarget, reports: ProviderReports): Promise<Handed> {
+  /** Never rejects: what is not taken now waits for the look of the timer. */
+  async #take(queued: Queued, target: CallbackTarget, reports: ProviderReports): Promise<void> {
+    const { id, carrier } = queued
     try {
       // Some requests only check whether we are there.
       if (reports.receipts.length + reports.inbound.length > 0) await target.take(reports)
-      return [queued, this.#markOf(queued, null)]
     } catch (error) {
-      const { id, carrier } = queued
+      const { inHand } = this.#options
       this.#untaken.warn({ id, carrier, error: messageOf(error) })
-      return [queued, null]
-    }
-  }
-
-  #markOf({ id }: Queued, error: unknown): Mark {
-    const reason = error === null ? null : messageOf(error).slice(0, MAX_ERROR_CHARACTERS)
-    return { id, error: reason, at: this.#options.clock() }
-  }
-
-  /** Never rejects: what cannot be written is kept in hand, so that nobody takes it again. */
-  async #write(handed: readonly Handed[]): Promise<void> {
-    const { store, inHand, logger } = this.#options
-    const all = [...this.#unwritten, ...handed]
-    this.#unwritten = []
-    const marks = all.flatMap(([, mark]) => mark ?? [])
-    try {
-      if (marks.length > 0) await markCallbacks(store, marks)
-    } catch (error) {
-      logger.error({ error: messageOf(error) }, 'cannot write down which callbacks were taken')
-      this.#unwritten = [...this.#unwritten, ...all]
+      inHand.release(id)
+      inHand.left++
+      this.#isFailing = true
       return
     }
-    for (const [queued, mark] of all) {
-      inHand.release(queued.id)
-      if (mark) this.#tell(queued, mark.error)
-      else inHand.left++
-    }
+    this.#mark(queued, null)
   }
 
-  #tell({ id, carrier, kind }: Queued, error: string | null): void {
-    if (error !== null) this.#unreadable.warn({ id, carrier, kind, error })
-    this.#options.onOutcome(carrier, kind, error === null ? 'taken' : 'unreadable')
+  #mark(queued: Queued, error: string | null): void {
+    this.#handed.set(queued.id, queued)
+    this.#marks.add({ id: queued.id, error, at: this.#options.clock() })
+  }
+
+  #onMarked(marks: readonly Mark[]): void {
+    const { inHand, onOutcome } = this.#options
+    for (const { id, error } of marks) {
+      const queued = this.#handed.get(id)
+      this.#handed.delete(id)
+      inHand.release(id)
+      if (!queued) continue
+      const { carrier, kind } = queued
+      if (error !== null) this.#unreadable.warn({ id, carrier, kind, error })
+      onOutcome(carrier, kind, error === null ? 'taken' : 'unreadable')
+    }
+    // There is room again for what waits in the database.
+    const isIdle = this.#queue.length === 0 && !this.#isFailing && !this.#isClosed
+    if (isIdle && inHand.left > 0) this.lookSoon()
   }
 
   async #look(): Promise<void> {
     if (this.#isClosed) return
     const { store, inHand } = this.#options
-    if (this.#unwritten.length > 0 && !this.#running) await this.#write([])
+    await this.#marks.flush()
     let left = 0
     let after = FIRST_ID
     for (;;) {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts'
-import { nextTurn } from '../core/waits.ts'
+import { elapsed } from '../core/waits.ts'
 import type { Store } from '../store/open.ts'
 import type { InHand } from './in-hand.ts'
 import type { StoredCallback } from './stored-callback.ts'
@@ -8,6 +8,9 @@ import { insertCallbacks, type Written } from './tables.ts'
 /** Most callbacks of one commit, and how much they may have. */
 const MAX_BATCH = 1_000
 const MAX_BATCH_OCTETS = 4 * 1024 * 1024
+
+/** How long callbacks are gathered before a commit: no provider minds, and other commits are not kept waiting. */
+const GATHER_MS = 5
 
 /** What a {@link CallbackWriter} works with. */
 export interface CallbackWriterOptions {
@@ -66,9 +69,10 @@ export class CallbackWriter {
   }
 
   async #run(): Promise<void> {
-    // Lets the other requests of this turn of the event loop join the first batch.
-    await nextTurn()
-    while (this.#waiting.length > 0) await this.#writeBatch(this.#takeBatch())
+    while (this.#waiting.length > 0) {
+      if (this.#waiting.length < MAX_BATCH) await elapsed(GATHER_MS)
+      await this.#writeBatch(this.#takeBatch())
+    }
     this.#running = undefined
   }
 
