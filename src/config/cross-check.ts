@@ -5,6 +5,7 @@ import { type Mistake, namesText, pathText } from './mistake.ts'
 import { numbersMistakes } from './numbers-check.ts'
 import { DEFAULT_POLICIES } from './policies.ts'
 import { sharedPorts } from './ports-check.ts'
+import { smtpCarrierMistakes } from './smtp-carriers.ts'
 import { tenantTreeMistakes } from './tenants-check.ts'
 import { tierMistakes } from './volume-tiers.ts'
 
@@ -33,7 +34,10 @@ export function crossCheck(root: Record<string, unknown>): Mistake[] {
       mistakes.push(...httpCarrierMistakes(path, value))
       continue
     }
-    if (value.type === 'smtp') continue
+    if (value.type === 'smtp') {
+      mistakes.push(...smtpCarrierMistakes(path, value))
+      continue
+    }
     mistakes.push(
       ...waitOrder(path, value),
       ...hostsOrHost(path, value),
