@@ -35,6 +35,7 @@ import type { InboundMessage } from './inbound/inbound-message.ts'
 import { InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
 import { LiveBilling } from './live-billing.ts'
+import { LiveBounces } from './live-bounces.ts'
 import { callbackTarget, type LiveCarrier, LiveCarriers, marksFor } from './live-carriers.ts'
 import { LiveConfig } from './live-config.ts'
 import { LivePartners, partnerAccounts } from './live-partners.ts'
@@ -669,6 +670,7 @@ async function assemble(
     drainMs: DRAIN_MS,
     unbindMs: UNBIND_MS,
   })
+  const bounces = new LiveBounces({ desk: callbacks.callbackDesk, logger })
   going.add([
     tenants,
     billing,
@@ -684,6 +686,7 @@ async function assemble(
     }),
     limiting,
     signIn,
+    bounces,
     // After the carriers: they are those of the map by then.
     {
       sections: ['carriers'],
@@ -813,6 +816,7 @@ async function assemble(
   losses.start()
   inbox.start()
   callbacks.start()
+  await bounces.start(going.running)
   sweeper.start()
   fallbacks.start()
   retention.start()
@@ -840,7 +844,7 @@ async function assemble(
     clearInterval(guardTimer)
     intake.close()
     await checks.close()
-    await Promise.all([http.close(), partners.close(UNBIND_MS)])
+    await Promise.all([http.close(), partners.close(UNBIND_MS), bounces.close()])
     await callbacks.close()
     await dispatcher.stop(DRAIN_MS)
     await health.close()

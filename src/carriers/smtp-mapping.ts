@@ -6,7 +6,7 @@ import {
   type ProviderErrorInfo,
   type RawError,
 } from '../providers/provider-error.ts'
-import { bounceToken } from './bounce-token.ts'
+import { bounceToken, keyOfToken } from './bounce-token.ts'
 import type { OutboundMessage } from './carrier.ts'
 import { textOf } from './http-mapping.ts'
 
@@ -121,6 +121,16 @@ export function envelopeSender(
   if (token === undefined) return bounceAddress
   const at = bounceAddress.lastIndexOf('@')
   return `${bounceAddress.slice(0, at)}+${token}${bounceAddress.slice(at)}`
+}
+
+/** Whether an address is an {@link envelopeSender} of this carrier, with a token; servers may have changed its case. */
+export function isReturnPath(
+  config: Pick<SmtpCarrierConfig, 'name' | 'bounceAddress' | 'bounceSecret'>,
+  address: string,
+): boolean {
+  const token = /\+([0-9a-f]+)@/i.exec(address)?.[1] ?? ''
+  const without = address.replace(`+${token}@`, '@').toLowerCase()
+  return without === config.bounceAddress?.toLowerCase() && keyOfToken(config, token) !== undefined
 }
 
 /** What servers that know RFC 3461 are asked to report, and by which id. */

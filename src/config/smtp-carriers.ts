@@ -1,6 +1,15 @@
 import { z } from 'zod'
-import { flag, integer, mapping, optionalText, requiredText, setting } from '../settings/field.ts'
-import { FILE, FILE_ALLOWED } from '../settings/forms.ts'
+import {
+  flag,
+  integer,
+  mapping,
+  optionalText,
+  requiredInteger,
+  requiredText,
+  setting,
+  text,
+} from '../settings/field.ts'
+import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from '../settings/forms.ts'
 import { type CallbackTerms, callbackTermsShape, toCallbackTerms } from './callback-terms.ts'
 import { type CarrierTerms, carrierTermsShape, toTerms } from './carrier-terms.ts'
 import {
@@ -11,6 +20,12 @@ import {
   toMailServer,
 } from './mail-server.ts'
 import { type Mistake, pathText } from './mistake.ts'
+
+/** Where mails that come back are taken over SMTP. */
+export interface BouncePortConfig {
+  readonly host: string
+  readonly port: number
+}
 
 /** A carrier that takes mails over SMTP. */
 export interface SmtpCarrierConfig extends CarrierTerms {
@@ -30,6 +45,8 @@ export interface SmtpCarrierConfig extends CarrierTerms {
   /** Servers are asked to report what they have delivered. */
   readonly notifySuccess: boolean
   readonly callback: CallbackTerms
+  /** Where bounces are taken over SMTP; undefined: nowhere. */
+  readonly bounces: BouncePortConfig | undefined
   /** Subject of all mails; undefined: the first line of the text. */
   readonly subject: string | undefined
   readonly dkim:
@@ -82,6 +99,18 @@ export const smtpCarrierSchema = mapping({
     about:
       'Ask servers to report what they have delivered, too (RFC 3461); few beyond your own do. Needs `bounce_secret`.',
   }),
+  bounces: setting(
+    mapping({
+      host: text(HOST, HOST_ALLOWED, '0.0.0.0', { about: 'Address to listen on.' }),
+      port: requiredInteger(1, 65_535, { about: 'Its port.' }),
+    }).optional(),
+    {
+      about:
+        'Takes bounces over SMTP, without TLS and for return paths of this carrier only; needs `bounce_address`.',
+      allowed: 'a mapping',
+      defaultText: 'none',
+    },
+  ),
   ...callbackTermsShape,
   subject: optionalText(LINE, LINE_ALLOWED, {
     about: 'Subject of mails; left out, the first line of the text.',
@@ -132,6 +161,7 @@ export function toSmtpCarrier(
     bounceSecret: carrier.bounce_secret,
     notifySuccess: carrier.notify_success,
     callback: toCallbackTerms(carrier),
+    bounces: carrier.bounces,
     subject: carrier.subject,
     dkim: dkim && {
       domain: dkim.domain,
@@ -145,16 +175,23 @@ export function toSmtpCarrier(
   }
 }
 
-/** What is wrong with a carrier of mails as a whole: what has to do with bounces needs the key of their tokens. */
+/** What is wrong with a carrier of mails as a whole: settings of bounces that are of no use without another. */
 export function smtpCarrierMistakes(
   path: readonly PropertyKey[],
   carrier: Readonly<Record<string, unknown>>,
 ): Mistake[] {
-  if (carrier.bounce_secret !== undefined) return []
-  const needs = pathText([...path, 'bounce_secret'])
-  return ['bounce_address', 'notify_success', 'callback_secret'].flatMap((key) =>
-    carrier[key] === undefined || carrier[key] === false
-      ? []
-      : [{ path: pathText([...path, key]), message: `needs ${needs}, the key of the tokens` }],
-  )
+  const told = (key: string) => carrier[key] !== undefined && carrier[key] !== false
+  return Object.entries(BOUNCE_NEEDS).flatMap(([key, [needed, what]]) => {
+    if (!told(key) || told(needed)) return []
+    const message = `needs ${pathText([...path, needed])}, ${what}`
+    return [{ path: pathText([...path, key]), message }]
+  })
+}
+
+const THE_KEY = ['bounce_secret', 'the key of the tokens'] as const
+const BOUNCE_NEEDS: Readonly<Record<string, readonly [needed: string, what: string]>> = {
+  bounce_address: THE_KEY,
+  notify_success: THE_KEY,
+  callback_secret: THE_KEY,
+  bounces: ['bounce_address', 'to which they come'],
 }

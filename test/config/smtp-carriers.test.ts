@@ -27,6 +27,39 @@ describe('bounces of a carrier of mails', () => {
     expect(mistakes({ bounce_secret: 'a-secret-of-bounces' })).toEqual([])
   })
 
+  it('a port for them is of no use without an address of theirs', () => {
+    const bounces = { port: 25 }
+    const mistakes = (more: object) => crossCheck({ carriers: [{ ...CARRIER, bounces, ...more }] })
+    expect(mistakes({ bounce_secret: 'a-secret-of-bounces' })).toEqual([
+      {
+        path: 'carriers[0].bounces',
+        message: 'needs carriers[0].bounce_address, to which they come',
+      },
+    ])
+  })
+
+  it('a port for them is nobody else’s', () => {
+    const carrier = (name: string, port: number) => ({
+      ...CARRIER,
+      name,
+      bounce_address: 'bounces@example.com',
+      bounce_secret: 'a-secret-of-bounces',
+      bounces: { port },
+    })
+    const carriers = [carrier('a', 2525), carrier('b', 2525), carrier('c', 8080)]
+    expect(crossCheck({ carriers })).toEqual([
+      {
+        path: 'carriers[1].bounces.port',
+        message:
+          '2525 of the carrier "b" is also the bounces.port of the carrier "a"; they must differ',
+      },
+      {
+        path: 'carriers[2].bounces.port',
+        message: '8080 of the carrier "c" is also http.port; they must differ',
+      },
+    ])
+  })
+
   it.each([
     ['bounces@example.com', true],
     ['fifteen.letters@example.com', true],

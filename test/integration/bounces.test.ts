@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { createTransport } from 'nodemailer'
 import { SMTPServer } from 'smtp-server'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type BounceSample, bounceOf, type ReturnedMail } from '../carriers/bounce-samples.ts'
+import { freePorts } from '../crash/waiting.ts'
 import { ApiClient } from '../support/api-client.ts'
 import { openGateway, type TestGateway, temporaryFolder, yamlFor } from '../support/gateway.ts'
 import { openSink, type Sink } from '../webhooks/sink.ts'
@@ -30,6 +32,8 @@ let operator: ApiClient
 let sink: Sink
 let hookSecret: string
 let recipients = 0
+let bouncePort: number
+let configOf: (bounces: object | undefined) => string
 
 beforeAll(async () => {
   const mailServer = new SMTPServer({
@@ -75,20 +79,25 @@ beforeAll(async () => {
     callback_secret: SECRET,
     rates: [{ prefix: '', price: '0.0010', currency: 'EUR' }],
   }
-  gateway = await openGateway(
+  const [port = 0] = await freePorts(1)
+  bouncePort = port
+  configOf = (bounces) =>
     JSON.stringify({
       ...file,
       admin_keys: ['operator-key-1'],
       webhooks: { allow_private_addresses: true },
-      carriers: [mail, { ...mail, name: 'guarded', callback_addresses: ['203.0.113.0/24'] }],
+      carriers: [
+        { ...mail, bounces },
+        { ...mail, name: 'guarded', callback_addresses: ['203.0.113.0/24'] },
+      ],
       partners: [],
       rates: [{ tenant: 'demo', prefix: '', price: PRICE, currency: 'EUR' }],
       balances: [{ tenant: 'demo', amount: '10.00', currency: 'EUR' }],
       routing: { routes: [{ name: 'all', carriers: ['mail'] }] },
       policies: { transactional: { uncertain: 'wait_receipt' } },
-    }),
-    { folder: folder.path },
-  )
+    })
+  const yaml = configOf({ host: '127.0.0.1', port })
+  gateway = await openGateway(yaml, { folder: folder.path, isConfigFromFile: true })
   cleanUps.push(gateway.close)
   operator = new ApiClient(gateway.url, 'operator-key-1')
   const { body } = await gateway.api.call('POST', '/v1/webhooks', { url: `${sink.url}/hooks` })
@@ -269,4 +278,61 @@ test('one that is too long is refused', async () => {
   const oversized = await counted('oversized')
   expect(await bounce('x'.repeat(1024 * 1024 + 1))).toBe(413)
   expect(await counted('oversized')).toBe(oversized + 1)
+})
+
+/** As another server hands a bounce over; gives what it is answered at last. */
+async function mailBack(to: string, raw: string): Promise<string> {
+  const transport = createTransport({ host: '127.0.0.1', port: bouncePort })
+  try {
+    return (await transport.sendMail({ envelope: { from: '', to }, raw })).response
+  } catch (error) {
+    const { response, code } = error as { response?: string; code?: string }
+    return response ?? code ?? ''
+  } finally {
+    transport.close()
+  }
+}
+
+test('a bounce may come by SMTP, to return paths of the carrier only', async () => {
+  const { id, mail } = await sent()
+  const [forged, oversized] = [await counted('forged'), await counted('oversized')]
+  const raw = bounceOf('exchange-not-found', { recipient: mail.recipient })
+  const [before = '', domain = ''] = mail.returnPath.split('@')
+  const last = before.endsWith('0') ? '1' : '0'
+  for (const to of [
+    'anna@example.org',
+    'bounces@bounce.example.com',
+    `${before.slice(0, -1)}${last}@${domain}`,
+    `${before}@example.com`,
+  ]) {
+    expect(await mailBack(to, raw)).toMatch(/^550 /)
+  }
+  expect(await counted('forged')).toBe(forged + 4)
+  const long = `${raw}${'x'.repeat(1024 * 1024)}`
+  expect(await mailBack(mail.returnPath, long)).toMatch(/^552 /)
+  expect(await counted('oversized')).toBe(oversized + 1)
+  expect(await gateway.api.message(id)).toMatchObject({ status: 'sent' })
+
+  const repeated = await counted('repeated')
+  expect(await mailBack(mail.returnPath, raw)).toMatch(/^250 /)
+  expect(await gateway.api.settled(id)).toMatchObject({
+    status: 'undelivered',
+    error: { code: 'recipient_unknown' },
+  })
+  expect(await mailBack(mail.returnPath, raw)).toMatch(/^250 /)
+  expect(await counted('repeated')).toBe(repeated + 1)
+})
+
+test('the port goes and comes with the configuration', async () => {
+  const { id, mail } = await sent()
+  const raw = bounceOf('exim-refused', mail)
+  await gateway.configure(configOf(undefined))
+  await vi.waitFor(async () => {
+    expect(await mailBack(mail.returnPath, raw)).toBe('ESOCKET')
+  }, PATIENCE)
+  await gateway.configure(configOf({ host: '127.0.0.1', port: bouncePort }))
+  await vi.waitFor(async () => {
+    expect(await mailBack(mail.returnPath, raw)).toMatch(/^250 /)
+  }, PATIENCE)
+  expect(await gateway.api.settled(id)).toMatchObject({ status: 'undelivered' })
 })
