@@ -1,5 +1,4 @@
-import type { CallbackDesk } from './callbacks/callback-desk.ts'
-import { MAX_CALLBACK_OCTETS } from './callbacks/callback-desk.ts'
+import { type CallbackDesk, MAX_CALLBACK_OCTETS } from './callbacks/callback-desk.ts'
 import { type ArrivingBounce, BouncePort } from './carriers/bounce-port.ts'
 import { isReturnPath } from './carriers/smtp-mapping.ts'
 import type { Config } from './config/schema.ts'
@@ -41,11 +40,6 @@ export class LiveBounces implements LivePart {
 
   async prepare({ carriers }: Config): Promise<() => void> {
     return () => this.#follow(carriers)
-  }
-
-  /** The port that a carrier has; 0: none, or not now. */
-  portOf(carrier: string): number {
-    return this.#ports.get(carrier)?.port ?? 0
   }
 
   #follow(carriers: Config['carriers']): void {

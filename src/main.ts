@@ -810,6 +810,7 @@ async function assemble(
   await billing.open(funding, ledger.accounts)
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
+  opened.push(() => bounces.close())
   await partners.start()
   liveCarriers.start()
   healthAlerts.watch(carriers.values())
