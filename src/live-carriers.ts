@@ -142,7 +142,7 @@ export class LiveCarriers implements LivePart {
 
 /** What callbacks have to do with a carrier; undefined for one that reports on its binds. */
 export function callbackTarget(carrier: LiveCarrier | undefined): CallbackTarget | undefined {
-  if (carrier?.type !== 'http') return undefined
+  if (!carrier || carrier.type === 'smpp') return undefined
   const { secret, addresses } = carrier.config.callback
   return {
     callbacks: carrier.callbacks,

@@ -15,6 +15,7 @@ import { type HttpServer, listenHttp } from './http/server.ts'
 import { InboundArchive } from './inbound/inbound-archive.ts'
 import { InboundRoutes } from './inbound/inbound-routes.ts'
 import { Inbox } from './inbound/inbox.ts'
+import { LiveBounces } from './live-bounces.ts'
 import { callbackTarget, type LiveCarrier, LiveCarriers, marksFor } from './live-carriers.ts'
 import { LiveConfig } from './live-config.ts'
 import { LivePartners } from './live-partners.ts'
@@ -319,6 +320,7 @@ export async function openGateway(options: OpenGatewayOptions): Promise<OpenGate
     drainMs: DRAIN_MS,
     unbindMs: UNBIND_MS,
   })
+  const bounces = new LiveBounces({ desk: callbacks.callbackDesk, logger })
   going.add([
     tenants,
     billing.terms,
@@ -334,6 +336,7 @@ export async function openGateway(options: OpenGatewayOptions): Promise<OpenGate
     }),
     limiting,
     signIn,
+    bounces,
     carrying.watching,
     ...liveParts({
       access,
@@ -446,12 +449,14 @@ export async function openGateway(options: OpenGatewayOptions): Promise<OpenGate
 
   const http: HttpServer = await listenHttp(app, config.http)
   opened.push(() => http.close())
+  opened.push(() => bounces.close())
   await partners.start()
   liveCarriers.start()
   healthAlerts.watch(carriers.values())
   messages.start()
   inbox.start()
   callbacks.start()
+  await bounces.start(going.running)
   retention.start()
   billing.start()
   upkeep?.start()
@@ -471,7 +476,7 @@ export async function openGateway(options: OpenGatewayOptions): Promise<OpenGate
     await configuration?.close()
     intake.close()
     await checks.close()
-    await Promise.all([http.close(), partners.close(UNBIND_MS)])
+    await Promise.all([http.close(), partners.close(UNBIND_MS), bounces.close()])
     await callbacks.close()
     // Carriers answer what they have, and are unbound.
     await dispatcher.stop(DRAIN_MS)

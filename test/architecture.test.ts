@@ -81,6 +81,7 @@ const ONE_HOME: Readonly<Record<string, RegExp>> = {
   undici: /^(webhooks|carriers)\//,
   yaml: /^config\//,
   nodemailer: /^(alerting|carriers)\//,
+  'smtp-server': /^carriers\//,
 }
 
 interface Import {

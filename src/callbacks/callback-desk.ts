@@ -59,6 +59,9 @@ export interface CallbackDeskOptions {
 
 const MAX_NAME_CHARACTERS = 63
 
+/** The longest body there is, in octets: some thousand receipts. */
+export const MAX_CALLBACK_OCTETS = 1024 * 1024
+
 /** Decides which callbacks are genuine and new, and has them stored before their providers are answered. */
 export class CallbackDesk {
   readonly #options: CallbackDeskOptions
@@ -75,18 +78,14 @@ export class CallbackDesk {
 
   /** What can be told before the body is read; undefined: it is refused. */
   admit(origin: CallbackOrigin): AdmittedCallback | undefined {
-    const target = this.#options.targetOf(origin.carrier)
-    if (!target?.callbacks) {
-      this.#refuse(origin, 'unknown', target ? 'no_callbacks' : 'carrier_unknown')
-      return undefined
-    }
-    const fault = this.#faultOf(target, origin)
-    if (fault) {
-      this.#refuse(origin, 'forged', fault)
-      return undefined
-    }
-    const { callbacks, secret } = target
-    return { origin, callbacks, isVouchedFor: secret !== undefined }
+    return this.#admit(origin, (target) => {
+      return secretFault(target, origin) ?? this.#addressFault(target, origin)
+    })
+  }
+
+  /** As {@link admit}, for what has not come by a path: whoever has taken it knows that it is for the carrier. */
+  admitByAddress(origin: CallbackOrigin): AdmittedCallback | undefined {
+    return this.#admit(origin, (target) => this.#addressFault(target, origin))
   }
 
   /**
@@ -124,6 +123,11 @@ export class CallbackDesk {
     return this.#answerOf(origin, callbacks, stored)
   }
 
+  /** Notes that whoever has taken it knows that it is not for the carrier. */
+  forged(origin: CallbackOrigin, reason: string): void {
+    this.#refuse(origin, 'forged', reason)
+  }
+
   /** Notes that a body is over the limit. */
   oversized(origin: CallbackOrigin): void {
     this.#refuse(origin, 'oversized', 'body_too_large')
@@ -134,14 +138,25 @@ export class CallbackDesk {
     this.#refusals.tellLeft()
   }
 
-  /** What is wrong with path or address, where something is. */
-  #faultOf(
-    { callbacks, secret, addresses }: CallbackTarget,
+  #admit(
     origin: CallbackOrigin,
-  ): string | undefined {
-    if (secret === undefined && !callbacks?.check) return 'no_secret_configured'
-    // An absent one takes as long as a wrong one.
-    if (secret !== undefined && !isSame(origin.secret ?? '', secret)) return 'secret_wrong'
+    faultOf: (target: CallbackTarget) => string | undefined,
+  ): AdmittedCallback | undefined {
+    const target = this.#options.targetOf(origin.carrier)
+    if (!target?.callbacks) {
+      this.#refuse(origin, 'unknown', target ? 'no_callbacks' : 'carrier_unknown')
+      return undefined
+    }
+    const fault = faultOf(target)
+    if (fault) {
+      this.#refuse(origin, 'forged', fault)
+      return undefined
+    }
+    const { callbacks, secret } = target
+    return { origin, callbacks, isVouchedFor: secret !== undefined }
+  }
+
+  #addressFault({ addresses }: CallbackTarget, origin: CallbackOrigin): string | undefined {
     if (addresses.length === 0) return undefined
     const isFrom = origin.address !== undefined && this.#listOf(addresses).has(origin.address)
     return isFrom ? undefined : 'address_not_allowed'
@@ -227,6 +242,16 @@ export class CallbackDesk {
     const isKnown = this.#options.targetOf(carrier)?.callbacks !== undefined
     this.#options.onOutcome(isKnown ? carrier : '', kind, outcome)
   }
+}
+
+/** What is wrong with the path, where something is. */
+function secretFault(
+  { callbacks, secret }: CallbackTarget,
+  origin: CallbackOrigin,
+): string | undefined {
+  if (secret === undefined) return callbacks?.check ? undefined : 'no_secret_configured'
+  // An absent one takes as long as a wrong one.
+  return isSame(origin.secret ?? '', secret) ? undefined : 'secret_wrong'
 }
 
 function withoutSecret(url: string, { secret, kind }: CallbackOrigin): string {

@@ -86,6 +86,8 @@ export type SegmentOutcome =
   | {
       readonly kind: 'uncertain'
       readonly reason: string
+      /** What receipts would be matched by, where we have chosen it; absent: only the lost answer had it. */
+      readonly matchKey?: string
       /** The connection broke, under others as well. */
       readonly isLost?: true
     }

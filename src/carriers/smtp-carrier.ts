@@ -3,7 +3,10 @@ import type { SMTPPoolOptions, SMTPPoolSentMessageInfo, Transporter } from 'node
 import { MAIL_ADDRESS, transportOptions } from '../config/mail-server.ts'
 import type { SmtpCarrierConfig } from '../config/smtp-carriers.ts'
 import { messageOf } from '../core/errors.ts'
+import type { Callbacks, ProviderReports } from '../providers/provider.ts'
 import { Pacer } from '../smpp/pacer.ts'
+import { bounceCallbacks } from './bounce-callbacks.ts'
+import { bounceKey } from './bounce-token.ts'
 import { type CallLimits, Calls } from './calls.ts'
 import type {
   CarrierEvents,
@@ -15,9 +18,8 @@ import type {
   SegmentOutcome,
   Submission,
 } from './carrier.ts'
-import { refusalOutcome, textOf } from './http-mapping.ts'
+import { receiptOf, refusalOutcome, textOf } from './http-mapping.ts'
 import {
-  bounceToken,
   classifySmtp,
   mailOf,
   queueId,
@@ -37,12 +39,13 @@ export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
   readonly name: string
   readonly type = 'smtp'
   readonly channel = 'email'
-  /** Bounces are no receipts: one that does not come says nothing. */
+  /** Bounces tell of what was not delivered: one that does not come says nothing. */
   readonly givesReceipts = false
   readonly layoutKey = SMTP_LAYOUT_KEY
   readonly binds = []
   readonly lostConnections = 0
   #config: SmtpCarrierConfig
+  #callbacks: Callbacks | undefined
   #transport: Promise<Transport> | undefined
   readonly #events: CarrierEvents
   readonly #pacer: Pacer
@@ -54,6 +57,7 @@ export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
   constructor({ config, events }: { config: SmtpCarrierConfig; events: CarrierEvents }) {
     this.name = config.name
     this.#config = config
+    this.#callbacks = bounceCallbacks(config)
     this.#events = events
     this.#pacer = new Pacer(config.mailsPerSecond)
     this.#calls = new Calls({
@@ -69,6 +73,11 @@ export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
   /** Its settings at present. */
   get config(): SmtpCarrierConfig {
     return this.#config
+  }
+
+  /** What other servers report of mails that were taken; undefined where the carrier takes no bounces. */
+  get callbacks(): Callbacks | undefined {
+    return this.#callbacks
   }
 
   /** Connections come and go with mails: whether they work is for its circuit breaker to say. */
@@ -127,6 +136,13 @@ export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
     }
   }
 
+  /** Takes what bounces say; resolves when all of it is durable. */
+  async take({ receipts }: ProviderReports): Promise<void> {
+    await Promise.all(
+      receipts.map((receipt) => this.#events.onReceipt(receiptOf(this.name, receipt))),
+    )
+  }
+
   start(): void {
     this.#isStarted = true
     this.#events.onCapacityChange(this.name)
@@ -136,6 +152,7 @@ export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
   follow(config: SmtpCarrierConfig): void {
     if (!isDeepStrictEqual(connectionOf(this.#config), connectionOf(config))) this.#closeTransport()
     this.#config = config
+    this.#callbacks = bounceCallbacks(config)
     this.#pacer.agree(config.mailsPerSecond)
     this.#calls.follow(limitsOf(config))
     this.#events.onCapacityChange(this.name)
@@ -158,11 +175,13 @@ export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
     const mail = mailOf(this.#config, message)
     try {
       const transport = await this.#open()
-      const { serverMessageId, messageId, response } = await transport.sendMail(mail)
-      const carrierMessageId = serverMessageId ?? queueId(response) ?? messageId
-      return { kind: 'accepted', carrierMessageId, matchKey: bounceToken(message.id) }
+      const { serverMessageId, response } = await transport.sendMail(mail)
+      // Not the Message-ID: its token is for nobody who has not got the mail.
+      const carrierMessageId = serverMessageId ?? queueId(response) ?? message.id
+      return { kind: 'accepted', carrierMessageId, matchKey: bounceKey(message.id) }
     } catch (error) {
-      return failureOutcome(error as SmtpError, this.#begun.get(mail.messageId)?.() ?? false)
+      const isBegun = this.#begun.get(mail.messageId)?.() ?? false
+      return failureOutcome(error as SmtpError, isBegun, bounceKey(message.id))
     } finally {
       this.#begun.delete(mail.messageId)
     }
@@ -237,11 +256,12 @@ function poolOptions(config: SmtpCarrierConfig): SMTPPoolOptions {
  * What became of a mail that was not taken.
  *
  * @param isBegun - the server has got octets of it
+ * @param matchKey - what its bounces are matched by
  */
-function failureOutcome(error: SmtpError, isBegun: boolean): SegmentOutcome {
+function failureOutcome(error: SmtpError, isBegun: boolean, matchKey: string): SegmentOutcome {
   // A server that refuses STARTTLS has said nothing of the mail.
   const isAnswered = error.responseCode !== undefined && error.code !== 'ETLS'
-  if (!isAnswered && isBegun) return { kind: 'uncertain', reason: error.message }
+  if (!isAnswered && isBegun) return { kind: 'uncertain', reason: error.message, matchKey }
   const outcome = refusalOutcome(classifySmtp(error), rawSmtpError(error))
   if (outcome.kind === 'refused' && (isAnswered || !NETWORK.has(error.code ?? ''))) return outcome
   return {

@@ -6,6 +6,7 @@ import {
   type ProviderErrorInfo,
   type RawError,
 } from '../providers/provider-error.ts'
+import { bounceToken, keyOfToken } from './bounce-token.ts'
 import type { OutboundMessage } from './carrier.ts'
 import { textOf } from './http-mapping.ts'
 
@@ -109,19 +110,37 @@ export function queueId(response: string): string | undefined {
   return /\bqueued as ([^\s<>]{1,64})/i.exec(response)?.[1]
 }
 
-/** What bounces of a message are known by. */
-export function bounceToken(messageId: string): string {
-  return messageId.replaceAll('-', '')
-}
-
 /** The envelope's sender: bounces come back to it, with the token of their message. */
 export function envelopeSender(
-  { bounceAddress, from }: Pick<SmtpCarrierConfig, 'bounceAddress' | 'from'>,
+  config: Pick<SmtpCarrierConfig, 'name' | 'from' | 'bounceAddress' | 'bounceSecret'>,
   messageId: string,
 ): string {
+  const { bounceAddress, from } = config
   if (bounceAddress === undefined) return from
+  const token = bounceToken(config, messageId)
+  if (token === undefined) return bounceAddress
   const at = bounceAddress.lastIndexOf('@')
-  return `${bounceAddress.slice(0, at)}+${bounceToken(messageId)}${bounceAddress.slice(at)}`
+  return `${bounceAddress.slice(0, at)}+${token}${bounceAddress.slice(at)}`
+}
+
+/** Whether an address is an {@link envelopeSender} of this carrier, with a token; servers may have changed its case. */
+export function isReturnPath(
+  config: Pick<SmtpCarrierConfig, 'name' | 'bounceAddress' | 'bounceSecret'>,
+  address: string,
+): boolean {
+  const token = /\+([0-9a-f]+)@/i.exec(address)?.[1] ?? ''
+  const without = address.replace(`+${token}@`, '@').toLowerCase()
+  return without === config.bounceAddress?.toLowerCase() && keyOfToken(config, token) !== undefined
+}
+
+/** What servers that know RFC 3461 are asked to report, and by which id. */
+function notificationOf({ notifySuccess }: SmtpCarrierConfig, token: string) {
+  const always = ['failure', 'delay'] as const
+  return {
+    id: token,
+    return: 'headers' as const,
+    notify: notifySuccess ? ['success' as const, ...always] : [...always],
+  }
 }
 
 /** A message as nodemailer takes it. */
@@ -129,6 +148,7 @@ export function mailOf(config: SmtpCarrierConfig, message: OutboundMessage) {
   const text = textOf(message)
   const firstLine = text.trim().split(/\r?\n/)[0] ?? ''
   const domain = config.from.slice(config.from.lastIndexOf('@') + 1)
+  const token = bounceToken(config, message.id)
   return {
     envelope: { from: envelopeSender(config, message.id), to: message.to },
     from: { name: config.fromName ?? '', address: config.from },
@@ -138,7 +158,8 @@ export function mailOf(config: SmtpCarrierConfig, message: OutboundMessage) {
     text,
     ...(message.mail?.html ? { html: message.mail.html } : {}),
     // The same each time: where a mail came twice, mailboxes may show it once.
-    messageId: `<${message.id}@${domain}>`,
+    messageId: `<${token ?? message.id}@${domain}>`,
+    ...(token === undefined ? {} : { dsn: notificationOf(config, token) }),
     disableFileAccess: true,
     disableUrlAccess: true,
   }

@@ -1,12 +1,13 @@
 import { httpCarrierMistakes } from './http-carriers.ts'
 import { type Mistake, pathText } from './mistake.ts'
+import { smtpCarrierMistakes } from './smtp-carriers.ts'
 import { type Item, isMapping, mappingAt } from './written-items.ts'
 
 /** Mistakes of carriers that show only when several of their settings are seen together. */
 export function carrierMistakes(carriers: readonly Item[]): Mistake[] {
   return carriers.flatMap(({ path, value }) => {
     if (value.type === 'http') return httpCarrierMistakes(path, value)
-    if (value.type === 'smtp') return []
+    if (value.type === 'smtp') return smtpCarrierMistakes(path, value)
     return [...waitOrder(path, value), ...hostsOrHost(path, value), ...checkReceipts(path, value)]
   })
 }

@@ -12,9 +12,9 @@ import {
   setting,
   text,
 } from '../settings/field.ts'
+import { type CallbackTerms, callbackTermsShape, toCallbackTerms } from './callback-terms.ts'
 import { type CarrierTerms, carrierTermsShape, toTerms } from './carrier-terms.ts'
 import { type Mistake, pathText } from './mistake.ts'
-import { networkList } from './smpp-listeners.ts'
 
 /** A template of ours at a provider. */
 export interface TemplateAtProvider {
@@ -56,13 +56,9 @@ export interface HttpCarrierConfig extends CarrierTerms {
   }
   /** URL of a proxy; undefined: none. */
   readonly proxy: string | undefined
-  readonly callback: {
+  readonly callback: CallbackTerms & {
     /** Our address as the provider calls it, without `/delivery`; undefined: it is not told. */
     readonly url: string | undefined
-    /** Part of the path that nobody can guess. */
-    readonly secret: string | undefined
-    /** Where callbacks may come from; empty: anywhere. */
-    readonly addresses: readonly string[]
   }
   /** How often reports are fetched; 0: never. */
   readonly pullMs: number
@@ -177,16 +173,7 @@ export const httpCarrierSchema = mapping({
     about:
       'Our address for the callbacks of this carrier as the provider reaches it, without `/delivery` and `/mo`: told to providers that take it with each message.',
   }),
-  callback_secret: optionalText(
-    /^[A-Za-z0-9_-]{16,128}$/,
-    '16 to 128 letters, digits, "-" or "_"',
-    {
-      about:
-        'Part of the address that callbacks have to have, `/callback/provider/NAME/SECRET/delivery`; required where the provider signs nothing.',
-      isSecret: true,
-    },
-  ),
-  callback_addresses: networkList('Where callbacks may come from; empty: anywhere.'),
+  ...callbackTermsShape,
   pull_seconds: integer(0, 86_400, 0, {
     about:
       'How often receipts and inbound messages are fetched, where the provider has calls for it; 0: they are not, because the provider pushes them.',
@@ -225,11 +212,7 @@ export function toHttpCarrier(carrier: FileHttpCarrier): HttpCarrierConfig {
       acrossTenants: carrier.batch_across_tenants,
     },
     proxy: carrier.proxy,
-    callback: {
-      url: carrier.callback_url,
-      secret: carrier.callback_secret,
-      addresses: carrier.callback_addresses,
-    },
+    callback: { url: carrier.callback_url, ...toCallbackTerms(carrier) },
     pullMs: carrier.pull_seconds * 1_000,
   }
 }

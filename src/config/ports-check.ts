@@ -14,8 +14,8 @@ export interface ListeningSections {
 
 interface Listening {
   readonly path: string
-  /** Whose it is, where the path does not say it. */
-  readonly carrier: string | undefined
+  /** What it is of whom, where the path does not say it. */
+  readonly carrier: { readonly name: string; readonly key: string } | undefined
   readonly host: unknown
   readonly port: unknown
 }
@@ -31,11 +31,11 @@ export function sharedPorts(sections: ListeningSections): Mistake[] {
       .slice(0, index)
       .find((each) => each.port === port && isSameAddress(each.host, host))
     if (!other || typeof port !== 'number' || port === 0) return []
-    const here = carrier === undefined ? port : `${port} of the carrier "${carrier}"`
+    const here = carrier === undefined ? port : `${port} of the carrier "${carrier.name}"`
     const there =
       other.carrier === undefined
         ? other.path
-        : `the outbind_port of the carrier "${other.carrier}"`
+        : `the ${other.carrier.key} of the carrier "${other.carrier.name}"`
     return [{ path, message: `${here} is also ${there}; they must differ` }]
   })
 }
@@ -47,12 +47,18 @@ function listenersOf({ http, smpp, smppTls, carriers }: ListeningSections): List
     { path: 'http.port', carrier, host: http.host ?? EVERYWHERE, port: http.port ?? 8080 },
     { path: 'smpp.port', carrier, host, port: smpp.port ?? 2775 },
     { path: 'smpp.tls.port', carrier, host, port: smppTls && (smppTls.port ?? 3550) },
-    ...carriers.map(({ path, value }) => ({
-      path: pathText([...path, 'outbind_port']),
-      carrier: String(value.name),
-      host: value.outbind_host ?? EVERYWHERE,
-      port: value.outbind_port,
-    })),
+    ...carriers.flatMap(({ path, value: { name, bounces, outbind_host, outbind_port } }) => {
+      const place = (key: string, at: Readonly<Record<string, unknown>>) => ({
+        path: pathText([...path, ...key.split('.')]),
+        carrier: { name: String(name), key },
+        host: at.host ?? EVERYWHERE,
+        port: at.port,
+      })
+      return [
+        place('outbind_port', { host: outbind_host, port: outbind_port }),
+        place('bounces.port', { ...(bounces as object | undefined) }),
+      ]
+    }),
   ]
 }
 

@@ -1,6 +1,16 @@
 import { z } from 'zod'
-import { flag, integer, mapping, optionalText, requiredText, setting } from '../settings/field.ts'
-import { FILE, FILE_ALLOWED } from '../settings/forms.ts'
+import {
+  flag,
+  integer,
+  mapping,
+  optionalText,
+  requiredInteger,
+  requiredText,
+  setting,
+  text,
+} from '../settings/field.ts'
+import { FILE, FILE_ALLOWED, HOST, HOST_ALLOWED } from '../settings/forms.ts'
+import { type CallbackTerms, callbackTermsShape, toCallbackTerms } from './callback-terms.ts'
 import { type CarrierTerms, carrierTermsShape, toTerms } from './carrier-terms.ts'
 import {
   MAIL_ADDRESS,
@@ -9,6 +19,13 @@ import {
   mailServerShape,
   toMailServer,
 } from './mail-server.ts'
+import { type Mistake, pathText } from './mistake.ts'
+
+/** Where mails that come back are taken over SMTP. */
+export interface BouncePortConfig {
+  readonly host: string
+  readonly port: number
+}
 
 /** A carrier that takes mails over SMTP. */
 export interface SmtpCarrierConfig extends CarrierTerms {
@@ -23,6 +40,13 @@ export interface SmtpCarrierConfig extends CarrierTerms {
   readonly replyTo: string | undefined
   /** Where bounces go, to which a token of the message is added; undefined: to {@link from}, without one. */
   readonly bounceAddress: string | undefined
+  /** Key of the tokens; undefined: there are none, and bounces are not taken. */
+  readonly bounceSecret: string | undefined
+  /** Servers are asked to report what they have delivered. */
+  readonly notifySuccess: boolean
+  readonly callback: CallbackTerms
+  /** Where bounces are taken over SMTP; undefined: nowhere. */
+  readonly bounces: BouncePortConfig | undefined
   /** Subject of all mails; undefined: the first line of the text. */
   readonly subject: string | undefined
   readonly dkim:
@@ -38,6 +62,9 @@ export interface SmtpCarrierConfig extends CarrierTerms {
 
 const LINE = /^[^\r\n]{1,200}$/
 const LINE_ALLOWED = '1 to 200 characters in one line'
+// RFC 5321, section 4.5.3.1.1: 64 octets before the `@`, of which `+` and the token take 49.
+const BOUNCE_ADDRESS = /^[^\s@<>,;+]{1,15}@[^\s@<>,;]{1,190}$/
+const BOUNCE_ADDRESS_ALLOWED = 'a mail address with up to 15 characters, none a "+", before the "@"'
 const DOMAIN = /^[A-Za-z0-9._-]{1,253}$/
 const DOMAIN_ALLOWED = 'a domain name'
 
@@ -55,10 +82,36 @@ export const smtpCarrierSchema = mapping({
   from: requiredText(MAIL_ADDRESS, MAIL_ADDRESS_ALLOWED, { about: 'Sender of the mails.' }),
   from_name: optionalText(LINE, LINE_ALLOWED, { about: 'Name shown with that address.' }),
   reply_to: optionalText(MAIL_ADDRESS, MAIL_ADDRESS_ALLOWED, { about: 'Where replies go.' }),
-  bounce_address: optionalText(MAIL_ADDRESS, MAIL_ADDRESS_ALLOWED, {
+  bounce_address: optionalText(BOUNCE_ADDRESS, BOUNCE_ADDRESS_ALLOWED, {
     about:
-      'Where bounces go, with `+` and a token of the message before the `@`; left out, to `from`, and nobody can tell of which message they are.',
+      'Where bounces go, with `+` and a token of the message before the `@`; left out, to `from`, and only the mail that they return says of which message they are. Needs `bounce_secret`.',
   }),
+  bounce_secret: optionalText(
+    /^[\x21-\x7e]{16,128}$/,
+    '16 to 128 ASCII characters without blanks',
+    {
+      about:
+        'Key of the tokens by which bounces are known; without it none are taken. After a change, bounces of mails sent before are not known any more.',
+      isSecret: true,
+    },
+  ),
+  notify_success: flag(false, {
+    about:
+      'Ask servers to report what they have delivered, too (RFC 3461); few beyond your own do. Needs `bounce_secret`.',
+  }),
+  bounces: setting(
+    mapping({
+      host: text(HOST, HOST_ALLOWED, '0.0.0.0', { about: 'Address to listen on.' }),
+      port: requiredInteger(1, 65_535, { about: 'Its port.' }),
+    }).optional(),
+    {
+      about:
+        'Takes bounces over SMTP, without TLS and for return paths of this carrier only; needs `bounce_address`.',
+      allowed: 'a mapping',
+      defaultText: 'none',
+    },
+  ),
+  ...callbackTermsShape,
   subject: optionalText(LINE, LINE_ALLOWED, {
     about: 'Subject of mails; left out, the first line of the text.',
   }),
@@ -105,6 +158,10 @@ export function toSmtpCarrier(
     fromName: carrier.from_name,
     replyTo: carrier.reply_to,
     bounceAddress: carrier.bounce_address,
+    bounceSecret: carrier.bounce_secret,
+    notifySuccess: carrier.notify_success,
+    callback: toCallbackTerms(carrier),
+    bounces: carrier.bounces,
     subject: carrier.subject,
     dkim: dkim && {
       domain: dkim.domain,
@@ -116,4 +173,25 @@ export function toSmtpCarrier(
     mailsPerSecond: carrier.mails_per_second,
     timeoutMs: carrier.timeout_seconds * 1_000,
   }
+}
+
+/** What is wrong with a carrier of mails as a whole: settings of bounces that are of no use without another. */
+export function smtpCarrierMistakes(
+  path: readonly PropertyKey[],
+  carrier: Readonly<Record<string, unknown>>,
+): Mistake[] {
+  const told = (key: string) => carrier[key] !== undefined && carrier[key] !== false
+  return Object.entries(BOUNCE_NEEDS).flatMap(([key, [needed, what]]) => {
+    if (!told(key) || told(needed)) return []
+    const message = `needs ${pathText([...path, needed])}, ${what}`
+    return [{ path: pathText([...path, key]), message }]
+  })
+}
+
+const THE_KEY = ['bounce_secret', 'the key of the tokens'] as const
+const BOUNCE_NEEDS: Readonly<Record<string, readonly [needed: string, what: string]>> = {
+  bounce_address: THE_KEY,
+  notify_success: THE_KEY,
+  callback_secret: THE_KEY,
+  bounces: ['bounce_address', 'to which they come'],
 }

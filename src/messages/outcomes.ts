@@ -20,7 +20,7 @@ export function answerOf(outcome: SegmentOutcome, segment: number): SegmentAnswe
     case 'throttled':
       return { ...none, state: 'not_sent', rawCode: outcome.rawCode }
     case 'uncertain':
-      return { ...none, state: 'uncertain' }
+      return { ...none, state: 'uncertain', matchKey: outcome.matchKey ?? null }
     case 'not_sent':
       return { ...none, state: 'not_sent' }
   }

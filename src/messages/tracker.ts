@@ -321,6 +321,7 @@ export class Tracker {
     const unsaved = this.#live.touch(live)
     if (receipt.settles !== null && !isDuplicate) {
       const before = statusOf(live, attempt)
+      if (attempt.state === 'uncertain') this.#live.forgetUncertain(attempt, message)
       attempt.state = receipt.settles
       attempt.receiptAt = receipt.receivedAt
       unsaved.attempts.add(attempt)

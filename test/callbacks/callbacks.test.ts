@@ -130,6 +130,23 @@ describe.each(testDatabases())('callbacks on $name', ({ name: database, open }) 
     }
   }
 
+  it('judges what has not come by a path by its address alone', async () => {
+    const guarded = new FakeTarget(UNSIGNED, { secret: 's3cret', addresses: ['192.0.2.0/24'] })
+    const { callbackDesk: desk } = gateway({ targetOf: () => guarded })
+    const from = (address: string) => {
+      return { carrier: 'main', secret: undefined, kind: 'delivery', address } as const
+    }
+    expect(desk.admit(from('192.0.2.1'))).toBeUndefined()
+    expect(desk.admitByAddress(from('198.51.100.1'))).toBeUndefined()
+    desk.forged(from('192.0.2.1'), 'no_return_path')
+    expect(outcomes).toEqual(['forged', 'forged', 'forged'])
+    const admitted = desk.admitByAddress(from('192.0.2.1'))
+    if (!admitted) throw new Error('it is not admitted')
+    expect(await desk.receive(admitted, delivery('r1'))).toMatchObject({ status: 200 })
+    await guarded.has(1)
+    expect(guarded.taken).toEqual(['r1'])
+  })
+
   it('takes a burst once each, with few commits', async () => {
     const burst = database === 'PostgreSQL' ? 5_000 : 1_000
     const counts = counting()

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { afterEach, describe, expect, it } from 'vitest'
+import { bounceKey, bounceToken } from '../../src/carriers/bounce-token.ts'
 import { SmtpCarrier } from '../../src/carriers/smtp-carrier.ts'
-import { classifySmtp, envelopeSender } from '../../src/carriers/smtp-mapping.ts'
+import { classifySmtp } from '../../src/carriers/smtp-mapping.ts'
 import { smtpCarrierSchema, toSmtpCarrier } from '../../src/config/smtp-carriers.ts'
 import { errorsOf, vectorsOf } from '../providers/vectors.ts'
 import { TEST_CERTIFICATE, TEST_KEY } from '../smpp/tls-certificate.ts'
@@ -16,6 +17,9 @@ interface Taken {
   readonly data: string
   readonly isSecure: boolean
   readonly user: string
+  /** What the envelope asks for, RFC 3461. */
+  readonly dsn: unknown
+  readonly notify: unknown
 }
 
 const cleanUps: (() => Promise<unknown>)[] = []
@@ -29,6 +33,7 @@ async function openServer(options: SMTPServerOptions = {}) {
   const server = new SMTPServer({
     key: TEST_KEY,
     cert: TEST_CERTIFICATE,
+    hideDSN: false,
     onAuth: ({ username, password }, _session, done) => {
       if (username === 'user' && password === 'secret') done(null, { user: username })
       else done(Object.assign(new Error('Authentication failed'), { responseCode: 535 }))
@@ -43,6 +48,8 @@ async function openServer(options: SMTPServerOptions = {}) {
           data: Buffer.concat(chunks).toString('utf8'),
           isSecure: session.secure,
           user: String(session.user),
+          dsn: session.envelope.dsn,
+          notify: session.envelope.rcptTo[0]?.dsn?.notify,
         })
         done(null, '2.0.0 Ok: queued as 4FwZ1x0Jzz9')
       })
@@ -123,13 +130,14 @@ describe('a mail', () => {
       from_name: '客服',
       reply_to: 'help@example.com',
       bounce_address: 'bounces@example.com',
+      bounce_secret: 'a-secret-of-bounces',
     })
     const message = mail({ text: '验证码通知\nYour code is 4711' })
-    const token = message.id.replaceAll('-', '')
+    const token = bounceToken(carrier.config, message.id)
     expect(await send(message)).toEqual({
       kind: 'accepted',
       carrierMessageId: '4FwZ1x0Jzz9',
-      matchKey: token,
+      matchKey: bounceKey(message.id),
     })
     const [got] = taken
     if (!got) throw new Error('nothing was taken')
@@ -143,7 +151,9 @@ describe('a mail', () => {
     expect(headerOf(got.data, 'subject')).toBe(vector?.expected.encoded)
     expect(headerOf(got.data, 'from')).toContain('<noreply@example.com>')
     expect(headerOf(got.data, 'reply-to')).toBe('help@example.com')
-    expect(headerOf(got.data, 'message-id')).toBe(`<${message.id}@example.com>`)
+    expect(headerOf(got.data, 'message-id')).toBe(`<${token}@example.com>`)
+    expect(got.dsn).toMatchObject({ envid: token, ret: 'HDRS' })
+    expect(got.notify).toEqual(['FAILURE', 'DELAY'])
     expect(carrier).toMatchObject({ channel: 'email', givesReceipts: false, capacity: 5 })
     expect(carrier.layOut(message)).toEqual({ encoding: 'utf8', segments: 1 })
   })
@@ -257,7 +267,7 @@ describe('a refusal', () => {
 })
 
 describe('a connection', () => {
-  it('that breaks after DATA leaves the mail uncertain, and it is not sent twice', async () => {
+  it('that breaks after DATA leaves the mail uncertain, known by its bounces, and it is not sent twice', async () => {
     let mails = 0
     const { port, server } = await openServer({
       onData: (stream) => {
@@ -268,7 +278,11 @@ describe('a connection', () => {
         })
       },
     })
-    expect(await openCarrier(port).send()).toMatchObject({ kind: 'uncertain' })
+    const message = mail()
+    expect(await openCarrier(port).send(message)).toMatchObject({
+      kind: 'uncertain',
+      matchKey: bounceKey(message.id),
+    })
     expect(mails).toBe(1)
   })
 
@@ -304,7 +318,7 @@ describe('a connection', () => {
     const { port, taken } = await openServer({ secure: true })
     const { carrier, send } = openCarrier(port, { tls: 'implicit' })
     expect((await send()).kind).toBe('accepted')
-    expect(taken[0]?.isSecure).toBe(true)
+    expect(taken[0]).toMatchObject({ isSecure: true, notify: undefined })
     expect(await carrier.check(5_000)).toMatchObject({ kind: 'answered' })
   })
 
@@ -362,13 +376,4 @@ describe('a login on the wire', () => {
       cram.expected.responseBase64,
     ])
   })
-})
-
-it('bounces come back to an address with the token of their mail', () => {
-  const id = '0190a5c4-0000-7000-8000-000000000001'
-  const from = 'noreply@example.com'
-  expect(envelopeSender({ from, bounceAddress: undefined }, id)).toBe(from)
-  expect(envelopeSender({ from, bounceAddress: 'b@m.example' }, id)).toBe(
-    'b+0190a5c4000070008000000000000001@m.example',
-  )
 })

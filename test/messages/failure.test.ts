@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { BOUNCE_STATUSES } from '../../src/carriers/bounce-callbacks.ts'
 import { CODE_BY_STATUS } from '../../src/carriers/smpp-failure.ts'
 import { FAILURE_CODES, type FailureCode, isFailureCode } from '../../src/core/failure-code.ts'
 import {
@@ -73,6 +74,7 @@ describe('the table', () => {
       ...Object.entries(CODE_BY_STATE).map(stateRow),
       ...Object.entries(CODE_BY_MAP_ERROR).map(mapRow),
       ...providerErrorRows(),
+      ...Object.entries(BOUNCE_STATUSES).map(stateRow),
     ]
     expect(rows).toEqual(expected)
   })

@@ -73,6 +73,26 @@ describe.each(testDatabases())('the journal on $name', ({ open }) => {
       ])
     })
 
+    it('is known by a key of ours, whose answer was lost, until its receipt', async () => {
+      const message = testMessage()
+      await journal.write(
+        accepted(message),
+        submitting(message),
+        moved(message, 'sending', {
+          answers: ids('ID1').map((answer) => ({
+            ...answer,
+            state: 'uncertain',
+            carrierMessageId: null,
+          })),
+        }),
+      )
+      expect(journal.live.uncertainFor('alpha', message.to)).toHaveLength(1)
+      await journal.write(receipt('ID1', 'UNDELIVERABLE'))
+      expect(await messageRow(store, message)).toMatchObject({ status: 'undelivered' })
+      // Nobody else's receipt is taken for its own any more.
+      expect(journal.live.uncertainFor('alpha', message.to)).toEqual([])
+    })
+
     it('keeps every field of what was accepted, whatever its characters', async () => {
       const message = partnerMessage({
         from: 'Ω"\\',

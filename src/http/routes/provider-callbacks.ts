@@ -1,7 +1,11 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { ContentfulStatusCode, StatusCode } from 'hono/utils/http-status'
-import type { CallbackDesk, CallbackOrigin } from '../../callbacks/callback-desk.ts'
+import {
+  type CallbackDesk,
+  type CallbackOrigin,
+  MAX_CALLBACK_OCTETS,
+} from '../../callbacks/callback-desk.ts'
 import { GatewayError } from '../../core/errors.ts'
 import type { ClientAddresses } from '../client-address.ts'
 import type { AppEnv } from '../env.ts'
@@ -16,9 +20,6 @@ export interface ProviderCallbackParts {
   readonly addresses: ClientAddresses
   readonly publicUrls: PublicUrls
 }
-
-/** The longest body there is, in octets: some thousand receipts. */
-const MAX_BODY_OCTETS = 1024 * 1024
 
 const PATHS = ['/callback/provider/{name}/{kind}', '/callback/provider/{name}/{secret}/{kind}']
 // In a group: without one a path that only ends like this would do.
@@ -75,14 +76,14 @@ async function answer(
     kind: c.req.param('kind') === 'mo' ? 'mo' : 'delivery',
     address: addresses.of(c),
   }
-  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_OCTETS) {
+  if (Number(c.req.header('content-length') ?? 0) > MAX_CALLBACK_OCTETS) {
     // Whoever asks: what there is cannot be told by it.
     desk.oversized(origin)
     throw tooLarge()
   }
   const admitted = desk.admit(origin)
   if (!admitted) throw nothingHere(c)
-  const body = await readBody(c, MAX_BODY_OCTETS).catch((error: unknown) => {
+  const body = await readBody(c, MAX_CALLBACK_OCTETS).catch((error: unknown) => {
     if (!(error instanceof GatewayError)) throw error
     desk.oversized(origin)
     throw admitted.isVouchedFor ? error : nothingHere(c)
@@ -106,5 +107,5 @@ function nothingHere(c: Context<AppEnv>): GatewayError {
 }
 
 function tooLarge(): GatewayError {
-  return new GatewayError('body_too_large', `the body is over ${MAX_BODY_OCTETS} octets`)
+  return new GatewayError('body_too_large', `the body is over ${MAX_CALLBACK_OCTETS} octets`)
 }
