@@ -48,6 +48,16 @@ export interface OutboundMessage extends Content {
   readonly sender: { readonly value: string; readonly ton: number; readonly npi: number }
   /** When it is worth nothing any more: the carrier is told to give up then. */
   readonly expiresAt: Date
+  readonly submit: SubmitIdentity
+}
+
+/** What tells a submit that is made again from one of its own, for carriers that can tell their peer. */
+export interface SubmitIdentity {
+  /** That of an earlier submit where this one repeats it because its outcome is unknown; else nobody else's. */
+  readonly key: string
+  readonly isRepetition: boolean
+  /** Its class has it sent again where its outcome stays unknown. */
+  readonly mayBeRepeated: boolean
 }
 
 /** A character that was replaced before sending, and how often. */

@@ -179,8 +179,12 @@ export class HttpCarrier implements ConfiguredCarrier<HttpCarrierConfig> {
   prepare(message: OutboundMessage): Submission {
     const prepared = providerMessage(this.#opened, this.#config, message)
     const { acrossTenants } = this.#config.batch
-    const key = this.#opened.account.batchKey(prepared)
-    const fullKey = acrossTenants ? key : `${message.tenantId} ${key}`
+    const { account } = this.#opened
+    const key = account.batchKey(prepared)
+    const ofTenant = acrossTenants ? key : `${message.tenantId} ${key}`
+    // Together with others it could not be repeated as it was.
+    const isAlone = account.knowsRepetitions === true && message.submit.mayBeRepeated
+    const fullKey = isAlone ? undefined : ofTenant
     return {
       segmentCount: 1,
       replacements: [],

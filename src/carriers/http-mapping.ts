@@ -90,6 +90,8 @@ export function providerMessage(
     template: found && { id: found.id, variables: found.variables },
     sign: found?.sign ?? config.signs[message.from] ?? config.sign,
     expiresAt: message.expiresAt,
+    submitKey: message.submit.key,
+    isRepetition: message.submit.isRepetition,
   }
 }
 
@@ -156,11 +158,11 @@ export function stateOf({ status, code, failure }: ProviderReceipt) {
 
 /** A provider's receipt in the gateway's terms. */
 export function receiptOf(carrier: string, receipt: ProviderReceipt): CarrierReceipt {
-  const { providerId, matchKey, to, status, code, text } = receipt
+  const { providerId, matchKey, repetitionKey, to, status, code, text } = receipt
   return {
     carrier,
     carrierMessageId: providerId,
-    matchKeys: [matchKey],
+    matchKeys: repetitionKey === undefined ? [matchKey] : [matchKey, repetitionKey],
     ...stateOf(receipt),
     rawText: [status, code, text].filter((part) => part !== '').join(' '),
     // Whose it is where the answer to the send was lost, and the id with it.

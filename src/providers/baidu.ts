@@ -1,6 +1,7 @@
 import type { FailureCode } from '../core/failure-code.ts'
 import { mapping, optionalText } from '../settings/field.ts'
 import { baiduCallbackSignature, bceAuthorization, bceCanonicalQuery } from './baidu-signature.ts'
+import { callKey } from './call-key.ts'
 import { callbackObjects } from './callback-body.ts'
 import { isSame } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
@@ -14,7 +15,6 @@ import {
   UnreadableAnswerError,
 } from './json.ts'
 import {
-  type Call,
   type CallbackCheck,
   type CallbackRequest,
   defineProvider,
@@ -155,10 +155,12 @@ export const baidu = defineProvider({
     }
     return {
       maxBatch: 200,
+      knowsRepetitions: true,
       batchKey: equalMessages,
-      send: (messages, { now, nonce }: Call) => {
+      send: (messages, { now }) => {
         const body = JSON.stringify(sendBody(messages, account))
-        return signed('POST', '/api/v3/sendSms', { clientToken: uuidOf(nonce) }, body, now)
+        const clientToken = uuidOf(callKey(messages))
+        return signed('POST', '/api/v3/sendSms', { clientToken }, body, now)
       },
       readSend,
       classify: (error) => classifyError(ERRORS, error),
@@ -291,7 +293,7 @@ function inboundOf({ mobile, content, userExtId, receiveTime }: JsonObject): Pro
   }
 }
 
-/** A nonce as the UUID that clients write: the same one is the same request, and is taken once. */
-function uuidOf(nonce: string): string {
-  return nonce.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+/** In the form that clients write: the same one is the same request, and is taken once. */
+function uuidOf(key: string): string {
+  return key.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }

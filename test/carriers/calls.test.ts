@@ -59,6 +59,8 @@ class Desk {
       template: null,
       sign: '',
       expiresAt: new Date(0),
+      submitKey: text,
+      isRepetition: false,
     }
     const mark = { messageId: text, attempt: 1 }
     return this.calls.send(message, key, { mark, ...options })

@@ -87,8 +87,9 @@ let messages = 0
 
 function message(changes: Partial<OutboundMessage> = {}): OutboundMessage {
   messages++
+  const id = `message-${messages}`
   return {
-    id: `message-${messages}`,
+    id,
     tenantId: 'one',
     partner: null,
     from: 'Linehaul',
@@ -101,6 +102,7 @@ function message(changes: Partial<OutboundMessage> = {}): OutboundMessage {
     maxSegments: null,
     registeredDelivery: 1,
     expiresAt: new Date(NOW.getTime() + 3_600_000),
+    submit: { key: id, isRepetition: false, mayBeRepeated: false },
     ...changes,
   }
 }
