@@ -213,6 +213,16 @@ export interface CarrierReceipt {
   readonly failure?: FailureCode | null | undefined
   readonly rawText: string
   readonly about?: ReceiptAbout | null | undefined
+  /** Absent: it is of all that was submitted with the id. */
+  readonly part?: ReceiptPart | undefined
+}
+
+/** Which part of a submit a receipt is of, where the carrier splits it and reports each part under the one id. */
+export interface ReceiptPart {
+  /** From 1. */
+  readonly number: number
+  /** How many there are. */
+  readonly of: number
 }
 
 /** A deliver_sm or data_sm that is no receipt: a message of a handset, or one part of it. */

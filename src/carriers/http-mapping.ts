@@ -158,7 +158,7 @@ export function stateOf({ status, code, failure }: ProviderReceipt) {
 
 /** A provider's receipt in the gateway's terms. */
 export function receiptOf(carrier: string, receipt: ProviderReceipt): CarrierReceipt {
-  const { providerId, matchKey, repetitionKey, to, status, code, text } = receipt
+  const { providerId, matchKey, repetitionKey, to, status, code, text, part = 1, parts = 1 } = receipt
   return {
     carrier,
     carrierMessageId: providerId,
@@ -167,6 +167,7 @@ export function receiptOf(carrier: string, receipt: ProviderReceipt): CarrierRec
     rawText: [status, code, text].filter((part) => part !== '').join(' '),
     // Whose it is where the answer to the send was lost, and the id with it.
     about: { recipient: to ?? '', sender: '', submittedAt: null, reference: null },
+    ...(parts > 1 ? { part: { number: part, of: parts } } : {}),
   }
 }
 

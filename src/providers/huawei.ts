@@ -35,6 +35,8 @@ const SUCCESS = '000000'
 /** Nothing is said by the code of the whole call: every number has its own. */
 const SEE_STATUSES = 'E000510'
 const DUPLICATE = 'E200041'
+/** Its header numbers the parts of a long message with one octet, 3GPP TS 23.040, section 9.2.3.24.1. */
+const MOST_PARTS = 255
 
 /** E000xxx refuse a call, E200xxx one number, in the answer or in its receipt; the last three come in receipts. */
 const ERRORS: ErrorTable = {
@@ -232,14 +234,7 @@ function receiptsOf(request: CallbackRequest): ProviderReports {
   return { receipts: reports.filter(isJsonObject).map(receiptOf), inbound: [] }
 }
 
-/**
- * A long message has a receipt for each of its parts, all with its one id. It has failed when one part has, and is
- * delivered when all are; but nothing is remembered here from one receipt to the next. So a part that has failed ends
- * the message, the delivery of the last part (`sequence` = `total`) ends it too, and the delivery of any other part is
- * told as pending. As long as receipts come in order that is right. When a part fails whose receipt comes after that
- * of the last one, the message stays delivered; when the receipt of the last part is lost, it stays without a final one.
- * `part` and `parts` are told so that who keeps state can do better.
- */
+/** A long message has a receipt for each of its parts, all with its one id. */
 function receiptOf(report: JsonObject): ProviderReceipt {
   const providerId = textOf(report.smsMsgId)
   const code = textOf(report.status)
@@ -247,25 +242,24 @@ function receiptOf(report: JsonObject): ProviderReceipt {
     throw new UnreadableCallbackError('a receipt without "smsMsgId" or "status"')
   }
   const parts = countOf(report.total)
-  const part = countOf(report.sequence)
-  const status = STATUSES[code] ?? 'failed'
   return {
     providerId,
     matchKey: providerId,
     to: e164Of(textOf(report.to)),
-    status: status === 'delivered' && part < parts ? 'pending' : status,
+    status: STATUSES[code] ?? 'failed',
     code,
     failure: knownFailure(ERRORS, code),
     text: textOf(report.statusDesc),
     at: parseUtc(textOf(report.updateTime)),
-    part,
+    part: Math.min(countOf(report.sequence), parts),
     parts,
   }
 }
 
-/** Absent or no number: one. */
+/** Absent, no number, or more than a long message may have: one. */
 function countOf(value: unknown): number {
-  return /^[1-9]\d{0,2}$/.test(textOf(value)) ? Number(value) : 1
+  const count = textOf(value)
+  return /^[1-9]\d{0,2}$/.test(count) && Number(count) <= MOST_PARTS ? Number(count) : 1
 }
 
 function inboundOf({ from, to, body, smsMsgId, createTime }: JsonObject): ProviderInbound {

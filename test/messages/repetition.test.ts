@@ -30,6 +30,7 @@ describe('repeatedSubmit', () => {
     rawCode: null,
     answeredAt: null,
     receiptAt: null,
+    openParts: null,
     costMicros: 0n,
     costCurrency: 'EUR',
     carrierDeckVersion: 0,
