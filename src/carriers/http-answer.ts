@@ -26,12 +26,3 @@ export function readResults(
     return messages.map(() => refused)
   }
 }
-
-/** How long a provider wants to be left alone, in milliseconds; 0: it has not said so. RFC 9110, section 10.2.3. */
-export function retryAfterMs({ headers }: HttpResponse, now: Date): number {
-  const value = headers['retry-after']
-  if (value === undefined) return 0
-  if (/^\d{1,6}$/.test(value)) return Number(value) * 1_000
-  const at = Date.parse(value)
-  return Number.isNaN(at) ? 0 : Math.max(0, at - now.getTime())
-}

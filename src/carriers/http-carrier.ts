@@ -5,6 +5,7 @@ import { type Channel, WHOLE_TEXT } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { retryAfterMs } from '../core/retry-after.ts'
 import { EncodingError } from '../encoding/errors.ts'
 import { countSegments, planText } from '../encoding/segment.ts'
 import type { HttpResponse } from '../providers/http-call.ts'
@@ -31,7 +32,7 @@ import type {
   Submission,
   SubmittedSegment,
 } from './carrier.ts'
-import { readResults, retryAfterMs } from './http-answer.ts'
+import { readResults } from './http-answer.ts'
 import { HttpClient } from './http-exchange.ts'
 import {
   httpLayoutKey,
@@ -446,7 +447,8 @@ function restMs(
     const isTooFast = result.kind === 'refused' && sendOutcome(account, result).kind === 'throttled'
     return isTooFast ? [(account.restSeconds?.(result) ?? 0) * 1_000] : []
   })
-  return rests.length === 0 ? 0 : Math.max(retryAfterMs(response, now), ...rests)
+  if (rests.length === 0) return 0
+  return Math.max(retryAfterMs(response.headers['retry-after'], now) ?? 0, ...rests)
 }
 
 /** No request could be made of it. */

@@ -1,6 +1,7 @@
 import type { HttpCarrierConfig } from '../config/http-carriers.ts'
 import type { FailureCode } from '../core/failure-code.ts'
 import { EncodingError } from '../encoding/errors.ts'
+import { ownEntry } from '../providers/own-entry.ts'
 import type {
   ProviderAccount,
   ProviderInbound,
@@ -150,7 +151,7 @@ const WORDS: Readonly<
 
 /** What a provider says of a message that it has taken. */
 export function stateOf({ status, code, failure }: ProviderReceipt) {
-  const word = status === 'failed' && Object.hasOwn(WORDS, code) ? WORDS[code] : undefined
+  const word = status === 'failed' ? ownEntry(WORDS, code) : undefined
   const { state, settles } = word ?? STATES[status]
   const rawError = status === 'delivered' || code === '' ? null : code
   return { state, settles, rawError, failure: failure ?? word?.failure ?? null }
@@ -158,7 +159,17 @@ export function stateOf({ status, code, failure }: ProviderReceipt) {
 
 /** A provider's receipt in the gateway's terms. */
 export function receiptOf(carrier: string, receipt: ProviderReceipt): CarrierReceipt {
-  const { providerId, matchKey, repetitionKey, to, status, code, text, part = 1, parts = 1 } = receipt
+  const {
+    providerId,
+    matchKey,
+    repetitionKey,
+    to,
+    status,
+    code,
+    text,
+    part = 1,
+    parts = 1,
+  } = receipt
   return {
     carrier,
     carrierMessageId: providerId,

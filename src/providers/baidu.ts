@@ -6,6 +6,7 @@ import { callbackObjects } from './callback-body.ts'
 import { isSame } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { type HttpRequest, type HttpResponse, JSON_UTF8, urlBelow } from './http-call.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -14,6 +15,7 @@ import {
   textOf,
   UnreadableAnswerError,
 } from './json.ts'
+import { ownEntry } from './own-entry.ts'
 import {
   type CallbackCheck,
   type CallbackRequest,
@@ -273,24 +275,17 @@ function receiptOf(report: JsonObject): ProviderReceipt {
     providerId,
     matchKey: providerId,
     to: e164Of(textOf(report.mobile)),
-    status: STATUSES[textOf(report.code)] ?? 'pending',
+    status: ownEntry(STATUSES, textOf(report.code)) ?? 'pending',
     code: code === '' ? textOf(report.code) : code,
-    failure: RECEIPT_FAILURES[code] ?? null,
+    failure: ownEntry(RECEIPT_FAILURES, code) ?? null,
     text: textOf(report.message),
     at: parseUtc(textOf(report.deliverTime)),
   }
 }
 
-function inboundOf({ mobile, content, userExtId, receiveTime }: JsonObject): ProviderInbound {
-  const from = textOf(mobile)
-  if (from === '') throw new UnreadableCallbackError('an inbound message without "mobile"')
-  return {
-    id: null,
-    from: e164Of(from) ?? from,
-    to: textOf(userExtId),
-    text: textOf(content),
-    at: parseUtc(textOf(receiveTime)),
-  }
+function inboundOf(report: JsonObject): ProviderInbound {
+  const fields = { from: 'mobile', to: 'userExtId', text: 'content' }
+  return inboundFrom(report, fields, parseUtc(textOf(report.receiveTime)))
 }
 
 /** In the form that clients write: the same one is the same request, and is taken once. */

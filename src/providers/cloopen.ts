@@ -6,6 +6,7 @@ import { hexHash } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { readFlatXml } from './flat-xml.ts'
 import { type HttpRequest, type HttpResponse, JSON_UTF8, urlBelow } from './http-call.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -265,13 +266,10 @@ function receiptOf(report: JsonObject): ProviderReceipt {
 }
 
 function inboundOf(report: JsonObject): ProviderInbound {
-  const from = textOf(report.fromNum)
-  if (from === '') throw new UnreadableCallbackError('an inbound message without "fromNum"')
-  return {
-    id: null,
-    from: e164Of(from) ?? from,
-    to: textOf(report.appendCode),
-    text: textOf(report.content),
-    at: parseBeijing(textOf(report.dateSent) || textOf(report.recvTime)),
-  }
+  const fields = { from: 'fromNum', to: 'appendCode', text: 'content' }
+  return inboundFrom(
+    report,
+    fields,
+    parseBeijing(textOf(report.dateSent) || textOf(report.recvTime)),
+  )
 }

@@ -3,6 +3,7 @@ import { callbackForm, callbackObjects } from './callback-body.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { type HttpRequest, type HttpResponse, urlBelow } from './http-call.ts'
 import { sdkAuthorization, sdkDate, wsseHeaders } from './huawei-signature.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -24,6 +25,7 @@ import {
   UnreadableCallbackError,
 } from './provider.ts'
 import { classifyError, type ErrorTable, knownFailure, type RawError } from './provider-error.ts'
+import { statusOfWord } from './receipt-word.ts'
 import { e164Of } from './recipient.ts'
 import { rowsByNumber } from './rows-by-number.ts'
 import { parseUtc, utcText } from './utc-time.ts'
@@ -90,14 +92,10 @@ const ERRORS: ErrorTable = {
 }
 
 /**
- * What is not a failure. `UNKNOWN` may be followed by another receipt for 72 hours, so it does not end a message;
- * without one the message ends as one whose receipt is missing.
+ * Another receipt may follow for 72 hours, so it does not end a message; without one the message ends as one whose
+ * receipt is missing.
  */
-const STATUSES: Readonly<Record<string, ProviderReceipt['status']>> = {
-  DELIVRD: 'delivered',
-  ACCEPTD: 'pending',
-  UNKNOWN: 'pending',
-}
+const UNKNOWN = 'UNKNOWN'
 
 const settings = mapping({
   endpoint: endpoint('https://smsapi.cn-north-4.myhuaweicloud.com:443'),
@@ -246,7 +244,7 @@ function receiptOf(report: JsonObject): ProviderReceipt {
     providerId,
     matchKey: providerId,
     to: e164Of(textOf(report.to)),
-    status: STATUSES[code] ?? 'failed',
+    status: code === UNKNOWN ? 'pending' : statusOfWord(code),
     code,
     failure: knownFailure(ERRORS, code),
     text: textOf(report.statusDesc),
@@ -262,15 +260,7 @@ function countOf(value: unknown): number {
   return /^[1-9]\d{0,2}$/.test(count) && Number(count) <= MOST_PARTS ? Number(count) : 1
 }
 
-function inboundOf({ from, to, body, smsMsgId, createTime }: JsonObject): ProviderInbound {
-  const sender = textOf(from)
-  if (sender === '') throw new UnreadableCallbackError('an inbound message without "from"')
-  const id = textOf(smsMsgId)
-  return {
-    id: id === '' ? null : id,
-    from: e164Of(sender) ?? sender,
-    to: textOf(to),
-    text: textOf(body),
-    at: parseUtc(textOf(createTime)),
-  }
+function inboundOf(report: JsonObject): ProviderInbound {
+  const fields = { id: 'smsMsgId', from: 'from', to: 'to', text: 'body' }
+  return inboundFrom(report, fields, parseUtc(textOf(report.createTime)))
 }

@@ -8,7 +8,7 @@ import {
 import type { ProviderMessage } from '../../src/providers/provider.ts'
 import { REFUSAL_REASONS } from '../../src/sandbox/provider-desk.ts'
 import { baiduRefusesSignature, baiduSimulator } from '../../src/sandbox/providers/baidu.ts'
-import { exchange, type OverHttp, overHttp, TYPE_OF_REASON } from './over-http.ts'
+import { exchange, type OverHttp, overHttp, TYPE_OF_REASON, tellReceipts } from './over-http.ts'
 import { anew, CALL, MESSAGE, providerSuite } from './provider-suite.ts'
 import { vectorsOf } from './vectors.ts'
 
@@ -242,22 +242,16 @@ describe('baidu: with the simulator, over HTTP', () => {
     const [first, second] = wire.server.desk.taken.slice(-2)
     if (!first || !second) throw new Error('nothing was taken')
     expect(first.content).toMatchObject({ template: 'sms-tmpl-1', contentVar: { code: '4711' } })
-    const answers = await wire.server.pushReceipts(
-      [
-        { message: first, isDelivered: true, code: 'DELIVRD', at: CALL.now },
-        { message: second, isDelivered: false, code: 'B:00033', at: CALL.now },
-      ],
-      `${wire.callbackUrl}/delivery`,
-    )
+    const { answers, request, reports } = await tellReceipts(wire, account, [
+      { message: first, isDelivered: true, code: 'DELIVRD', at: CALL.now },
+      { message: second, isDelivered: false, code: 'B:00033', at: CALL.now },
+    ])
     expect(answers).toEqual([{ status: 200, contentType: 'application/json', body: '' }])
-    const request = wire.callbacks.at(-1)
-    if (!request) throw new Error('no callback came')
     expect(account.callbacks?.check?.(request)).toEqual({
       isGenuine: true,
       signedAt: CALL.now,
       nonce: null,
     })
-    const reports = await account.callbacks?.read(request)
     expect(reports?.receipts.map(({ matchKey }) => matchKey)).toEqual(
       sent.map((result) => result.kind === 'accepted' && result.matchKey),
     )
