@@ -132,7 +132,7 @@ export class HttpCarrier implements ConfiguredCarrier<HttpCarrierConfig> {
   }
 
   get capacity(): number {
-    return this.#isStarted ? this.#limits.connections * this.#limits.maxBatch : 0
+    return this.#isStarted ? this.#limits.connections * this.#calls.perCall : 0
   }
 
   get segmentsPerSecond(): number {
@@ -146,11 +146,11 @@ export class HttpCarrier implements ConfiguredCarrier<HttpCarrierConfig> {
     const restMs = this.#calls.restLeft(now)
     if (restMs > AHEAD_MS) return Math.ceil(restMs - AHEAD_MS)
     if (this.#pacer.isOpen) return 0
-    const { maxBatch } = this.#limits
-    const soon = Math.max(1, this.#pacer.countIn(AHEAD_MS) * maxBatch)
+    const { perCall } = this.#calls
+    const soon = Math.max(1, this.#pacer.countIn(AHEAD_MS) * perCall)
     const surplus = this.#calls.waiting + journalling + 1 - soon
     if (surplus <= 0) return 0
-    const waitMs = surplus / (this.#pacer.countIn(1) * maxBatch)
+    const waitMs = surplus / (this.#pacer.countIn(1) * perCall)
     return Math.ceil(Math.max(LEAST_WAIT_MS, waitMs, this.#pacer.pauseLeft(now)))
   }
 

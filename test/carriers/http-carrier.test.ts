@@ -309,6 +309,16 @@ describe('batches', () => {
     })
     expect(errors).toEqual(['a call has failed'])
   })
+
+  test('count as calls of their own where they cannot share one', async () => {
+    const server = await provider()
+    server.onRequest = takeAll
+    const { carrier } = started(configFor(TENCENT(server.url), { connections: 2 }))
+    expect(carrier.capacity).toBe(400)
+    const texts = Array.from({ length: 60 }, (_, index) => `Your code is ${index}`)
+    await Promise.all(texts.map((text) => send(carrier, { text })))
+    expect(carrier.capacity).toBeLessThanOrEqual(8)
+  })
 })
 
 describe('tokens', () => {
