@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { HttpCarrierConfig } from '../config/http-carriers.ts'
-import { type Channel, WHOLE_TEXT } from '../core/channel.ts'
+import type { Channel } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-import { retryAfterMs } from '../core/retry-after.ts'
-import { EncodingError } from '../encoding/errors.ts'
-import { countSegments, planText } from '../encoding/segment.ts'
 import type { HttpResponse } from '../providers/http-call.ts'
 import {
   type Call,
@@ -32,21 +29,19 @@ import type {
   Submission,
   SubmittedSegment,
 } from './carrier.ts'
-import { readResults } from './http-answer.ts'
+import { readResults, restMs, tokenOutcome, unreachable, unsendable } from './http-answer.ts'
 import { HttpClient } from './http-exchange.ts'
+import { httpLayout, httpLayoutKey } from './http-layout.ts'
 import {
-  httpLayoutKey,
   inboundPartOf,
   providerMessage,
   queryOutcomeOf,
   reasonOf,
   receiptOf,
   sendOutcome,
-  templateFor,
-  textOf,
 } from './http-mapping.ts'
 import { callLimits, type OpenedAccount, openAccount } from './provider-account.ts'
-import { TokenKeeper, type TokenResult } from './provider-token.ts'
+import { TokenKeeper } from './provider-token.ts'
 import { ReportPuller } from './report-puller.ts'
 
 /** What an {@link HttpCarrier} is built with. */
@@ -155,26 +150,7 @@ export class HttpCarrier implements ConfiguredCarrier<HttpCarrierConfig> {
   }
 
   layOut(content: Content): ContentLayout {
-    const { traits, title } = this.#opened
-    const { counts, countsSign } = traits
-    const { maxCharacters = Number.POSITIVE_INFINITY, maxOctets } = traits
-    const { sign } = this.#config
-    const text = textOf(content)
-    templateFor(this.#opened, this.#config, content, text)
-    if (text.length > maxCharacters) {
-      const message = `${title} takes ${maxCharacters} characters, and these are ${text.length}`
-      throw new EncodingError('text_too_long', message)
-    }
-    checkOctets(text, maxOctets, title)
-    if (this.channel !== 'sms') return WHOLE_TEXT
-    const shown = countsSign && sign !== '' ? `【${sign}】${text}` : text
-    const { requestedEncoding, maxSegments } = content
-    const options = {
-      encoding: counts === 'as_ucs2' ? 'ucs2' : requestedEncoding,
-      maxSegments: maxSegments ?? undefined,
-    } as const
-    const { encoding } = planText(shown, options)
-    return { encoding, segments: countSegments(shown, options) }
+    return httpLayout(this.#opened, this.#config, content)
   }
 
   prepare(message: OutboundMessage): Submission {
@@ -406,54 +382,6 @@ function isSameClient(one: HttpCarrierConfig, other: HttpCarrierConfig): boolean
     one.timeoutMs === other.timeoutMs &&
     one.proxy === other.proxy
   )
-}
-
-/** Nobody was there: another carrier may have it at once, and the circuit breaker hears of it. */
-function unreachable(reason: string): SegmentOutcome {
-  return {
-    kind: 'refused',
-    code: 'carrier_unreachable',
-    rawCode: null,
-    reason,
-    class: 'passing',
-  }
-}
-
-/** The token was refused, and with it the message was not sent; whatever is said of that, it is certain. */
-function tokenOutcome(
-  account: ProviderAccount,
-  { reason, error }: Extract<TokenResult, { ok: false }>,
-): SegmentOutcome {
-  const refused = error && sendOutcome(account, { kind: 'refused', ...error })
-  if (!refused || refused.kind === 'uncertain') return unreachable(`no token: ${reason}`)
-  return refused.kind === 'refused' ? { ...refused, reason: `no token: ${reason}` } : refused
-}
-
-function checkOctets(text: string, maxOctets = Number.POSITIVE_INFINITY, title: string): void {
-  const octets = Buffer.byteLength(text, 'utf8')
-  if (octets <= maxOctets) return
-  const message = `${title} takes ${maxOctets} octets of UTF-8, and these are ${octets}`
-  throw new EncodingError('text_too_long', message)
-}
-
-/** How long a provider that is asked too often wants to be left alone: as it says, or as it documents. */
-function restMs(
-  account: ProviderAccount,
-  results: readonly SendResult[],
-  response: HttpResponse,
-  now: Date,
-): number {
-  const rests = results.flatMap((result) => {
-    const isTooFast = result.kind === 'refused' && sendOutcome(account, result).kind === 'throttled'
-    return isTooFast ? [(account.restSeconds?.(result) ?? 0) * 1_000] : []
-  })
-  if (rests.length === 0) return 0
-  return Math.max(retryAfterMs(response.headers['retry-after'], now) ?? 0, ...rests)
-}
-
-/** No request could be made of it. */
-function unsendable(reason: string): SegmentOutcome {
-  return { kind: 'refused', code: 'not_encodable', rawCode: null, reason, class: 'message' }
 }
 
 /** What a promise gives; undefined: it has not settled in time. */

@@ -1,79 +1,26 @@
 import type { HttpCarrierConfig } from '../config/http-carriers.ts'
 import type { FailureCode } from '../core/failure-code.ts'
-import { EncodingError } from '../encoding/errors.ts'
 import { ownEntry } from '../providers/own-entry.ts'
 import type {
   ProviderAccount,
   ProviderInbound,
   ProviderMessage,
   ProviderReceipt,
-  ProviderTemplate,
   SendResult,
 } from '../providers/provider.ts'
 import type { ProviderErrorInfo, RawError } from '../providers/provider-error.ts'
 import type {
   CarrierReceipt,
-  Content,
   InboundPart,
   OutboundMessage,
   QueryOutcome,
   SegmentOutcome,
 } from './carrier.ts'
+import { templateFor, textOf } from './http-layout.ts'
 import type { OpenedAccount } from './provider-account.ts'
 
-const UDH_INDICATOR = 0x40
 const UCS2 = 0x08
 const MAX_ID_CHARACTERS = 256
-
-/**
- * The text of a content as a provider would send it.
- *
- * @throws {EncodingError} where it has none: octets, or one segment of several
- */
-export function textOf({ text, raw, passThrough }: Content): string {
-  if (raw === null) return text
-  const isPart = (raw.esmClass & UDH_INDICATOR) !== 0 || passThrough?.concat !== undefined
-  if (text !== '' && !isPart) return text
-  const what = isPart ? 'one segment of a long message' : 'octets'
-  throw new EncodingError('options_invalid', `a provider sends texts, and this is ${what}`)
-}
-
-/**
- * The provider's template for a content; null where it goes as a text.
- *
- * @throws {EncodingError} where the provider sends templates only and none is set for it
- */
-export function templateFor(
-  { traits: { takes }, title }: OpenedAccount,
-  { textTemplate, templates }: HttpCarrierConfig,
-  content: Pick<Content, 'template'>,
-  text: string,
-): (ProviderTemplate & { readonly sign: string | undefined }) | null {
-  const { template } = content
-  const own = template && templates.find((each) => each.template === template.id)
-  if (own) {
-    const variables = own.variables.map((name) => ({ name, value: template.variables[name] ?? '' }))
-    return { id: own.id, variables, sign: own.sign }
-  }
-  if (takes === 'text') return null
-  if (textTemplate) {
-    const variables = [{ name: textTemplate.variable, value: text }]
-    return { id: textTemplate.id, variables, sign: undefined }
-  }
-  if (takes === 'either') return null
-  const missing = template ? `for the template ${template.id}` : 'for texts'
-  throw new EncodingError(
-    'options_invalid',
-    `${title} sends templates only, and none is set ${missing}`,
-  )
-}
-
-/** Names all that laying a content out goes by. */
-export function httpLayoutKey(config: HttpCarrierConfig, { traits }: OpenedAccount): string {
-  const { sign, templates, textTemplate } = config
-  const names = templates.map(({ template }) => template).sort()
-  return JSON.stringify([traits, sign, textTemplate !== undefined, names])
-}
 
 /** A message in the provider's terms. */
 export function providerMessage(

@@ -15,7 +15,8 @@ import type {
   SegmentOutcome,
   Submission,
 } from './carrier.ts'
-import { refusalOutcome, textOf } from './http-mapping.ts'
+import { textOf } from './http-layout.ts'
+import { refusalOutcome } from './http-mapping.ts'
 import {
   bounceToken,
   classifySmtp,

@@ -7,7 +7,7 @@ import {
   type RawError,
 } from '../providers/provider-error.ts'
 import type { OutboundMessage } from './carrier.ts'
-import { textOf } from './http-mapping.ts'
+import { textOf } from './http-layout.ts'
 
 /** Every mail server takes every text. */
 export const SMTP_LAYOUT_KEY = 'smtp'
