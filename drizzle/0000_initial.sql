@@ -11,6 +11,7 @@ CREATE TABLE "attempts" (
 	"submitted_at" timestamp with time zone NOT NULL,
 	"answered_at" timestamp with time zone,
 	"receipt_at" timestamp with time zone,
+	"open_parts" text,
 	"cost_micros" bigint NOT NULL,
 	"cost_currency" text NOT NULL,
 	"carrier_deck_version" integer NOT NULL,
@@ -419,7 +420,9 @@ CREATE TABLE "receipts" (
 	"failure" text,
 	"raw_text" text NOT NULL,
 	"received_at" timestamp with time zone NOT NULL,
-	"about" jsonb
+	"about" jsonb,
+	"part" smallint,
+	"parts" smallint
 );
 --> statement-breakpoint
 CREATE TABLE "reconciled_submits" (

@@ -1,6 +1,6 @@
 import type { Access } from './accounts/access.ts'
 import type { Carrier } from './carriers/carrier.ts'
-import { httpLayoutKey } from './carriers/http-mapping.ts'
+import { httpLayoutKey } from './carriers/http-layout.ts'
 import { openAccount } from './carriers/provider-account.ts'
 import { layoutKeyOf } from './carriers/segments.ts'
 import { SMTP_LAYOUT_KEY } from './carriers/smtp-mapping.ts'

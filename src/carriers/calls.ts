@@ -47,6 +47,9 @@ interface Batch<Message> {
   timer: NodeJS.Timeout | undefined
 }
 
+/** How much the latest call counts in how many messages share one. */
+const SHARING_WEIGHT = 0.2
+
 /** A provider may ask for more patience; what waits is better off elsewhere by then. */
 const LONGEST_REST_MS = 60_000
 
@@ -61,6 +64,8 @@ export class Calls<Message extends { readonly to: string }> {
   readonly #ready: Batch<Message>[] = []
   #waiting = 0
   #active = 0
+  /** Messages that have shared a call lately, on average. */
+  #sharing: number
   #restingUntil = 0
   /** When the pace lets the next call go, whichever that is; undefined: it has no place yet. */
   #placeAt: number | undefined
@@ -71,11 +76,20 @@ export class Calls<Message extends { readonly to: string }> {
   constructor(options: CallsOptions<Message>) {
     this.#options = options
     this.#limits = options.limits
+    this.#sharing = options.limits.maxBatch
   }
 
   /** Messages that wait for their call. */
   get waiting(): number {
     return this.#waiting
+  }
+
+  /**
+   * Messages that a call is worth planning for: as many as fit, until calls leave with fewer while others wait that
+   * cannot join them; then twice as many as share one, so that it is found out when more can.
+   */
+  get perCall(): number {
+    return Math.min(this.#limits.maxBatch, Math.ceil(2 * this.#sharing))
   }
 
   /** Milliseconds for which the provider wants to be left alone; 0: it does not. */
@@ -85,6 +99,7 @@ export class Calls<Message extends { readonly to: string }> {
 
   /** Goes by other limits from the next call on. */
   follow(limits: CallLimits): void {
+    if (limits.maxBatch !== this.#limits.maxBatch) this.#sharing = limits.maxBatch
     this.#limits = limits
     this.#pumpNow()
   }
@@ -196,8 +211,15 @@ export class Calls<Message extends { readonly to: string }> {
         }
       }
       this.#waiting -= taken.length
+      this.#noteShared(taken.length)
       this.#run(taken)
     }
+  }
+
+  /** A call with few messages says nothing while there are no others. */
+  #noteShared(messages: number): void {
+    if (this.#waiting === 0 && messages <= this.#sharing) return
+    this.#sharing += SHARING_WEIGHT * (messages - this.#sharing)
   }
 
   #paceWait(): number {

@@ -48,6 +48,16 @@ export interface OutboundMessage extends Content {
   readonly sender: { readonly value: string; readonly ton: number; readonly npi: number }
   /** When it is worth nothing any more: the carrier is told to give up then. */
   readonly expiresAt: Date
+  readonly submit: SubmitIdentity
+}
+
+/** What tells a submit that is made again from one of its own, for carriers that can tell their peer. */
+export interface SubmitIdentity {
+  /** That of an earlier submit where this one repeats it because its outcome is unknown; else nobody else's. */
+  readonly key: string
+  readonly isRepetition: boolean
+  /** Its class has it sent again where its outcome stays unknown. */
+  readonly mayBeRepeated: boolean
 }
 
 /** A character that was replaced before sending, and how often. */
@@ -205,6 +215,16 @@ export interface CarrierReceipt {
   readonly failure?: FailureCode | null | undefined
   readonly rawText: string
   readonly about?: ReceiptAbout | null | undefined
+  /** Absent: it is of all that was submitted with the id. */
+  readonly part?: ReceiptPart | undefined
+}
+
+/** Which part of a submit a receipt is of, where the carrier splits it and reports each part under the one id. */
+export interface ReceiptPart {
+  /** From 1. */
+  readonly number: number
+  /** How many there are. */
+  readonly of: number
 }
 
 /** A deliver_sm or data_sm that is no receipt: a message of a handset, or one part of it. */

@@ -1,7 +1,11 @@
 import { messageOf } from '../core/errors.ts'
+import { retryAfterMs } from '../core/retry-after.ts'
 import type { HttpResponse } from '../providers/http-call.ts'
 import { UnreadableAnswerError } from '../providers/json.ts'
 import type { ProviderAccount, ProviderMessage, SendResult } from '../providers/provider.ts'
+import type { SegmentOutcome } from './carrier.ts'
+import { sendOutcome } from './http-mapping.ts'
+import type { TokenResult } from './provider-token.ts'
 
 /** What became of each message; a text says why nobody knows. */
 export function readResults(
@@ -27,11 +31,43 @@ export function readResults(
   }
 }
 
-/** How long a provider wants to be left alone, in milliseconds; 0: it has not said so. RFC 9110, section 10.2.3. */
-export function retryAfterMs({ headers }: HttpResponse, now: Date): number {
-  const value = headers['retry-after']
-  if (value === undefined) return 0
-  if (/^\d{1,6}$/.test(value)) return Number(value) * 1_000
-  const at = Date.parse(value)
-  return Number.isNaN(at) ? 0 : Math.max(0, at - now.getTime())
+/** How long a provider that is asked too often wants to be left alone: as it says, or as it documents. */
+export function restMs(
+  account: ProviderAccount,
+  results: readonly SendResult[],
+  response: HttpResponse,
+  now: Date,
+): number {
+  const rests = results.flatMap((result) => {
+    const isTooFast = result.kind === 'refused' && sendOutcome(account, result).kind === 'throttled'
+    return isTooFast ? [(account.restSeconds?.(result) ?? 0) * 1_000] : []
+  })
+  if (rests.length === 0) return 0
+  return Math.max(retryAfterMs(response.headers['retry-after'], now) ?? 0, ...rests)
+}
+
+/** No request could be made of it. */
+export function unsendable(reason: string): SegmentOutcome {
+  return { kind: 'refused', code: 'not_encodable', rawCode: null, reason, class: 'message' }
+}
+
+/** Nobody was there: another carrier may have it at once, and the circuit breaker hears of it. */
+export function unreachable(reason: string): SegmentOutcome {
+  return {
+    kind: 'refused',
+    code: 'carrier_unreachable',
+    rawCode: null,
+    reason,
+    class: 'passing',
+  }
+}
+
+/** The token was refused, and with it the message was not sent; whatever is said of that, it is certain. */
+export function tokenOutcome(
+  account: ProviderAccount,
+  { reason, error }: Extract<TokenResult, { ok: false }>,
+): SegmentOutcome {
+  const refused = error && sendOutcome(account, { kind: 'refused', ...error })
+  if (!refused || refused.kind === 'uncertain') return unreachable(`no token: ${reason}`)
+  return refused.kind === 'refused' ? { ...refused, reason: `no token: ${reason}` } : refused
 }

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { HttpCarrierConfig } from '../config/http-carriers.ts'
-import { type Channel, WHOLE_TEXT } from '../core/channel.ts'
+import type { Channel } from '../core/channel.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-import { EncodingError } from '../encoding/errors.ts'
-import { countSegments, planText } from '../encoding/segment.ts'
 import type { HttpResponse } from '../providers/http-call.ts'
 import {
   type Call,
@@ -31,21 +29,19 @@ import type {
   Submission,
   SubmittedSegment,
 } from './carrier.ts'
-import { readResults, retryAfterMs } from './http-answer.ts'
+import { readResults, restMs, tokenOutcome, unreachable, unsendable } from './http-answer.ts'
 import { HttpClient } from './http-exchange.ts'
+import { httpLayout, httpLayoutKey } from './http-layout.ts'
 import {
-  httpLayoutKey,
   inboundPartOf,
   providerMessage,
   queryOutcomeOf,
   reasonOf,
   receiptOf,
   sendOutcome,
-  templateFor,
-  textOf,
 } from './http-mapping.ts'
 import { callLimits, type OpenedAccount, openAccount } from './provider-account.ts'
-import { TokenKeeper, type TokenResult } from './provider-token.ts'
+import { TokenKeeper } from './provider-token.ts'
 import { ReportPuller } from './report-puller.ts'
 
 /** What an {@link HttpCarrier} is built with. */
@@ -131,7 +127,7 @@ export class HttpCarrier implements ConfiguredCarrier<HttpCarrierConfig> {
   }
 
   get capacity(): number {
-    return this.#isStarted ? this.#limits.connections * this.#limits.maxBatch : 0
+    return this.#isStarted ? this.#limits.connections * this.#calls.perCall : 0
   }
 
   get segmentsPerSecond(): number {
@@ -145,42 +141,27 @@ export class HttpCarrier implements ConfiguredCarrier<HttpCarrierConfig> {
     const restMs = this.#calls.restLeft(now)
     if (restMs > AHEAD_MS) return Math.ceil(restMs - AHEAD_MS)
     if (this.#pacer.isOpen) return 0
-    const { maxBatch } = this.#limits
-    const soon = Math.max(1, this.#pacer.countIn(AHEAD_MS) * maxBatch)
+    const { perCall } = this.#calls
+    const soon = Math.max(1, this.#pacer.countIn(AHEAD_MS) * perCall)
     const surplus = this.#calls.waiting + journalling + 1 - soon
     if (surplus <= 0) return 0
-    const waitMs = surplus / (this.#pacer.countIn(1) * maxBatch)
+    const waitMs = surplus / (this.#pacer.countIn(1) * perCall)
     return Math.ceil(Math.max(LEAST_WAIT_MS, waitMs, this.#pacer.pauseLeft(now)))
   }
 
   layOut(content: Content): ContentLayout {
-    const { traits, title } = this.#opened
-    const { counts, countsSign } = traits
-    const { maxCharacters = Number.POSITIVE_INFINITY, maxOctets } = traits
-    const { sign } = this.#config
-    const text = textOf(content)
-    templateFor(this.#opened, this.#config, content, text)
-    if (text.length > maxCharacters) {
-      const message = `${title} takes ${maxCharacters} characters, and these are ${text.length}`
-      throw new EncodingError('text_too_long', message)
-    }
-    checkOctets(text, maxOctets, title)
-    if (this.channel !== 'sms') return WHOLE_TEXT
-    const shown = countsSign && sign !== '' ? `【${sign}】${text}` : text
-    const { requestedEncoding, maxSegments } = content
-    const options = {
-      encoding: counts === 'as_ucs2' ? 'ucs2' : requestedEncoding,
-      maxSegments: maxSegments ?? undefined,
-    } as const
-    const { encoding } = planText(shown, options)
-    return { encoding, segments: countSegments(shown, options) }
+    return httpLayout(this.#opened, this.#config, content)
   }
 
   prepare(message: OutboundMessage): Submission {
     const prepared = providerMessage(this.#opened, this.#config, message)
     const { acrossTenants } = this.#config.batch
-    const key = this.#opened.account.batchKey(prepared)
-    const fullKey = acrossTenants ? key : `${message.tenantId} ${key}`
+    const { account } = this.#opened
+    const key = account.batchKey(prepared)
+    const ofTenant = acrossTenants ? key : `${message.tenantId} ${key}`
+    // Together with others it could not be repeated as it was.
+    const isAlone = account.knowsRepetitions === true && message.submit.mayBeRepeated
+    const fullKey = isAlone ? undefined : ofTenant
     return {
       segmentCount: 1,
       replacements: [],
@@ -401,53 +382,6 @@ function isSameClient(one: HttpCarrierConfig, other: HttpCarrierConfig): boolean
     one.timeoutMs === other.timeoutMs &&
     one.proxy === other.proxy
   )
-}
-
-/** Nobody was there: another carrier may have it at once, and the circuit breaker hears of it. */
-function unreachable(reason: string): SegmentOutcome {
-  return {
-    kind: 'refused',
-    code: 'carrier_unreachable',
-    rawCode: null,
-    reason,
-    class: 'passing',
-  }
-}
-
-/** The token was refused, and with it the message was not sent; whatever is said of that, it is certain. */
-function tokenOutcome(
-  account: ProviderAccount,
-  { reason, error }: Extract<TokenResult, { ok: false }>,
-): SegmentOutcome {
-  const refused = error && sendOutcome(account, { kind: 'refused', ...error })
-  if (!refused || refused.kind === 'uncertain') return unreachable(`no token: ${reason}`)
-  return refused.kind === 'refused' ? { ...refused, reason: `no token: ${reason}` } : refused
-}
-
-function checkOctets(text: string, maxOctets = Number.POSITIVE_INFINITY, title: string): void {
-  const octets = Buffer.byteLength(text, 'utf8')
-  if (octets <= maxOctets) return
-  const message = `${title} takes ${maxOctets} octets of UTF-8, and these are ${octets}`
-  throw new EncodingError('text_too_long', message)
-}
-
-/** How long a provider that is asked too often wants to be left alone: as it says, or as it documents. */
-function restMs(
-  account: ProviderAccount,
-  results: readonly SendResult[],
-  response: HttpResponse,
-  now: Date,
-): number {
-  const rests = results.flatMap((result) => {
-    const isTooFast = result.kind === 'refused' && sendOutcome(account, result).kind === 'throttled'
-    return isTooFast ? [(account.restSeconds?.(result) ?? 0) * 1_000] : []
-  })
-  return rests.length === 0 ? 0 : Math.max(retryAfterMs(response, now), ...rests)
-}
-
-/** No request could be made of it. */
-function unsendable(reason: string): SegmentOutcome {
-  return { kind: 'refused', code: 'not_encodable', rawCode: null, reason, class: 'message' }
 }
 
 /** What a promise gives; undefined: it has not settled in time. */

@@ -1,78 +1,26 @@
 import type { HttpCarrierConfig } from '../config/http-carriers.ts'
 import type { FailureCode } from '../core/failure-code.ts'
-import { EncodingError } from '../encoding/errors.ts'
+import { ownEntry } from '../providers/own-entry.ts'
 import type {
   ProviderAccount,
   ProviderInbound,
   ProviderMessage,
   ProviderReceipt,
-  ProviderTemplate,
   SendResult,
 } from '../providers/provider.ts'
 import type { ProviderErrorInfo, RawError } from '../providers/provider-error.ts'
 import type {
   CarrierReceipt,
-  Content,
   InboundPart,
   OutboundMessage,
   QueryOutcome,
   SegmentOutcome,
 } from './carrier.ts'
+import { templateFor, textOf } from './http-layout.ts'
 import type { OpenedAccount } from './provider-account.ts'
 
-const UDH_INDICATOR = 0x40
 const UCS2 = 0x08
 const MAX_ID_CHARACTERS = 256
-
-/**
- * The text of a content as a provider would send it.
- *
- * @throws {EncodingError} where it has none: octets, or one segment of several
- */
-export function textOf({ text, raw, passThrough }: Content): string {
-  if (raw === null) return text
-  const isPart = (raw.esmClass & UDH_INDICATOR) !== 0 || passThrough?.concat !== undefined
-  if (text !== '' && !isPart) return text
-  const what = isPart ? 'one segment of a long message' : 'octets'
-  throw new EncodingError('options_invalid', `a provider sends texts, and this is ${what}`)
-}
-
-/**
- * The provider's template for a content; null where it goes as a text.
- *
- * @throws {EncodingError} where the provider sends templates only and none is set for it
- */
-export function templateFor(
-  { traits: { takes }, title }: OpenedAccount,
-  { textTemplate, templates }: HttpCarrierConfig,
-  content: Pick<Content, 'template'>,
-  text: string,
-): (ProviderTemplate & { readonly sign: string | undefined }) | null {
-  const { template } = content
-  const own = template && templates.find((each) => each.template === template.id)
-  if (own) {
-    const variables = own.variables.map((name) => ({ name, value: template.variables[name] ?? '' }))
-    return { id: own.id, variables, sign: own.sign }
-  }
-  if (takes === 'text') return null
-  if (textTemplate) {
-    const variables = [{ name: textTemplate.variable, value: text }]
-    return { id: textTemplate.id, variables, sign: undefined }
-  }
-  if (takes === 'either') return null
-  const missing = template ? `for the template ${template.id}` : 'for texts'
-  throw new EncodingError(
-    'options_invalid',
-    `${title} sends templates only, and none is set ${missing}`,
-  )
-}
-
-/** Names all that laying a content out goes by. */
-export function httpLayoutKey(config: HttpCarrierConfig, { traits }: OpenedAccount): string {
-  const { sign, templates, textTemplate } = config
-  const names = templates.map(({ template }) => template).sort()
-  return JSON.stringify([traits, sign, textTemplate !== undefined, names])
-}
 
 /** A message in the provider's terms. */
 export function providerMessage(
@@ -90,6 +38,8 @@ export function providerMessage(
     template: found && { id: found.id, variables: found.variables },
     sign: found?.sign ?? config.signs[message.from] ?? config.sign,
     expiresAt: message.expiresAt,
+    submitKey: message.submit.key,
+    isRepetition: message.submit.isRepetition,
   }
 }
 
@@ -148,7 +98,7 @@ const WORDS: Readonly<
 
 /** What a provider says of a message that it has taken. */
 export function stateOf({ status, code, failure }: ProviderReceipt) {
-  const word = status === 'failed' && Object.hasOwn(WORDS, code) ? WORDS[code] : undefined
+  const word = status === 'failed' ? ownEntry(WORDS, code) : undefined
   const { state, settles } = word ?? STATES[status]
   const rawError = status === 'delivered' || code === '' ? null : code
   return { state, settles, rawError, failure: failure ?? word?.failure ?? null }
@@ -156,15 +106,26 @@ export function stateOf({ status, code, failure }: ProviderReceipt) {
 
 /** A provider's receipt in the gateway's terms. */
 export function receiptOf(carrier: string, receipt: ProviderReceipt): CarrierReceipt {
-  const { providerId, matchKey, to, status, code, text } = receipt
+  const {
+    providerId,
+    matchKey,
+    repetitionKey,
+    to,
+    status,
+    code,
+    text,
+    part = 1,
+    parts = 1,
+  } = receipt
   return {
     carrier,
     carrierMessageId: providerId,
-    matchKeys: [matchKey],
+    matchKeys: repetitionKey === undefined ? [matchKey] : [matchKey, repetitionKey],
     ...stateOf(receipt),
     rawText: [status, code, text].filter((part) => part !== '').join(' '),
     // Whose it is where the answer to the send was lost, and the id with it.
     about: { recipient: to ?? '', sender: '', submittedAt: null, reference: null },
+    ...(parts > 1 ? { part: { number: part, of: parts } } : {}),
   }
 }
 

@@ -18,7 +18,8 @@ import type {
   SegmentOutcome,
   Submission,
 } from './carrier.ts'
-import { receiptOf, refusalOutcome, textOf } from './http-mapping.ts'
+import { textOf } from './http-layout.ts'
+import { receiptOf, refusalOutcome } from './http-mapping.ts'
 import {
   classifySmtp,
   mailOf,

@@ -8,7 +8,7 @@ import {
 } from '../providers/provider-error.ts'
 import { bounceToken, keyOfToken } from './bounce-token.ts'
 import type { OutboundMessage } from './carrier.ts'
-import { textOf } from './http-mapping.ts'
+import { textOf } from './http-layout.ts'
 
 /** Every mail server takes every text. */
 export const SMTP_LAYOUT_KEY = 'smtp'

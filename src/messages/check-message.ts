@@ -99,8 +99,9 @@ export class CheckMessage {
   async #submit(now: Date): Promise<SegmentOutcome> {
     const { to, from, text, receiptMs } = this.#text
     const parsed = parseSender(from)
+    const id = newId()
     const message: OutboundMessage = {
-      id: newId(),
+      id,
       tenantId: '',
       partner: null,
       from,
@@ -113,6 +114,7 @@ export class CheckMessage {
       maxSegments: null,
       registeredDelivery: 0,
       expiresAt: new Date(now.getTime() + receiptMs),
+      submit: { key: id, isRepetition: false, mayBeRepeated: false },
     }
     let submission: Submission
     try {

@@ -127,8 +127,9 @@ function fieldsOf(entry: JournalEntry): Fields {
         entry.receivedAt.getTime(),
         aboutFields(entry.about),
         entry.isQuery ? 1 : 0,
-        ...(entry.asksRules || entry.failure ? [entry.asksRules ? 1 : 0] : []),
-        ...(entry.failure ? [entry.failure] : []),
+        ...(entry.asksRules || entry.failure || entry.part ? [entry.asksRules ? 1 : 0] : []),
+        ...(entry.failure || entry.part ? [entry.failure ?? null] : []),
+        ...(entry.part ? [[entry.part.number, entry.part.of]] : []),
       ]
     case 'told': {
       const { telling, outcome } = entry
@@ -313,7 +314,7 @@ function lateOf(fields: Fields, message: Message): LateEntry {
 
 function receiptOf(fields: Fields): ReceiptEntry {
   const [, id, carrier, carrierMessageId, matchKeys, state, settles, ...rest] = fields
-  const [rawError, rawText, at, about, isQuery, asksRules, failure] = rest
+  const [rawError, rawText, at, about, isQuery, asksRules, failure, part] = rest
   return {
     kind: 'receipt',
     id: id as string,
@@ -329,7 +330,12 @@ function receiptOf(fields: Fields): ReceiptEntry {
     ...(isQuery === 1 ? { isQuery: true } : {}),
     ...(asksRules === 1 ? { asksRules: true } : {}),
     ...(failure ? { failure: failure as FailureCode } : {}),
+    ...(part ? { part: partOf(part as [number, number]) } : {}),
   }
+}
+
+function partOf([number, of]: readonly [number, number]): ReceiptEntry['part'] {
+  return { number, of }
 }
 
 function aboutFields(about: ReceiptEntry['about']): Fields | null {

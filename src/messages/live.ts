@@ -22,6 +22,8 @@ export interface Attempt {
   rawCode: string | null
   answeredAt: Date | null
   receiptAt: Date | null
+  /** Its parts that are not delivered yet; null: nothing was told of parts. */
+  openParts: readonly number[] | null
   /** What the carrier charges for the segment if it takes it. */
   readonly costMicros: bigint
   readonly costCurrency: string

@@ -3,13 +3,17 @@ import type {
   SegmentOutcome,
   SendOptions,
   Submission,
+  SubmitIdentity,
 } from '../carriers/carrier.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import type { ClassPolicy } from '../core/policy.ts'
 import { parseSender } from '../routing/sender.ts'
 import type { Lane } from './lane.ts'
 import type { LateAnswer } from './late.ts'
+import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
+import { repeatedSubmit } from './repetition.ts'
 import { type PolicyFor, unknownUntil } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
@@ -17,6 +21,7 @@ import { isFinal } from './states.ts'
 /** What a {@link Submitter} works with. */
 export interface SubmitterOptions {
   readonly spool: Pick<Spool, 'write'>
+  readonly live: Pick<LiveMessages, 'get'>
   readonly policyFor: PolicyFor
   /** A carrier has answered after the outcome counted as unknown. */
   readonly onLate: (message: Message, answer: LateAnswer) => void
@@ -60,9 +65,12 @@ export class Submitter {
 
   /** Journals the intent, sends the segments, and gives what became of each. */
   async submit(lane: Lane, message: Message): Promise<SegmentOutcome[]> {
+    const attempt = message.attempt + 1
+    const policy = this.#options.policyFor(message.trafficClass)
+    const identity = this.#identityOf(message, attempt, lane.carrier.name, policy)
     let submission: Submission
     try {
-      submission = lane.carrier.prepare(outbound(message))
+      submission = lane.carrier.prepare(outbound(message, identity))
     } catch (error) {
       // The carrier's settings have changed since the message was accepted: try the others.
       return [unpreparable(error)]
@@ -70,9 +78,7 @@ export class Submitter {
     const { segmentCount, replacements } = submission
     lane.inFlight += segmentCount
     try {
-      const attempt = message.attempt + 1
       const at = this.#options.clock()
-      const policy = this.#options.policyFor(message.trafficClass)
       lane.journalling += segmentCount
       try {
         await this.#options.spool.write({
@@ -97,6 +103,20 @@ export class Submitter {
       return await this.#sendAll(sending)
     } finally {
       lane.inFlight -= segmentCount
+    }
+  }
+
+  #identityOf(
+    { id }: Message,
+    attempt: number,
+    carrier: string,
+    { uncertain }: ClassPolicy,
+  ): SubmitIdentity {
+    const repeated = repeatedSubmit(this.#options.live.get(id)?.attempts ?? [], carrier)
+    return {
+      key: `${id} ${repeated ?? attempt}`,
+      isRepetition: repeated !== undefined,
+      mayBeRepeated: uncertain === 'resend',
     }
   }
 
@@ -160,7 +180,7 @@ export class Submitter {
   }
 }
 
-function outbound(message: Message): OutboundMessage {
+function outbound(message: Message, submit: SubmitIdentity): OutboundMessage {
   const sender = message.channel === 'sms' ? parseSender(message.from) : undefined
   return {
     id: message.id,
@@ -178,6 +198,7 @@ function outbound(message: Message): OutboundMessage {
     maxSegments: message.maxSegments,
     registeredDelivery: message.registeredDelivery,
     expiresAt: message.expiresAt,
+    submit,
   }
 }
 

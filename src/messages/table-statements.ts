@@ -288,8 +288,8 @@ function insertAttempts(attempts: readonly Attempt[]): SQL {
   )
   return sql`
     insert into attempts (message_id, attempt, segment, carrier, state, carrier_message_id,
-      match_key, code, raw_code, answered_at, receipt_at, submitted_at, cost_micros, cost_currency,
-      carrier_deck_version)
+      match_key, code, raw_code, answered_at, receipt_at, open_parts, submitted_at, cost_micros,
+      cost_currency, carrier_deck_version)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }
@@ -309,7 +309,8 @@ function updateAttempts(attempts: readonly Attempt[]): SQL {
   return sql`
     update attempts a
     set state = v.state, carrier_message_id = v.carrier_message_id, match_key = v.match_key,
-      code = v.code, raw_code = v.raw_code, answered_at = v.answered_at, receipt_at = v.receipt_at
+      code = v.code, raw_code = v.raw_code, answered_at = v.answered_at, receipt_at = v.receipt_at,
+      open_parts = v.open_parts
     from ${rows} cross join guard
     where a.message_id = v.message_id and a.attempt = v.attempt and a.segment = v.segment`
 }
@@ -322,6 +323,7 @@ const ATTEMPT_PROGRESS = {
   raw_code: ['text', ({ rawCode }: Attempt) => rawCode],
   answered_at: ['timestamptz', ({ answeredAt }: Attempt) => answeredAt],
   receipt_at: ['timestamptz', ({ receiptAt }: Attempt) => receiptAt],
+  open_parts: ['text', ({ openParts }: Attempt) => openParts?.join(' ') ?? null],
 } as const
 
 /** Adds lines to timelines: one row for all that is new of a message. */
@@ -417,12 +419,14 @@ function insertOrphans(receipts: readonly ReceiptEntry[], cipher: Cipher): SQL {
       raw_text: ['text', ({ id, rawText }) => cipher.seal(rawText, inReceipt('raw_text', id))],
       received_at: ['timestamptz', ({ receivedAt }) => receivedAt],
       about: ['jsonb', (receipt) => aboutOf(receipt, cipher)],
+      part: ['int2', ({ part }) => part?.number ?? null],
+      parts: ['int2', ({ part }) => part?.of ?? null],
     },
     receipts,
   )
   return sql`
     insert into receipts (id, carrier, carrier_message_id, match_keys, state, settles, raw_error,
-      failure, raw_text, received_at, about)
+      failure, raw_text, received_at, about, part, parts)
     select v.* from ${rows} cross join guard
     on conflict do nothing`
 }

@@ -247,6 +247,8 @@ export async function loadOrphans(
     raw_text: string
     received_at: Date | string
     about: StoredJson<StoredAbout> | null
+    part: number | null
+    parts: number | null
   }>(sql`
     select * from receipts
     where received_at > ${since.toISOString()}::text::timestamptz
@@ -264,6 +266,9 @@ export async function loadOrphans(
     failure: row.failure,
     receivedAt: new Date(row.received_at),
     ...openedReceipt(store, row),
+    ...(row.part === null || row.parts === null
+      ? {}
+      : { part: { number: row.part, of: row.parts } }),
   }))
 }
 
@@ -305,6 +310,7 @@ interface AttemptRow {
   readonly submitted_at: Date | string
   readonly answered_at: Date | string | null
   readonly receipt_at: Date | string | null
+  readonly open_parts: string | null
   readonly cost_micros: bigint | string | number
   readonly cost_currency: string
   readonly carrier_deck_version: number
@@ -348,10 +354,15 @@ function attemptFromRow(row: AttemptRow): Attempt {
     rawCode: row.raw_code,
     answeredAt: row.answered_at === null ? null : new Date(row.answered_at),
     receiptAt: row.receipt_at === null ? null : new Date(row.receipt_at),
+    openParts: numbersIn(row.open_parts),
     costMicros: BigInt(row.cost_micros),
     costCurrency: row.cost_currency,
     carrierDeckVersion: row.carrier_deck_version,
     storedState: row.state,
     isOwed: isTaken(row.state as SegmentState),
   }
+}
+
+function numbersIn(text: string | null): number[] | null {
+  return text === null ? null : text.split(' ').flatMap((each) => (each === '' ? [] : Number(each)))
 }

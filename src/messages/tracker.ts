@@ -20,6 +20,7 @@ import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
 import { isLost, lossOf, lossReason, rawErrorOf, withoutText } from './loss.ts'
 import type { Message } from './message.ts'
 import { type CarrierCost, costOfSubmit, setCost, shareOf } from './message-cost.ts'
+import { settledBy } from './receipt-parts.ts'
 import {
   isFinal,
   isSettled,
@@ -131,6 +132,7 @@ export class Tracker {
         rawCode: null,
         answeredAt: null,
         receiptAt: null,
+        openParts: null,
         costMicros: shareOf(message.costMicros, entry.segmentCount, segment),
         costCurrency: message.costCurrency,
         carrierDeckVersion: message.carrierDeckVersion,
@@ -319,12 +321,13 @@ export class Tracker {
     const { message } = live
     const isDuplicate = isSettled(attempt.state)
     const unsaved = this.#live.touch(live)
-    if (receipt.settles !== null && !isDuplicate) {
+    const settles = isDuplicate ? null : settledBy(attempt, receipt)
+    if (receipt.settles !== null && !isDuplicate) unsaved.attempts.add(attempt)
+    if (settles !== null) {
       const before = statusOf(live, attempt)
       if (attempt.state === 'uncertain') this.#live.forgetUncertain(attempt, message)
-      attempt.state = receipt.settles
+      attempt.state = settles
       attempt.receiptAt = receipt.receivedAt
-      unsaved.attempts.add(attempt)
       if (before === undefined) this.#noteOutcome(live, attempt, receipt)
     }
     const end = this.#endByReceipts(live, attempt)
@@ -619,6 +622,7 @@ function receiptEvent(
     detail: {
       carrier_message_id: receipt.carrierMessageId,
       raw: withoutText(receipt.rawText),
+      ...(receipt.part ? { part: receipt.part.number, parts: receipt.part.of } : {}),
       ...more,
     },
   }

@@ -11,6 +11,7 @@ import { callbackObjects } from './callback-body.ts'
 import { hexHash } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { formOf, type HttpRequest, type HttpResponse, urlBelow } from './http-call.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -19,6 +20,7 @@ import {
   textOf,
   UnreadableAnswerError,
 } from './json.ts'
+import { ownEntry } from './own-entry.ts'
 import {
   allRefused,
   type Call,
@@ -258,7 +260,7 @@ function detailOf(response: HttpResponse, { providerId, to }: SentMessage): Prov
     providerId,
     matchKey: sharedKey(providerId, to),
     to,
-    status: SEND_STATUSES[textOf(detail.SendStatus)] ?? 'pending',
+    status: ownEntry(SEND_STATUSES, textOf(detail.SendStatus)) ?? 'pending',
     code,
     failure: aliyunFailure(code),
     text: '',
@@ -289,14 +291,6 @@ function receiptOf(report: JsonObject): ProviderReceipt {
 
 /** SmsUp. */
 function inboundOf(message: JsonObject): ProviderInbound {
-  const from = textOf(message.phone_number)
-  if (from === '') throw new UnreadableCallbackError('a message without "phone_number"')
-  return {
-    // A number or a text.
-    id: textOf(message.sequence_id) || null,
-    from: e164Of(from) ?? from,
-    to: textOf(message.dest_code),
-    text: textOf(message.content),
-    at: parseBeijing(textOf(message.send_time)),
-  }
+  const fields = { id: 'sequence_id', from: 'phone_number', to: 'dest_code', text: 'content' }
+  return inboundFrom(message, fields, parseBeijing(textOf(message.send_time)))
 }

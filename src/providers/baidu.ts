@@ -1,10 +1,12 @@
 import type { FailureCode } from '../core/failure-code.ts'
 import { mapping, optionalText } from '../settings/field.ts'
 import { baiduCallbackSignature, bceAuthorization, bceCanonicalQuery } from './baidu-signature.ts'
+import { callKey } from './call-key.ts'
 import { callbackObjects } from './callback-body.ts'
 import { isSame } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { type HttpRequest, type HttpResponse, JSON_UTF8, urlBelow } from './http-call.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -13,8 +15,8 @@ import {
   textOf,
   UnreadableAnswerError,
 } from './json.ts'
+import { ownEntry } from './own-entry.ts'
 import {
-  type Call,
   type CallbackCheck,
   type CallbackRequest,
   defineProvider,
@@ -155,10 +157,12 @@ export const baidu = defineProvider({
     }
     return {
       maxBatch: 200,
+      knowsRepetitions: true,
       batchKey: equalMessages,
-      send: (messages, { now, nonce }: Call) => {
+      send: (messages, { now }) => {
         const body = JSON.stringify(sendBody(messages, account))
-        return signed('POST', '/api/v3/sendSms', { clientToken: uuidOf(nonce) }, body, now)
+        const clientToken = uuidOf(callKey(messages))
+        return signed('POST', '/api/v3/sendSms', { clientToken }, body, now)
       },
       readSend,
       classify: (error) => classifyError(ERRORS, error),
@@ -271,27 +275,20 @@ function receiptOf(report: JsonObject): ProviderReceipt {
     providerId,
     matchKey: providerId,
     to: e164Of(textOf(report.mobile)),
-    status: STATUSES[textOf(report.code)] ?? 'pending',
+    status: ownEntry(STATUSES, textOf(report.code)) ?? 'pending',
     code: code === '' ? textOf(report.code) : code,
-    failure: RECEIPT_FAILURES[code] ?? null,
+    failure: ownEntry(RECEIPT_FAILURES, code) ?? null,
     text: textOf(report.message),
     at: parseUtc(textOf(report.deliverTime)),
   }
 }
 
-function inboundOf({ mobile, content, userExtId, receiveTime }: JsonObject): ProviderInbound {
-  const from = textOf(mobile)
-  if (from === '') throw new UnreadableCallbackError('an inbound message without "mobile"')
-  return {
-    id: null,
-    from: e164Of(from) ?? from,
-    to: textOf(userExtId),
-    text: textOf(content),
-    at: parseUtc(textOf(receiveTime)),
-  }
+function inboundOf(report: JsonObject): ProviderInbound {
+  const fields = { from: 'mobile', to: 'userExtId', text: 'content' }
+  return inboundFrom(report, fields, parseUtc(textOf(report.receiveTime)))
 }
 
-/** A nonce as the UUID that clients write: the same one is the same request, and is taken once. */
-function uuidOf(nonce: string): string {
-  return nonce.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+/** In the form that clients write: the same one is the same request, and is taken once. */
+function uuidOf(key: string): string {
+  return key.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }

@@ -2,6 +2,7 @@ import type { FailureCode } from '../core/failure-code.ts'
 import { parseBeijing } from './beijing-time.ts'
 import { callbackQuery } from './callback-body.ts'
 import { isSame } from './digests.ts'
+import { ownEntry } from './own-entry.ts'
 import {
   type Callbacks,
   type ProviderInbound,
@@ -44,7 +45,7 @@ export function receiptOf(field: Field, numberOf: NumberReader): ProviderReceipt
     to,
     status: statusOfWord(word),
     code: word,
-    failure: FAILURES[word] ?? null,
+    failure: ownEntry(FAILURES, word) ?? null,
     text: field('statusDesc'),
     at: parseBeijing(field('notifyTime')) ?? parseBeijing(field('reportTime')),
   }

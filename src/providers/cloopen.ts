@@ -1,10 +1,12 @@
 import { mapping, optionalText } from '../settings/field.ts'
 import { beijingDigits, parseBeijing } from './beijing-time.ts'
+import { callKey } from './call-key.ts'
 import { callbackObjects } from './callback-body.ts'
 import { hexHash } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { readFlatXml } from './flat-xml.ts'
 import { type HttpRequest, type HttpResponse, JSON_UTF8, urlBelow } from './http-call.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -30,6 +32,8 @@ import { classifyError, type ErrorRow, type ErrorTable, type RawError } from './
 import { e164Of, mainlandOr } from './recipient.ts'
 
 const SUCCESS = '000000'
+/** The same call was here before. */
+const REPEATED = '160054'
 
 /** The meaning of 160015, 160016, 160019 and 160021 is weakly documented; 172001 is of the vendor's own library. */
 const ERRORS: ErrorTable = {
@@ -64,8 +68,7 @@ const ERRORS: ErrorTable = {
   160051: ['unsubscribed', false],
   160052: ['invalid', false, 'content_invalid'],
   160053: ['auth', false],
-  // The same call was here before: who has made it has no answer of it, and the message may be on its way.
-  160054: ['invalid', false, 'duplicate_refused'],
+  [REPEATED]: ['invalid', false, 'duplicate_refused'],
   160056: ['rate_limit', false],
   172001: ['network', true],
 }
@@ -117,8 +120,9 @@ export const cloopen = defineProvider({
     return {
       // The words of 160048 say 200, the vendor's library 100.
       maxBatch: 100,
+      knowsRepetitions: true,
       batchKey: equalMessages,
-      send: (messages, { now, nonce }) => {
+      send: (messages, { now }) => {
         const values = messages[0]?.template?.variables.map(({ value }) => value) ?? []
         const body = JSON.stringify({
           appId: account.app_id,
@@ -126,7 +130,7 @@ export const cloopen = defineProvider({
           templateId: messages[0]?.template?.id,
           datas: values.length === 0 ? undefined : values,
           subAppend: account.sub_append,
-          reqId: nonce,
+          reqId: callKey(messages),
         })
         return signed('POST', '/SMS/TemplateSMS', body, now)
       },
@@ -176,11 +180,19 @@ export function cloopenSignature(
 function readSend(response: HttpResponse, messages: readonly ProviderMessage[]): SendResult[] {
   const answer = jsonObjectOf(response)
   const error = errorOf(answer, response)
+  if (error.code === REPEATED && messages.every(({ isRepetition }) => isRepetition)) {
+    // It has them by an earlier call; the answer that had the id is lost, and receipts repeat the key.
+    return acceptedAs(callKey(messages), messages)
+  }
   if (error.code !== SUCCESS) return allRefused(messages, error)
   const taken = answer.templateSMS ?? answer.TemplateSMS
   const providerId = isJsonObject(taken) ? textOf(taken.smsMessageSid) : ''
   if (providerId === '')
     throw new UnreadableAnswerError('statusCode 000000 without "smsMessageSid"')
+  return acceptedAs(providerId, messages)
+}
+
+function acceptedAs(providerId: string, messages: readonly ProviderMessage[]): SendResult[] {
   return messages.map(({ to }) => ({
     kind: 'accepted',
     providerId,
@@ -239,9 +251,11 @@ function receiptOf(report: JsonObject): ProviderReceipt {
   if (providerId === '' || status === '' || to === null) {
     throw new UnreadableCallbackError('a receipt without "content", "status" or "fromNum"')
   }
+  const reqId = textOf(report.reqId)
   return {
     providerId,
     matchKey: sharedKey(providerId, to),
+    ...(reqId === '' ? {} : { repetitionKey: sharedKey(reqId, to) }),
     to,
     status: status === '0' ? 'delivered' : 'failed',
     code: textOf(report.deliverCode) || status,
@@ -252,13 +266,10 @@ function receiptOf(report: JsonObject): ProviderReceipt {
 }
 
 function inboundOf(report: JsonObject): ProviderInbound {
-  const from = textOf(report.fromNum)
-  if (from === '') throw new UnreadableCallbackError('an inbound message without "fromNum"')
-  return {
-    id: null,
-    from: e164Of(from) ?? from,
-    to: textOf(report.appendCode),
-    text: textOf(report.content),
-    at: parseBeijing(textOf(report.dateSent) || textOf(report.recvTime)),
-  }
+  const fields = { from: 'fromNum', to: 'appendCode', text: 'content' }
+  return inboundFrom(
+    report,
+    fields,
+    parseBeijing(textOf(report.dateSent) || textOf(report.recvTime)),
+  )
 }

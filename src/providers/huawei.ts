@@ -3,6 +3,7 @@ import { callbackForm, callbackObjects } from './callback-body.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { type HttpRequest, type HttpResponse, urlBelow } from './http-call.ts'
 import { sdkAuthorization, sdkDate, wsseHeaders } from './huawei-signature.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -24,6 +25,7 @@ import {
   UnreadableCallbackError,
 } from './provider.ts'
 import { classifyError, type ErrorTable, knownFailure, type RawError } from './provider-error.ts'
+import { statusOfWord } from './receipt-word.ts'
 import { e164Of } from './recipient.ts'
 import { rowsByNumber } from './rows-by-number.ts'
 import { parseUtc, utcText } from './utc-time.ts'
@@ -35,6 +37,8 @@ const SUCCESS = '000000'
 /** Nothing is said by the code of the whole call: every number has its own. */
 const SEE_STATUSES = 'E000510'
 const DUPLICATE = 'E200041'
+/** Its header numbers the parts of a long message with one octet, 3GPP TS 23.040, section 9.2.3.24.1. */
+const MOST_PARTS = 255
 
 /** E000xxx refuse a call, E200xxx one number, in the answer or in its receipt; the last three come in receipts. */
 const ERRORS: ErrorTable = {
@@ -88,14 +92,10 @@ const ERRORS: ErrorTable = {
 }
 
 /**
- * What is not a failure. `UNKNOWN` may be followed by another receipt for 72 hours, so it does not end a message;
- * without one the message ends as one whose receipt is missing.
+ * Another receipt may follow for 72 hours, so it does not end a message; without one the message ends as one whose
+ * receipt is missing.
  */
-const STATUSES: Readonly<Record<string, ProviderReceipt['status']>> = {
-  DELIVRD: 'delivered',
-  ACCEPTD: 'pending',
-  UNKNOWN: 'pending',
-}
+const UNKNOWN = 'UNKNOWN'
 
 const settings = mapping({
   endpoint: endpoint('https://smsapi.cn-north-4.myhuaweicloud.com:443'),
@@ -232,14 +232,7 @@ function receiptsOf(request: CallbackRequest): ProviderReports {
   return { receipts: reports.filter(isJsonObject).map(receiptOf), inbound: [] }
 }
 
-/**
- * A long message has a receipt for each of its parts, all with its one id. It has failed when one part has, and is
- * delivered when all are; but nothing is remembered here from one receipt to the next. So a part that has failed ends
- * the message, the delivery of the last part (`sequence` = `total`) ends it too, and the delivery of any other part is
- * told as pending. As long as receipts come in order that is right. When a part fails whose receipt comes after that
- * of the last one, the message stays delivered; when the receipt of the last part is lost, it stays without a final one.
- * `part` and `parts` are told so that who keeps state can do better.
- */
+/** A long message has a receipt for each of its parts, all with its one id. */
 function receiptOf(report: JsonObject): ProviderReceipt {
   const providerId = textOf(report.smsMsgId)
   const code = textOf(report.status)
@@ -247,36 +240,27 @@ function receiptOf(report: JsonObject): ProviderReceipt {
     throw new UnreadableCallbackError('a receipt without "smsMsgId" or "status"')
   }
   const parts = countOf(report.total)
-  const part = countOf(report.sequence)
-  const status = STATUSES[code] ?? 'failed'
   return {
     providerId,
     matchKey: providerId,
     to: e164Of(textOf(report.to)),
-    status: status === 'delivered' && part < parts ? 'pending' : status,
+    status: code === UNKNOWN ? 'pending' : statusOfWord(code),
     code,
     failure: knownFailure(ERRORS, code),
     text: textOf(report.statusDesc),
     at: parseUtc(textOf(report.updateTime)),
-    part,
+    part: Math.min(countOf(report.sequence), parts),
     parts,
   }
 }
 
-/** Absent or no number: one. */
+/** Absent, no number, or more than a long message may have: one. */
 function countOf(value: unknown): number {
-  return /^[1-9]\d{0,2}$/.test(textOf(value)) ? Number(value) : 1
+  const count = textOf(value)
+  return /^[1-9]\d{0,2}$/.test(count) && Number(count) <= MOST_PARTS ? Number(count) : 1
 }
 
-function inboundOf({ from, to, body, smsMsgId, createTime }: JsonObject): ProviderInbound {
-  const sender = textOf(from)
-  if (sender === '') throw new UnreadableCallbackError('an inbound message without "from"')
-  const id = textOf(smsMsgId)
-  return {
-    id: id === '' ? null : id,
-    from: e164Of(sender) ?? sender,
-    to: textOf(to),
-    text: textOf(body),
-    at: parseUtc(textOf(createTime)),
-  }
+function inboundOf(report: JsonObject): ProviderInbound {
+  const fields = { id: 'smsMsgId', from: 'from', to: 'to', text: 'body' }
+  return inboundFrom(report, fields, parseUtc(textOf(report.createTime)))
 }

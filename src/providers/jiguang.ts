@@ -3,6 +3,7 @@ import { callbackForm, callbackObjects, callbackQuery } from './callback-body.ts
 import { hexHash, isSame } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { basicAuthorization, type HttpResponse, JSON_UTF8, urlBelow } from './http-call.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -301,15 +302,12 @@ function receiptOf({ msgId, phone, status, receiveTime }: JsonObject): ProviderR
   }
 }
 
-function inboundOf({ phone, content, replyTime }: JsonObject): ProviderInbound {
-  const from = textOf(phone)
-  return {
-    id: null,
-    from: e164Of(from) ?? from,
-    to: '',
-    text: textOf(content),
-    at: instantOf(textOf(replyTime)),
-  }
+function inboundOf(report: JsonObject): ProviderInbound {
+  return inboundFrom(
+    report,
+    { from: 'phone', text: 'content' },
+    instantOf(textOf(report.replyTime)),
+  )
 }
 
 function instantOf(ms: string): Date | null {

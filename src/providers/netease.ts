@@ -4,6 +4,7 @@ import { callbackObjects } from './callback-body.ts'
 import { hexHash, isSame } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { FORM, formOf, type HttpRequest, type HttpResponse, urlBelow } from './http-call.ts'
+import { inboundFrom } from './inbound-report.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -13,6 +14,7 @@ import {
   textOf,
   UnreadableAnswerError,
 } from './json.ts'
+import { ownEntry } from './own-entry.ts'
 import {
   allRefused,
   type Call,
@@ -36,6 +38,7 @@ import {
   type ProviderErrorInfo,
   type RawError,
 } from './provider-error.ts'
+import { statusOfWord } from './receipt-word.ts'
 import { countryCodeOf, e164Of, isMainland } from './recipient.ts'
 
 const SUCCESS = '200'
@@ -200,7 +203,7 @@ function readQuery(
   const rows = listOf(jsonObjectOf(response).obj).filter(isJsonObject)
   const row = rows.find(({ mobile }) => e164Of(textOf(mobile)) === to)
   const code = textOf(row?.status)
-  const known = QUERY_STATUSES[code]
+  const known = ownEntry(QUERY_STATUSES, code)
   if (!row || !known) return null
   const at = Number(textOf(row.updatetime))
   return {
@@ -277,7 +280,7 @@ function receiptOf(report: JsonObject): ProviderReceipt {
     providerId,
     matchKey: sharedKey(providerId, to),
     to,
-    status: code === 'DELIVRD' ? 'delivered' : 'failed',
+    status: statusOfWord(code),
     code,
     failure: null,
     text: textOf(report.reason),
@@ -286,14 +289,7 @@ function receiptOf(report: JsonObject): ProviderReceipt {
 }
 
 /** Its time is `replytime` in the documentation of the platform, and `receiveTime` in that of the product. */
-function inboundOf({ mobile, content, replytime, receiveTime }: JsonObject): ProviderInbound {
-  const from = textOf(mobile)
-  if (from === '') throw new UnreadableCallbackError('an inbound message without "mobile"')
-  return {
-    id: null,
-    from: e164Of(from) ?? from,
-    to: '',
-    text: textOf(content),
-    at: parseBeijing(textOf(replytime) || textOf(receiveTime)),
-  }
+function inboundOf(report: JsonObject): ProviderInbound {
+  const at = parseBeijing(textOf(report.replytime) || textOf(report.receiveTime))
+  return inboundFrom(report, { from: 'mobile', text: 'content' }, at)
 }

@@ -1,4 +1,5 @@
 import type { FailureCode } from '../core/failure-code.ts'
+import { ownEntry } from './own-entry.ts'
 
 /** Kinds of errors that all providers know. */
 export const PROVIDER_ERROR_TYPES = [
@@ -103,13 +104,13 @@ export function classifyError(
   table: ErrorTable,
   { code, httpStatus }: RawError,
 ): ProviderErrorInfo {
-  const row = Object.hasOwn(table, code) ? table[code] : undefined
+  const row = ownEntry(table, code)
   return errorInfo(row ?? rowOfStatus(httpStatus))
 }
 
 /** What the table says that a code of a receipt means; null where it does not have it. */
 export function knownFailure(table: ErrorTable, code: string): FailureCode | null {
-  const row = Object.hasOwn(table, code) ? table[code] : undefined
+  const row = ownEntry(table, code)
   return row ? errorInfo(row).failure : null
 }
 

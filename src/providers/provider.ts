@@ -19,6 +19,10 @@ export interface ProviderMessage {
   readonly sign: string
   /** When it is worth nothing any more. */
   readonly expiresAt: Date
+  /** What the key of its call is made of, see `call-key.ts`. */
+  readonly submitKey: string
+  /** It was sent before with that key, and nobody knows what became of it. */
+  readonly isRepetition: boolean
 }
 
 /** A template at the provider, filled. */
@@ -32,7 +36,7 @@ export interface ProviderTemplate {
 /** What a request is made with, beside what it says. */
 export interface Call {
   readonly now: Date
-  /** 32 hexadecimal digits, others for every call; the same when a call is made again that may have been taken. */
+  /** 32 hexadecimal digits, others for every call, also for one that is made again. */
   readonly nonce: string
   /** What {@link ProviderAccount.token} has fetched; empty where it is absent. */
   readonly token: string
@@ -58,6 +62,8 @@ export interface ProviderReceipt {
   readonly providerId: string
   /** As in {@link SendResult}. */
   readonly matchKey: string
+  /** What it is found by where a repetition was answered without the id of the message. */
+  readonly repetitionKey?: string
   /** E.164 with `+`; null where it is not told. */
   readonly to: string | null
   /** `pending`: it is on its way, and another one follows. */
@@ -189,6 +195,8 @@ export interface ProviderAccount {
   readonly requestsPerSecond?: number
   /** Most messages of one call. */
   readonly maxBatch: number
+  /** True where a call that comes twice with one key counts once: see `call-key.ts`. */
+  readonly knowsRepetitions?: true
   /** Messages with the same key may go in one call; see {@link equalMessages}. */
   batchKey(message: ProviderMessage): string
   /**

@@ -1,3 +1,4 @@
+import { ownEntry } from './own-entry.ts'
 import type { ProviderReceipt } from './provider.ts'
 
 const STATUSES: Readonly<Record<string, ProviderReceipt['status']>> = {
@@ -9,5 +10,5 @@ const STATUSES: Readonly<Record<string, ProviderReceipt['status']>> = {
 
 /** What the word of a network in a receipt says: `DELIVRD`, `UNDELIV`, or a platform's own code of a failure. */
 export function statusOfWord(word: string): ProviderReceipt['status'] {
-  return STATUSES[word] ?? 'failed'
+  return ownEntry(STATUSES, word) ?? 'failed'
 }

@@ -1,5 +1,6 @@
 import { parseBeijing } from './beijing-time.ts'
 import { type JsonObject, textOf } from './json.ts'
+import { ownEntry } from './own-entry.ts'
 import { type ProviderInbound, type ProviderReceipt, UnreadableCallbackError } from './provider.ts'
 import { e164Of } from './recipient.ts'
 import { tencentFailure } from './tencent-errors.ts'
@@ -17,7 +18,7 @@ export function pulledReceipt(row: JsonObject): ProviderReceipt {
     providerId,
     matchKey: providerId,
     to: e164Of(textOf(row.PhoneNumber)),
-    status: STATUSES[word] ?? 'pending',
+    status: ownEntry(STATUSES, word) ?? 'pending',
     // The description has the code of the network, or words.
     code: /^[\w:.-]{1,32}$/.test(said) ? said : word,
     failure: word === 'SUCCESS' ? null : tencentFailure(said),
@@ -50,7 +51,7 @@ export function pushedReceipt(report: JsonObject): ProviderReceipt {
     providerId,
     matchKey: providerId,
     to: numberOf(report),
-    status: STATUSES[word] ?? 'pending',
+    status: ownEntry(STATUSES, word) ?? 'pending',
     code: code === '' ? word : code,
     failure: word === 'SUCCESS' ? null : tencentFailure(code),
     text: textOf(report.description),

@@ -4,6 +4,7 @@ import { hexHash, hmac, isSame } from './digests.ts'
 import { endpoint, identifier, secret } from './endpoint.ts'
 import { basicAuthorization, FORM, formOf, type HttpResponse, urlBelow } from './http-call.ts'
 import { jsonObjectOf, textOf, UnreadableAnswerError } from './json.ts'
+import { ownEntry } from './own-entry.ts'
 import {
   type CallbackCheck,
   type CallbackRequest,
@@ -172,7 +173,7 @@ function errorOf(response: HttpResponse): RawError {
 }
 
 function receiptOf(providerId: string, word: string, code: string, to: string): ProviderReceipt {
-  const status = STATUSES[word] ?? 'pending'
+  const status = ownEntry(STATUSES, word) ?? 'pending'
   return {
     providerId,
     matchKey: providerId,

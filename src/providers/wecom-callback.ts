@@ -6,6 +6,7 @@ import {
   type CallbackCheck,
   type CallbackRequest,
   type Callbacks,
+  type ProviderInbound,
   UnreadableCallbackError,
 } from './provider.ts'
 
@@ -13,6 +14,10 @@ const RANDOM_OCTETS = 16
 const LENGTH_OCTETS = 4
 /** PKCS#7 padding, but to this many octets instead of the cipher's 16. */
 const PADDED_TO = 32
+
+/** Not every type is flat XML: those that are of no interest are not read. */
+const TEXT_MESSAGE = /<MsgType>\s*(?:<!\[CDATA\[)?text\b/
+const MESSAGE_ID = /<MsgId>(\d{1,20})<\/MsgId>/
 
 /** What callbacks of one application are checked and read with. */
 export interface WecomCallbackKeys {
@@ -73,14 +78,18 @@ function unpadded(plain: Buffer): Buffer {
 
 /**
  * Callbacks of an application: WeCom checks the address by a GET before it takes an application's list of trusted
- * addresses. What is posted later (members' messages, events) is checked and acknowledged, and says nothing of messages.
+ * addresses, and posts what members write to the application. Pictures, voices, places and events are acknowledged, and
+ * say nothing of messages.
+ *
+ * @see https://developer.work.weixin.qq.com/document/path/96467
  */
 export function wecomCallbacks(keys: WecomCallbackKeys): Callbacks {
   return {
-    check: (request) => checkSignature(keys.token, request),
+    check: (request) => checkSignature(keys, request),
     read: (request) => {
-      decryptWecom(encryptedOf(request), keys)
-      return { receipts: [], inbound: [] }
+      const said = decryptWecom(encryptedOf(request), keys)
+      const isMessage = request.method === 'POST' && TEXT_MESSAGE.test(said)
+      return { receipts: [], inbound: isMessage ? [inboundOf(said)] : [] }
     },
     answer: (request) => ({
       status: 200,
@@ -90,7 +99,7 @@ export function wecomCallbacks(keys: WecomCallbackKeys): Callbacks {
   }
 }
 
-function checkSignature(token: string, request: CallbackRequest): CallbackCheck {
+function checkSignature(keys: WecomCallbackKeys, request: CallbackRequest): CallbackCheck {
   const query = callbackQuery(request)
   const signature = query.get('msg_signature')
   const timestamp = query.get('timestamp')
@@ -98,14 +107,30 @@ function checkSignature(token: string, request: CallbackRequest): CallbackCheck 
   if (signature === null || timestamp === null || nonce === null) {
     return { isGenuine: false, reason: 'no msg_signature, timestamp or nonce' }
   }
-  const right = wecomCallbackSignature(token, timestamp, nonce, encryptedOf(request))
-  if (!isSame(signature, right)) {
+  const encrypted = encryptedOf(request)
+  if (!isSame(signature, wecomCallbackSignature(keys.token, timestamp, nonce, encrypted))) {
     return { isGenuine: false, reason: 'msg_signature is of another text or token' }
   }
   const seconds = Number(timestamp)
   const signedAt = Number.isSafeInteger(seconds) ? new Date(seconds * 1_000) : null
-  // WeCom repeats a callback three times, as it was: its nonce is not used once only.
-  return { isGenuine: true, signedAt, nonce: null }
+  // What is not answered in five seconds comes three times more; a message is told by its id then, and not by the nonce.
+  const id = request.method === 'POST' ? MESSAGE_ID.exec(decryptWecom(encrypted, keys))?.[1] : null
+  return { isGenuine: true, signedAt, nonce: id ?? null }
+}
+
+function inboundOf(said: string): ProviderInbound {
+  const { fields } = readFlatXml(said)
+  const field = (name: string) => fields.get(name) ?? ''
+  const from = field('FromUserName')
+  if (from === '') throw new UnreadableCallbackError('a message without "FromUserName"')
+  const seconds = Number(field('CreateTime'))
+  return {
+    id: field('MsgId') || null,
+    from,
+    to: field('AgentID'),
+    text: field('Content'),
+    at: seconds > 0 ? new Date(seconds * 1_000) : null,
+  }
 }
 
 function encryptedOf(request: CallbackRequest): string {

@@ -1,3 +1,4 @@
+import { retryAfterMs } from '../core/retry-after.ts'
 import type { TellingFate } from '../messages/telling.ts'
 
 const SECOND_MS = 1_000
@@ -26,8 +27,6 @@ const JITTER = 0.1
 
 /** The longest that an endpoint can put an event off by `Retry-After`. */
 const MAX_RETRY_AFTER_MS = 24 * HOUR_MS
-
-const HTTP_DATE = /^[A-Z][a-z]+, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT$/
 
 /** What an endpoint has answered. */
 export interface WebhookAnswer {
@@ -71,19 +70,9 @@ export function fateOf(
   return { kind: 'later', at: new Date(Math.max(planned, asked?.getTime() ?? 0)) }
 }
 
-/**
- * The instant that a `Retry-After` names, at most a day ahead; undefined when it names none.
- *
- * @see RFC 9110, section 10.2.3
- */
+/** The instant that a `Retry-After` names, at most a day ahead; undefined when it names none. */
 export function retryAfterOf(header: string | null, now: Date): Date | undefined {
-  const text = header?.trim() ?? ''
-  const present = now.getTime()
-  const named = /^\d{1,10}$/.test(text)
-    ? present + Number(text) * SECOND_MS
-    : HTTP_DATE.test(text)
-      ? Date.parse(text)
-      : Number.NaN
-  if (Number.isNaN(named)) return undefined
-  return new Date(Math.min(Math.max(named, present), present + MAX_RETRY_AFTER_MS))
+  const waitMs = retryAfterMs(header, now)
+  if (waitMs === undefined) return undefined
+  return new Date(now.getTime() + Math.min(waitMs, MAX_RETRY_AFTER_MS))
 }

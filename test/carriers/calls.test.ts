@@ -59,6 +59,8 @@ class Desk {
       template: null,
       sign: '',
       expiresAt: new Date(0),
+      submitKey: text,
+      isRepetition: false,
     }
     const mark = { messageId: text, attempt: 1 }
     return this.calls.send(message, key, { mark, ...options })
@@ -182,6 +184,41 @@ describe('connections', () => {
     desk.put('abc')
     desk.calls.follow({ connections: 3, maxBatch: 1, waitMs: WAIT_MS })
     expect(desk.texts).toEqual([['a'], ['b'], ['c']])
+  })
+})
+
+describe('how many messages a call is planned for', () => {
+  /** So many messages, answered as soon as they are called for; each with a key of its own, or all with one. */
+  async function pass(desk: Desk, messages: number, keyOf: (index: number) => string) {
+    const before = desk.made.length
+    for (let index = 0; index < messages; index++) void desk.send('x', { key: keyOf(index) })
+    await vi.advanceTimersByTimeAsync(WAIT_MS)
+    for (let index = before; index < desk.made.length; index++) {
+      desk.made[index]?.answer()
+      await settled()
+    }
+  }
+
+  test('is what fits, until they cannot share, and again when they can', async () => {
+    const desk = new Desk({ connections: 2, maxBatch: 100 })
+    expect(desk.calls.perCall).toBe(100)
+    await pass(desk, 60, String)
+    expect(desk.calls.perCall).toBe(3)
+    for (let rounds = 0; rounds < 30; rounds++)
+      await pass(desk, 2 * desk.calls.perCall, () => 'one')
+    expect(desk.calls.perCall).toBe(100)
+  })
+
+  test('does not become less where nobody waits', async () => {
+    const desk = new Desk({ connections: 2, maxBatch: 100 })
+    for (let messages = 0; messages < 30; messages++) await pass(desk, 1, String)
+    expect(desk.calls.perCall).toBe(100)
+  })
+
+  test('is what fits in calls of another size', () => {
+    const desk = new Desk({ connections: 2, maxBatch: 100 })
+    desk.calls.follow({ connections: 2, maxBatch: 7, waitMs: WAIT_MS })
+    expect(desk.calls.perCall).toBe(7)
   })
 })
 

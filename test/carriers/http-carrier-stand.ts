@@ -7,8 +7,9 @@ import { silentLogger } from '../../src/core/logger.ts'
 
 /** A message as the gateway gives it to a carrier. */
 export function outbound(said: Partial<OutboundMessage> = {}): OutboundMessage {
+  const id = newId()
   return {
-    id: newId(),
+    id,
     tenantId: 'demo',
     partner: null,
     from: 'Linehaul',
@@ -21,6 +22,7 @@ export function outbound(said: Partial<OutboundMessage> = {}): OutboundMessage {
     registeredDelivery: 1,
     sender: { value: 'Linehaul', ton: 5, npi: 0 },
     expiresAt: new Date('2100-01-01'),
+    submit: { key: id, isRepetition: false, mayBeRepeated: false },
     ...said,
   }
 }

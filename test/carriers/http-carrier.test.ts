@@ -87,8 +87,9 @@ let messages = 0
 
 function message(changes: Partial<OutboundMessage> = {}): OutboundMessage {
   messages++
+  const id = `message-${messages}`
   return {
-    id: `message-${messages}`,
+    id,
     tenantId: 'one',
     partner: null,
     from: 'Linehaul',
@@ -101,6 +102,7 @@ function message(changes: Partial<OutboundMessage> = {}): OutboundMessage {
     maxSegments: null,
     registeredDelivery: 1,
     expiresAt: new Date(NOW.getTime() + 3_600_000),
+    submit: { key: id, isRepetition: false, mayBeRepeated: false },
     ...changes,
   }
 }
@@ -306,6 +308,16 @@ describe('batches', () => {
       code: 'not_encodable',
     })
     expect(errors).toEqual(['a call has failed'])
+  })
+
+  test('count as calls of their own where they cannot share one', async () => {
+    const server = await provider()
+    server.onRequest = takeAll
+    const { carrier } = started(configFor(TENCENT(server.url), { connections: 2 }))
+    expect(carrier.capacity).toBe(400)
+    const texts = Array.from({ length: 60 }, (_, index) => `Your code is ${index}`)
+    await Promise.all(texts.map((text) => send(carrier, { text })))
+    expect(carrier.capacity).toBeLessThanOrEqual(8)
   })
 })
 

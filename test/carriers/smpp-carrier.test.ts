@@ -120,6 +120,7 @@ function message(text: string, to = '+447700900123'): OutboundMessage {
     maxSegments: null,
     sender: { value: 'ACME', ton: 5, npi: 0 },
     expiresAt: new Date(NOW.getTime() + 600_000),
+    submit: { key: 'id 1', isRepetition: false, mayBeRepeated: false },
   }
 }
 

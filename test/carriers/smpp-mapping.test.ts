@@ -42,6 +42,7 @@ function message(text: string, more: Partial<OutboundMessage> = {}): OutboundMes
     to: '+447700900123',
     sender: { value: 'ACME', ton: 5, npi: 0 },
     expiresAt: later(600),
+    submit: { key: 'id 1', isRepetition: false, mayBeRepeated: false },
     ...more,
   }
 }

@@ -207,6 +207,14 @@ describe.each(PROVIDER_STANDS)('$provider', (stand) => {
     expect(after.timeline.filter(({ type }) => type === 'receipt')).toHaveLength(1)
   })
 
+  test.runIf(provider === 'huawei')('is delivered when all of its parts are', async () => {
+    const { id, message } = await sent({ text: '长'.repeat(150) })
+    await server().pushReceipts([delivered(message)], callbackUrl(provider))
+    const { status, timeline } = await gateway.api.settled(id)
+    expect(status).toBe('delivered')
+    expect(timeline.filter(({ type }) => type === 'receipt')).toHaveLength(3)
+  })
+
   test.runIf(can.push)('a callback of somebody else changes nothing', async () => {
     const { id, message } = await sent()
     const told = (url: string) => server().pushReceipts([delivered(message)], url)

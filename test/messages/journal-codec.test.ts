@@ -252,6 +252,7 @@ const ENTRIES: {
       {
         asksRules: fc.constant(true),
         failure: fc.constantFrom(...FAILURE_CODES),
+        part: fc.record({ number: small, of: small }),
         kind: fc.constant('receipt'),
         id: fc.uuid({ version: 7 }),
         carrier: text,

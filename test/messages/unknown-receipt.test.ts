@@ -31,6 +31,7 @@ function uncertain(message: Partial<Message>, attempt: Partial<Attempt> = {}): U
       rawCode: null,
       answeredAt: null,
       receiptAt: null,
+      openParts: null,
       costMicros: 0n,
       costCurrency: 'EUR',
       carrierDeckVersion: 0,

@@ -5,7 +5,7 @@ import type { HttpResponse } from '../../src/providers/http-call.ts'
 import type { ProviderMessage } from '../../src/providers/provider.ts'
 import { ProviderDesk, REFUSAL_REASONS } from '../../src/sandbox/provider-desk.ts'
 import { aliyunSimulator } from '../../src/sandbox/providers/aliyun.ts'
-import { exchange, type OverHttp, overHttp, TYPE_OF_REASON } from './over-http.ts'
+import { exchange, type OverHttp, overHttp, TYPE_OF_REASON, tellReceipts } from './over-http.ts'
 import { CALL, MESSAGE, providerSuite } from './provider-suite.ts'
 import { callbacksOf, requestOf, vectorsOf } from './vectors.ts'
 
@@ -277,19 +277,13 @@ describe('aliyun: with the simulator, over HTTP', () => {
       { template: 'SMS_154950909', sign: '阿里云', variables: { code: '1234' } },
       { template: 'SMS_154950909', sign: '签名', variables: { code: '2' } },
     ])
-    const answers = await wire.server.pushReceipts(
-      [
-        { message: second, isDelivered: false, code: 'USER_REJECT', at: CALL.now },
-        { message: first, isDelivered: true, code: 'DELIVERED', at: CALL.now },
-      ],
-      `${wire.callbackUrl}/delivery`,
-    )
+    const { answers, reports } = await tellReceipts(wire, account, [
+      { message: second, isDelivered: false, code: 'USER_REJECT', at: CALL.now },
+      { message: first, isDelivered: true, code: 'DELIVERED', at: CALL.now },
+    ])
     expect(answers).toEqual([
       { status: 200, contentType: 'application/json', body: '{"code":0,"msg":"成功"}' },
     ])
-    const request = wire.callbacks.at(-1)
-    if (!request) throw new Error('no callback came')
-    const reports = await account.callbacks?.read(request)
     expect(reports?.receipts.map(({ matchKey }) => matchKey)).toEqual(
       sent.map((each) => each.kind === 'accepted' && each.matchKey).reverse(),
     )

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { callKey } from '../../src/providers/call-key.ts'
 import { cloopen, cloopenSignature } from '../../src/providers/cloopen.ts'
 import type { ProviderMessage } from '../../src/providers/provider.ts'
 import { REFUSAL_REASONS } from '../../src/sandbox/provider-desk.ts'
 import { cloopenRefusesCall, cloopenSimulator } from '../../src/sandbox/providers/cloopen.ts'
 import { exchange, type OverHttp, overHttp, TYPE_OF_REASON } from './over-http.ts'
-import { CALL, MESSAGE, providerSuite } from './provider-suite.ts'
+import { anew, CALL, MESSAGE, providerSuite } from './provider-suite.ts'
 import { vectorsOf } from './vectors.ts'
 
 const KEYS = {
@@ -86,7 +87,7 @@ describe('cloopen: requests', () => {
       templateId: '1',
       datas: ['4711', '5'],
       subAppend: '01',
-      reqId: CALL.nonce,
+      reqId: callKey([FILLED, ABROAD]),
     })
     expect(account.batchKey(FILLED)).toBe(account.batchKey(ABROAD))
     const bare = { ...FILLED, template: { id: '1', variables: [] } }
@@ -162,9 +163,6 @@ describe.each(['json', 'xml'] as const)(
   (callbackFormat) => {
     let wire: OverHttp
     const open = (settings: object = {}) => accountWith({ endpoint: wire.endpoint, ...settings })
-    let nonces = 0
-    const call = () => ({ ...CALL, nonce: String(++nonces).padStart(32, '0') })
-
     beforeAll(async () => {
       wire = await overHttp(
         cloopenSimulator({
@@ -177,9 +175,9 @@ describe.each(['json', 'xml'] as const)(
     })
     afterAll(() => wire.close())
 
-    const codes = async (settings: object, messages: ProviderMessage[], made = call()) => {
+    const codes = async (settings: object, messages: ProviderMessage[], call = CALL) => {
       const account = open(settings)
-      const response = await exchange(account.send(messages, made))
+      const response = await exchange(account.send(messages, call))
       return account
         .readSend(response, messages)
         .map((result) => (result.kind === 'refused' ? result.code : 'accepted'))
@@ -188,8 +186,8 @@ describe.each(['json', 'xml'] as const)(
     it('is taken, reported and answered in the same form', async () => {
       const account = open()
       wire.answerAs(account.callbacks)
-      const messages = [FILLED, ABROAD]
-      const sent = account.readSend(await exchange(account.send(messages, call())), messages)
+      const messages = anew(FILLED, ABROAD)
+      const sent = account.readSend(await exchange(account.send(messages, CALL)), messages)
       const [first, second] = wire.server.desk.taken.slice(-2)
       if (!first || !second) throw new Error('nothing was taken')
       expect(first.content).toMatchObject({ templateId: '1', datas: ['4711', '5'] })
@@ -234,7 +232,7 @@ describe.each(['json', 'xml'] as const)(
 
     it('tells what money is left', async () => {
       const account = open()
-      const request = account.balance?.request(call())
+      const request = account.balance?.request(CALL)
       if (!request) throw new Error('no balance')
       expect(account.balance?.read(await exchange(request))).toEqual({
         amount: '98.76',
@@ -246,7 +244,7 @@ describe.each(['json', 'xml'] as const)(
 
     it('is refused when forged, when late, and for what the provider would refuse', async () => {
       expect(await codes({ auth_token: 'wrong' }, [FILLED])).toEqual(['111109'])
-      const late = { ...call(), now: new Date(CALL.now.getTime() - 25 * 3_600_000) }
+      const late = { ...CALL, now: new Date(CALL.now.getTime() - 25 * 3_600_000) }
       expect(await codes({}, [FILLED], late)).toEqual(['111109'])
       expect(await codes({ app_id: 'other' }, [FILLED])).toEqual(['111181'])
       expect(await codes({}, [{ ...FILLED, to: '+8612345' }])).toEqual(['160042'])
@@ -258,15 +256,28 @@ describe.each(['json', 'xml'] as const)(
     })
 
     it('is taken once when a call is made again', async () => {
-      const made = call()
-      expect(await codes({}, [FILLED], made)).toEqual(['accepted'])
-      expect(await codes({}, [FILLED], made)).toEqual(['160054'])
+      const account = open()
+      const messages = anew(FILLED)
+      expect(await codes({}, messages)).toEqual(['accepted'])
+      expect(await codes({}, messages)).toEqual(['160054'])
+      const repeated = messages.map((message) => ({ ...message, isRepetition: true }))
+      const [taken] = account.readSend(await exchange(account.send(repeated, CALL)), repeated)
+      const [message] = wire.server.desk.taken.slice(-1)
+      if (!message) throw new Error('nothing was taken')
+      const receipt = { message, isDelivered: true, code: 'DELIVRD', at: CALL.now }
+      await wire.server.pushReceipts([receipt], `${wire.callbackUrl}/delivery`)
+      const request = wire.callbacks.at(-1)
+      const reports = request && (await account.callbacks?.read(request))
+      expect(taken).toMatchObject({
+        kind: 'accepted',
+        matchKey: reports?.receipts[0]?.repetitionKey,
+      })
     })
 
     it.each(REFUSAL_REASONS)('reads a refusal for %s as what it is', async (reason) => {
       const account = open()
       wire.server.desk.script({ kind: 'refuse', reason })
-      const [result] = account.readSend(await exchange(account.send([FILLED], call())), [FILLED])
+      const [result] = account.readSend(await exchange(account.send(anew(FILLED), CALL)), [FILLED])
       if (result?.kind !== 'refused') throw new Error('it was taken')
       expect(account.classify(result).type).toBe(TYPE_OF_REASON[reason])
     })

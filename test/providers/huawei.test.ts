@@ -217,12 +217,12 @@ describe('huawei: receipts', () => {
   }
 
   it.each([
-    ['2', '3', 'DELIVRD', 'pending'],
+    ['2', '3', 'DELIVRD', 'delivered'],
     ['3', '3', 'DELIVRD', 'delivered'],
     ['1', '3', 'UNDELIV', 'failed'],
     ['3', '3', 'EXPIRED', 'failed'],
-    ['1', '1', 'ACCEPTD', 'pending'],
-    ['1', '1', 'UNKNOWN', 'pending'],
+    ['1', '3', 'ACCEPTD', 'pending'],
+    ['2', '2', 'UNKNOWN', 'pending'],
   ])('part %s of %s, %s, is %s', async (sequence, total, status, told) => {
     expect(await read({ sequence, total, status })).toMatchObject({
       matchKey: 'a_1',
@@ -231,6 +231,14 @@ describe('huawei: receipts', () => {
       part: Number(sequence),
       parts: Number(total),
     })
+  })
+
+  it.each([
+    ['4', '3', 3, 3],
+    ['1', '256', 1, 1],
+    ['x', '2x', 1, 1],
+  ])('part %s of %s is %i of %i', async (sequence, total, part, parts) => {
+    expect(await read({ sequence, total, status: 'DELIVRD' })).toMatchObject({ part, parts })
   })
 
   it.each([
@@ -328,8 +336,8 @@ describe('huawei: with the simulator, over HTTP', () => {
         .map(({ status, code, part, parts, at }) => [status, code, part, parts, at])
     expect(of(sent[0])).toEqual([['delivered', 'DELIVRD', 1, 1, CALL.now]])
     expect(of(sent[1])).toEqual([
-      ['pending', 'DELIVRD', 1, 3, CALL.now],
-      ['pending', 'DELIVRD', 2, 3, CALL.now],
+      ['delivered', 'DELIVRD', 1, 3, CALL.now],
+      ['delivered', 'DELIVRD', 2, 3, CALL.now],
       ['failed', 'MBBLACK', 3, 3, CALL.now],
     ])
   })

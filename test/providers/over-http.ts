@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { HttpRequest, HttpResponse } from '../../src/providers/http-call.ts'
-import type { CallbackRequest, Callbacks } from '../../src/providers/provider.ts'
+import type { CallbackRequest, Callbacks, ProviderAccount } from '../../src/providers/provider.ts'
 import type { ProviderErrorType } from '../../src/providers/provider-error.ts'
-import type { RefusalReason } from '../../src/sandbox/provider-desk.ts'
+import type { RefusalReason, SimulatedReceipt } from '../../src/sandbox/provider-desk.ts'
 import { ProviderServer, type ProviderSimulator } from '../../src/sandbox/provider-server.ts'
 import { CALL } from './provider-suite.ts'
 
@@ -77,6 +77,18 @@ export async function overHttp(
       await server.close()
     },
   }
+}
+
+/** Has the provider tell of receipts, and gives how it was answered and what the account makes of its last callback. */
+export async function tellReceipts(
+  { server, callbackUrl, callbacks }: OverHttp,
+  account: ProviderAccount,
+  receipts: readonly SimulatedReceipt[],
+) {
+  const answers = await server.pushReceipts(receipts, `${callbackUrl}/delivery`)
+  const request = callbacks.at(-1)
+  if (!request) throw new Error('no callback came')
+  return { answers, request, reports: await account.callbacks?.read(request) }
 }
 
 /** Makes a call as it is written. */

@@ -11,6 +11,15 @@ export const MESSAGE: ProviderMessage = {
   template: null,
   sign: '阿里云',
   expiresAt: new Date('2024-05-20T09:30:00Z'),
+  submitKey: '0190a5c4-0000-7000-8000-000000000001 1',
+  isRepetition: false,
+}
+
+let submits = 0
+
+/** The messages as they are in submits of their own, which repeat none. */
+export function anew(...messages: readonly ProviderMessage[]): ProviderMessage[] {
+  return messages.map((message) => ({ ...message, submitKey: `submit ${++submits}` }))
 }
 
 /** What it is sent with. */

@@ -5,7 +5,7 @@ import { tencent } from '../../src/providers/tencent.ts'
 import { tc3Authorization } from '../../src/providers/tencent-signature.ts'
 import { ProviderDesk, REFUSAL_REASONS } from '../../src/sandbox/provider-desk.ts'
 import { tencentSimulator } from '../../src/sandbox/providers/tencent.ts'
-import { exchange, type OverHttp, overHttp, TYPE_OF_REASON } from './over-http.ts'
+import { exchange, type OverHttp, overHttp, TYPE_OF_REASON, tellReceipts } from './over-http.ts'
 import { CALL, MESSAGE, providerSuite } from './provider-suite.ts'
 import { callbacksOf, requestOf, vectorsOf } from './vectors.ts'
 
@@ -254,19 +254,13 @@ describe('tencent: with the simulator, over HTTP', () => {
     const [first, second] = wire.server.desk.taken.slice(-2)
     if (!first || !second) throw new Error('nothing was taken')
     expect(first.content).toEqual({ template: '1110', sign: '腾讯云', variables: ['1234', '5'] })
-    const answers = await wire.server.pushReceipts(
-      [
-        { message: first, isDelivered: true, code: 'DELIVRD', at: CALL.now },
-        { message: second, isDelivered: false, code: 'MK:100D', at: CALL.now },
-      ],
-      `${wire.callbackUrl}/delivery`,
-    )
+    const { answers, reports } = await tellReceipts(wire, account, [
+      { message: first, isDelivered: true, code: 'DELIVRD', at: CALL.now },
+      { message: second, isDelivered: false, code: 'MK:100D', at: CALL.now },
+    ])
     expect(answers).toEqual([
       { status: 200, contentType: 'application/json', body: '{"result":0,"errmsg":"OK"}' },
     ])
-    const request = wire.callbacks.at(-1)
-    if (!request) throw new Error('no callback came')
-    const reports = await account.callbacks?.read(request)
     expect(reports?.receipts.map(({ matchKey }) => matchKey)).toEqual(
       sent.map((each) => each.kind === 'accepted' && each.matchKey),
     )

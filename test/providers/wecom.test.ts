@@ -12,6 +12,7 @@ import { vectorsOf } from './vectors.ts'
 
 const KEYS = { corp_id: 'wx5823bf96d3bd56c7', corp_secret: 'example-secret', agent_id: 1000002 }
 const ROBOT = { robot_key: 'example-robot-key' }
+const URL_OF = 'https://gateway.example/callback/mo'
 const COMPANY = {
   corpId: KEYS.corp_id,
   corpSecret: KEYS.corp_secret,
@@ -83,12 +84,65 @@ describe('wecom: callbacks', () => {
     expect(await account.callbacks?.read(check)).toEqual({ receipts: [], inbound: [] })
   })
 
-  it('acknowledges what is posted, and makes nothing of it', async () => {
+  it('acknowledges what says nothing of messages, and makes nothing of it', async () => {
     const xml = `<xml><ToUserName><![CDATA[c]]></ToUserName><Encrypt><![CDATA[${encrypted}]]></Encrypt></xml>`
     const post = request('POST', signed, xml)
     expect(account.callbacks?.check?.(post)).toMatchObject({ isGenuine: true })
     expect(await account.callbacks?.read(post)).toEqual({ receipts: [], inbound: [] })
     expect(account.callbacks?.answer(post)).toMatchObject({ status: 200, body: '' })
+  })
+
+  const simulator = wecomSimulator({
+    corpId: KEYS.corp_id,
+    corpSecret: KEYS.corp_secret,
+    agentId: KEYS.agent_id,
+    callback: { token: input.token, encodingAesKey: input.encodingAesKey },
+  })
+  /** What the simulator posts when a member has written this. */
+  const written = (text: string, from = 'zhangsan') => {
+    const at = new Date('2024-05-20T08:30:00Z')
+    const push = simulator.inboundPush(
+      { id: '7712345678901234567', from, to: '', text, at },
+      URL_OF,
+    )
+    if (!push) throw new Error('there is no callback')
+    return { ...request('POST', {}, push.body), url: push.url }
+  }
+
+  it('brings what members write', async () => {
+    const post = written('退订 <TD> & "R"')
+    expect(account.callbacks?.check?.(post)).toEqual({
+      isGenuine: true,
+      signedAt: new Date('2024-05-20T08:30:00Z'),
+      nonce: '7712345678901234567',
+    })
+    expect(await account.callbacks?.read(post)).toEqual({
+      receipts: [],
+      inbound: [
+        {
+          id: '7712345678901234567',
+          from: 'zhangsan',
+          to: '1000002',
+          text: '退订 <TD> & "R"',
+          at: new Date('2024-05-20T08:30:00Z'),
+        },
+      ],
+    })
+    expect(account.callbacks?.answer(post)).toMatchObject({ status: 200, body: '' })
+  })
+
+  it('knows a message that comes again by its id, however it is signed', () => {
+    const [first, again] = [written('1'), written('1')]
+    expect(first.url).not.toBe(again.url)
+    const checks = [first, again].map((post) => account.callbacks?.check?.(post))
+    expect(checks[0]).toEqual(checks[1])
+  })
+
+  it('does not take a message of nobody, nor one that somebody has changed', () => {
+    const { callbacks } = account
+    expect(() => callbacks?.read(written('x', ''))).toThrow('without "FromUserName"')
+    const other = { ...written('x'), body: written('y').body }
+    expect(callbacks?.check?.(other)).toMatchObject({ isGenuine: false })
   })
 
   it('refuses what is not whole, not signed, and not for this company', () => {

@@ -1,5 +1,6 @@
-import type { ProviderDesk, RefusalReason } from '../provider-desk.ts'
-import type { ApiAnswer, ApiRequest, ProviderSimulator } from '../provider-server.ts'
+import { createCipheriv, createHash, randomBytes } from 'node:crypto'
+import type { ProviderDesk, RefusalReason, SimulatedInbound } from '../provider-desk.ts'
+import type { ApiAnswer, ApiRequest, ProviderSimulator, Push } from '../provider-server.ts'
 
 /** The company, its application and the robot of a group that the simulator knows. */
 export interface WecomCompany {
@@ -7,6 +8,8 @@ export interface WecomCompany {
   readonly corpSecret: string
   readonly agentId: number
   readonly robotKey?: string
+  /** With what it encrypts what members write; left out: it has no address for that. */
+  readonly callback?: { readonly token: string; readonly encodingAesKey: string }
   /** Members who exist, but without a licence for the application. */
   readonly unlicensed?: readonly string[]
 }
@@ -42,6 +45,8 @@ const MOST_USERS = 1000
 const MOST_GROUPS = 100
 const ROBOT_CALLS = 20
 const MINUTE_MS = 60_000
+/** What is encrypted is padded to multiples of it. */
+const BLOCK = 32
 const USER_ID = /^[A-Za-z0-9][A-Za-z0-9_@.-]{0,63}$/
 
 interface Token {
@@ -125,8 +130,43 @@ export function wecomSimulator(company: WecomCompany): WecomSimulator {
       return { status: 404, body: 'not found' }
     },
     receiptPushes: () => [],
-    inboundPush: () => undefined,
+    inboundPush: (message, url) =>
+      company.callback && push(company, company.callback, message, url),
   }
+}
+
+/** What a member has written to the application. */
+function push(
+  { corpId, agentId }: WecomCompany,
+  { token, encodingAesKey }: NonNullable<WecomCompany['callback']>,
+  { id, from, text, at }: SimulatedInbound,
+  url: string,
+): Push {
+  const seconds = Math.floor(at.getTime() / 1_000)
+  const said = `<xml><ToUserName><![CDATA[${corpId}]]></ToUserName><FromUserName><![CDATA[${from}]]></FromUserName><CreateTime>${seconds}</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[${text}]]></Content><MsgId>${id}</MsgId><AgentID>${agentId}</AgentID></xml>`
+  const encrypted = encrypt(said, encodingAesKey, corpId)
+  const signed = { timestamp: String(seconds), nonce: randomBytes(5).toString('hex') }
+  const parts = [token, signed.timestamp, signed.nonce, encrypted].sort()
+  const msg_signature = createHash('sha1').update(parts.join('')).digest('hex')
+  return {
+    method: 'POST',
+    url: `${url}?${new URLSearchParams({ msg_signature, ...signed })}`,
+    headers: { 'content-type': 'text/xml' },
+    body: `<xml><ToUserName><![CDATA[${corpId}]]></ToUserName><Encrypt><![CDATA[${encrypted}]]></Encrypt><AgentID><![CDATA[${agentId}]]></AgentID></xml>`,
+  }
+}
+
+function encrypt(said: string, encodingAesKey: string, corpId: string): string {
+  const key = Buffer.from(`${encodingAesKey}=`, 'base64')
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(Buffer.byteLength(said))
+  const plain = Buffer.concat([randomBytes(16), length, Buffer.from(said + corpId)])
+  const padding = BLOCK - (plain.length % BLOCK)
+  const cipher = createCipheriv('aes-256-cbc', key, key.subarray(0, 16)).setAutoPadding(false)
+  return Buffer.concat([
+    cipher.update(Buffer.concat([plain, Buffer.alloc(padding, padding)])),
+    cipher.final(),
+  ]).toString('base64')
 }
 
 function deliver(body: Fields, desk: ProviderDesk, unlicensed: ReadonlySet<string>): ApiAnswer {

@@ -38,6 +38,8 @@ export const attempts = pgTable(
     submitted_at: timestamp({ withTimezone: true }).notNull(),
     answered_at: timestamp({ withTimezone: true }),
     receipt_at: timestamp({ withTimezone: true }),
+    /** Numbers of its parts that no receipt has said are delivered, as `2 3`; null: nothing was told of parts. */
+    open_parts: text(),
     /**
      * What the carrier charges for the segment if it takes it, by the deck with this version; the
      * segments of a submit sum up to the cost of the message there.

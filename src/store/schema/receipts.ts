@@ -1,4 +1,4 @@
-import { index, jsonb, pgTable, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { index, jsonb, pgTable, smallint, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
 /**
  * Receipts that no submit is known for: they came before their response, or belong to nothing of
@@ -25,6 +25,9 @@ export const receipts = pgTable(
     received_at: timestamp({ withTimezone: true }).notNull(),
     /** Recipient, sender and time of the submit, by which it is found where the id is not known. */
     about: jsonb(),
+    /** Which part of a submit it is of, and how many there are; null: it is of the whole. */
+    part: smallint(),
+    parts: smallint(),
   },
   (table) => [index('receipts_by_carrier').on(table.carrier, table.received_at)],
 )
