@@ -37,8 +37,8 @@ export interface Attempt {
 export interface Unsaved {
   readonly events: TimelineEvent[]
   readonly attempts: Set<Attempt>
-  /** Text, price or times are others than the row has. */
-  isReplaced: boolean
+  /** Numbers of the replacements that the row lacks: for these text, price or times are others than it has. */
+  readonly replacements: number[]
   /** The template that another text has taken it from, and the currency of its price then; undefined: none. */
   left: { readonly template: string; readonly currency: string } | undefined
   /** The cost is another than the row has. */
@@ -54,6 +54,8 @@ export interface LiveMessage {
   /** The segments that its row has; 0: it has no row yet. */
   storedSegments: number
   unsaved: Unsaved | undefined
+  /** How often it was replaced while it is in memory: the number of the latest replacement. */
+  replacements: number
   /** What the ledger says of it; undefined: nothing. */
   booked: Booked | undefined
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
@@ -104,8 +106,8 @@ export interface MessageChange {
   readonly isHeld: boolean
   /** When it, or one of its segments, has changed last: the time of {@link bookings}. */
   readonly at: Date
-  /** Text, price or times are others than the row has. */
-  readonly isReplaced: boolean
+  /** See {@link Unsaved.replacements}. */
+  readonly replacements: readonly number[]
   /** See {@link Unsaved.left}. */
   readonly left: Unsaved['left']
   /** The cost is another than the row has. */
@@ -219,6 +221,7 @@ export class LiveMessages {
       storedStatus,
       storedSegments: storedStatus === undefined ? 0 : message.segments,
       unsaved: undefined,
+      replacements: 0,
       booked: storedStatus && standsBooked({ message, attempts }),
       isHeld: false,
       isPinned: false,
@@ -235,7 +238,7 @@ export class LiveMessages {
       live.unsaved = {
         events: [],
         attempts: new Set(),
-        isReplaced: false,
+        replacements: [],
         left: undefined,
         hasNewCost: false,
       }
@@ -493,7 +496,7 @@ function changeOf(live: LiveMessage): MessageChange {
     storedStatus: live.storedStatus,
     row: { ...live.message },
     isHeld: live.isHeld,
-    isReplaced: live.unsaved?.isReplaced ?? false,
+    replacements: live.unsaved?.replacements ?? [],
     left: live.unsaved?.left,
     hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],

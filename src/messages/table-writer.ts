@@ -253,9 +253,9 @@ function partsOf(snapshot: Snapshot): Snapshot[] {
 /** What was set aside and counted for messages stands in the ledger, and in the volumes, from now on. */
 function takeOver({ messages, bookings }: Snapshot, { accounts, volumes }: Ledger): void {
   for (const change of messages) {
-    const { row, isReplaced } = change
+    const { row, replacements } = change
     if (row.charging === null) continue
-    for (const key of isReplaced ? [row.id, replacementKey(row.id)] : [row.id]) {
+    for (const key of [row.id, ...replacements.map((number) => replacementKey(row.id, number))]) {
       accounts.giveBack(key)
       volumes.giveBack(key)
     }
