@@ -53,6 +53,7 @@ export interface LiveMessage {
   storedStatus: MessageStatus | undefined
   /** The segments that its row has; 0: it has no row yet. */
   storedSegments: number
+  /** What the row lacks; undefined: nothing. It is written soon; what the database has refused, with the next change. */
   unsaved: Unsaved | undefined
   /** How often it was replaced while it is in memory: the number of the latest replacement. */
   replacements: number
@@ -115,7 +116,9 @@ export interface MessageChange {
   readonly events: readonly TimelineEvent[]
   readonly newAttempts: readonly Attempt[]
   readonly changedAttempts: readonly Attempt[]
-  /** Lines of the ledger. */
+  /** What the ledger says of it; undefined: nothing. */
+  readonly before: Booked | undefined
+  /** Lines of the ledger that follow on that. */
   readonly bookings: readonly Booking[]
   /** Parts of its price that they charge. */
   readonly charged: number
@@ -234,16 +237,14 @@ export class LiveMessages {
 
   /** Says that a message has changed; gives where to note what else is new. */
   touch(live: LiveMessage): Unsaved {
-    if (!live.unsaved) {
-      live.unsaved = {
-        events: [],
-        attempts: new Set(),
-        replacements: [],
-        left: undefined,
-        hasNewCost: false,
-      }
-      this.#unsaved.add(live)
+    live.unsaved ??= {
+      events: [],
+      attempts: new Set(),
+      replacements: [],
+      left: undefined,
+      hasNewCost: false,
     }
+    this.#unsaved.add(live)
     return live.unsaved
   }
 
@@ -256,7 +257,7 @@ export class LiveMessages {
   letGo(live: LiveMessage): void {
     if (!live.isHeld) return
     live.isHeld = false
-    if (live.unsaved) return
+    if (this.#unsaved.has(live)) return
     if (isFinal(live.message.status)) this.#evictIfIdle(live)
     else this.touch(live)
   }
@@ -441,23 +442,29 @@ export class LiveMessages {
     return snapshot
   }
 
-  /** A snapshot is in the tables: what nobody needs any more may leave memory. */
-  release(snapshot: Snapshot): void {
+  /**
+   * A snapshot is in the tables: what nobody needs any more may leave memory.
+   *
+   * @param refused - what the database has refused of it: those rows are as they were, and get all of it with
+   *   the next change while the message is in memory
+   */
+  release(snapshot: Snapshot, refused: ReadonlySet<MessageChange>): void {
     this.#writtenAnswers = new Map()
+    for (const change of refused) putBack(change)
     for (const { live } of snapshot.messages) this.#evictIfIdle(live)
     // Only those that wait for receipts are left without a holder; the oldest leave first.
     if (this.#messages.size <= this.#maxKept) return
     let surplus = this.#messages.size - this.#maxKept
     for (const live of this.#messages.values()) {
       if (surplus === 0) break
-      if (live.isHeld || live.isPinned || live.unsaved) continue
+      if (live.isHeld || live.isPinned || this.#unsaved.has(live)) continue
       this.#evict(live)
       surplus--
     }
   }
 
   #evictIfIdle(live: LiveMessage): void {
-    if (live.isHeld || live.isPinned || live.unsaved) return
+    if (live.isHeld || live.isPinned || this.#unsaved.has(live)) return
     const { status } = live.message
     if (isFinal(status) || status === 'queued' || status === 'scheduled') this.#evict(live)
   }
@@ -484,14 +491,17 @@ export function untold(
 
 function changeOf(live: LiveMessage): MessageChange {
   const attempts = [...(live.unsaved?.attempts ?? [])]
-  const chargedBefore = live.booked?.charged ?? 0
+  const newAttempts = copiesOf(attempts.filter(({ storedState }) => storedState === undefined))
+  const changedAttempts = copiesOf(attempts.filter(({ storedState }) => storedState !== undefined))
+  const before = live.booked
   const at = changedAt(live)
   const bookings = takeBookings(live, at)
   const change = {
     live,
     at,
+    before,
     bookings,
-    charged: (live.booked?.charged ?? 0) - chargedBefore,
+    charged: (live.booked?.charged ?? 0) - (before?.charged ?? 0),
     addedSegments: live.message.segments - live.storedSegments,
     storedStatus: live.storedStatus,
     row: { ...live.message },
@@ -500,15 +510,38 @@ function changeOf(live: LiveMessage): MessageChange {
     left: live.unsaved?.left,
     hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],
-    newAttempts: attempts
-      .filter(({ storedState }) => storedState === undefined)
-      .map((attempt) => ({ ...attempt })),
-    changedAttempts: attempts
-      .filter(({ storedState }) => storedState !== undefined)
-      .map((attempt) => ({ ...attempt })),
+    newAttempts,
+    changedAttempts,
   }
   for (const attempt of attempts) attempt.storedState = attempt.state
   return change
+}
+
+function copiesOf(attempts: readonly Attempt[]): Attempt[] {
+  return attempts.map((attempt) => ({ ...attempt }))
+}
+
+/** The row of a message has nothing of a change: what is unsaved of it comes before what has come since. */
+function putBack(change: MessageChange): void {
+  const { live, newAttempts, changedAttempts } = change
+  live.storedStatus = change.storedStatus
+  live.storedSegments -= change.addedSegments
+  live.booked = change.before
+  const attempts = new Set(live.unsaved?.attempts)
+  for (const { attempt, segment, storedState, isOwed } of [...newAttempts, ...changedAttempts]) {
+    const one = live.attempts.find((each) => each.attempt === attempt && each.segment === segment)
+    if (!one) continue
+    one.storedState = storedState
+    one.isOwed = isOwed
+    attempts.add(one)
+  }
+  live.unsaved = {
+    events: [...change.events, ...(live.unsaved?.events ?? [])],
+    attempts,
+    replacements: [...change.replacements, ...(live.unsaved?.replacements ?? [])],
+    left: change.left ?? live.unsaved?.left,
+    hasNewCost: change.hasNewCost || (live.unsaved?.hasNewCost ?? false),
+  }
 }
 
 /**
