@@ -13,7 +13,7 @@ import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { moved, TENANT } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness, request, testPolicies } from './harness.ts'
+import { claimerOf, Harness, request, testPolicies } from './harness.ts'
 
 const NEVER_MS = 3_600_000
 
@@ -50,7 +50,7 @@ describe.each(testDatabases())('the money held for a replaced message, on $name'
       isCrowded: () => false,
       checkCallbackUrl: () => {},
     })
-    const withdrawal = new Withdrawal({ store, live, dispatcher, node: journal.node })
+    const withdrawal = new Withdrawal({ ...claimerOf(journal), dispatcher })
     const work = { withdrawal, intake, dispatcher, live, spool, policyFor, charges, clock }
     replacement = new Replacement(work)
     write = spool.write.bind(spool)
