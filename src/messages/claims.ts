@@ -8,7 +8,7 @@ import { overdueEntry } from './overdue.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isWaiting } from './states.ts'
-import { type Backlog, claim, type StoredMessage } from './tables.ts'
+import { type Backlog, claim, findMessages, type StoredMessage } from './tables.ts'
 
 /** Who claims messages. */
 export interface Claimer {
@@ -72,7 +72,12 @@ async function claimReadable(
   chosen: Parameters<typeof claim>[2],
 ): Promise<StoredMessage[]> {
   const { store, node, live } = claimer
-  const { opened, unreadable } = await claim(store, node, chosen)
+  const { result, left } = await live.reading(() => claim(store, node, chosen))
+  const { unreadable } = result
+  const opened: StoredMessage[] = result.opened.filter(({ message }) => !left.has(message.id))
+  const old = result.opened.filter(({ message }) => left.has(message.id))
+  const ids = old.map(({ message }) => message.id)
+  opened.push(...(await findMessages(live, store, ids)))
   const damaged: StoredMessage[] = []
   for (const stored of unreadable) {
     // What is in memory was read before.

@@ -30,7 +30,7 @@ import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
 import { Submitter } from './submitter.ts'
 import type { TableWriter } from './table-writer.ts'
-import { type Backlog, listBacklogs, loadMessages, type StoredMessage } from './tables.ts'
+import { type Backlog, findMessages, listBacklogs, type StoredMessage } from './tables.ts'
 
 /** What a {@link Dispatcher} is built with. */
 export interface DispatcherOptions {
@@ -477,10 +477,8 @@ export class Dispatcher {
     const { store, policyFor, lateAt } = this.#options
     const policy = policyFor(message.trafficClass)
     const at = this.#clock()
-    if (!this.#live.get(message.id)) {
-      for (const stored of await loadMessages(store, [message.id])) {
-        this.#live.adopt(stored.message, stored.attempts)
-      }
+    for (const found of await findMessages(this.#live, store, [message.id])) {
+      this.#live.adopt(found.message, found.attempts)
     }
     await this.#spool.write(
       lateEntry(message, answer, at, receiptUntil(policy, message, at, lateAt)),

@@ -45,6 +45,11 @@ export interface Unsaved {
   hasNewCost: boolean
 }
 
+/** A message as memory or the tables have it. */
+export type KnownMessage = Pick<LiveMessage, 'message'> & {
+  readonly attempts: readonly Attempt[]
+}
+
 /** A message with what is known of its submits. */
 export interface LiveMessage {
   readonly message: Message
@@ -139,6 +144,10 @@ const MAX_ORPHANS = 10_000
 export class LiveMessages {
   readonly #messages = new Map<string, LiveMessage>()
   #unsaved = new Set<LiveMessage>()
+  /** Those of a snapshot that is on its way into the tables: their rows are older. */
+  #writing = new Set<LiveMessage>()
+  /** For each read of the tables under way: what has left memory since it began. */
+  readonly #reads = new Set<Set<string>>()
   /** What partners may ask for by their own ids, and by number. */
   readonly #ofPartners = new PartnerIndex<LiveMessage>()
   /** Newest submit by carrier and id. */
@@ -184,6 +193,43 @@ export class LiveMessages {
 
   get(id: string): LiveMessage | undefined {
     return this.#messages.get(id)
+  }
+
+  /**
+   * Messages by their ids, from memory or else as the tables have them; those that are nowhere are left out.
+   *
+   * @param load - reads rows; it may be asked again
+   */
+  async find(
+    ids: readonly string[],
+    load: (ids: readonly string[]) => Promise<readonly KnownMessage[]>,
+  ): Promise<KnownMessage[]> {
+    const stored = new Map<string, KnownMessage>()
+    let missing = ids.filter((id) => !this.#messages.has(id))
+    while (missing.length > 0) {
+      const asked = missing
+      const { result, left } = await this.reading(() => load(asked))
+      for (const one of result) stored.set(one.message.id, one)
+      missing = missing.filter((id) => left.has(id) && !this.#messages.has(id))
+    }
+    // What has come into memory meanwhile is newer there.
+    return ids.flatMap((id) => this.#messages.get(id) ?? stored.get(id) ?? [])
+  }
+
+  /**
+   * Reads the tables, and says which messages have left memory meanwhile: what was read of these may be older
+   * than what they have left.
+   */
+  async reading<Result>(
+    read: () => Promise<Result>,
+  ): Promise<{ readonly result: Result; readonly left: ReadonlySet<string> }> {
+    const left = new Set<string>()
+    this.#reads.add(left)
+    try {
+      return { result: await read(), left }
+    } finally {
+      this.#reads.delete(left)
+    }
   }
 
   /** A partner's messages with the id that it knows them by, in no order. */
@@ -432,6 +478,7 @@ export class LiveMessages {
       live.storedStatus = live.message.status
       live.storedSegments = live.message.segments
     }
+    this.#writing = this.#unsaved
     this.#unsaved = new Set()
     this.#tellings.clear()
     this.#newOrphans = new Map()
@@ -450,6 +497,7 @@ export class LiveMessages {
    */
   release(snapshot: Snapshot, refused: ReadonlySet<MessageChange>): void {
     this.#writtenAnswers = new Map()
+    this.#writing = new Set()
     for (const change of refused) putBack(change)
     for (const { live } of snapshot.messages) this.#evictIfIdle(live)
     // Only those that wait for receipts are left without a holder; the oldest leave first.
@@ -457,20 +505,26 @@ export class LiveMessages {
     let surplus = this.#messages.size - this.#maxKept
     for (const live of this.#messages.values()) {
       if (surplus === 0) break
-      if (live.isHeld || live.isPinned || this.#unsaved.has(live)) continue
+      if (this.#isNeeded(live)) continue
       this.#evict(live)
       surplus--
     }
   }
 
   #evictIfIdle(live: LiveMessage): void {
-    if (live.isHeld || live.isPinned || this.#unsaved.has(live)) return
+    if (this.#isNeeded(live)) return
     const { status } = live.message
     if (isFinal(status) || status === 'queued' || status === 'scheduled') this.#evict(live)
   }
 
+  /** True while somebody works on a message, or its row is older. */
+  #isNeeded(live: LiveMessage): boolean {
+    return live.isHeld || live.isPinned || this.#unsaved.has(live) || this.#writing.has(live)
+  }
+
   #evict(live: LiveMessage): void {
     this.#messages.delete(live.message.id)
+    for (const left of this.#reads) left.add(live.message.id)
     this.#ofPartners.remove(live)
     for (const attempt of live.attempts) {
       if (attempt.state === 'uncertain') this.forgetUncertain(attempt, live.message)

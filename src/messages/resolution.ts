@@ -5,7 +5,7 @@ import { resendEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
 import type { LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
-import { loadMessages } from './tables.ts'
+import { findMessages } from './tables.ts'
 
 /** What an operator may make of a message whose outcome is unknown, or that a failure rule holds. */
 export type ResolveAction = (typeof RESOLVE_ACTIONS)[number]
@@ -65,8 +65,8 @@ export class Resolution {
   /** Holds the message, so that the sweeper and the dispatcher leave it alone. */
   async #take(tenantId: string, id: string): Promise<LiveMessage> {
     const { live: messages, store } = this.#options
+    const [known] = await findMessages(messages, store, [id])
     let live = messages.get(id)
-    const known = live ?? (await loadMessages(store, [id]))[0]
     if (known?.message.tenantId !== tenantId) {
       throw new GatewayError('not_found', `there is no message with the id "${id}"`)
     }

@@ -5,7 +5,7 @@ import { isShortCode } from '../routing/destination.ts'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
 import type { ReceiptEntry } from './journal.ts'
-import type { Attempt } from './live.ts'
+import type { Attempt, KnownMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
 import { isTaken } from './message-bookings.ts'
 import { messageFromRaw, type RawMessageRow, remainsFromRaw } from './rows.ts'
@@ -37,6 +37,15 @@ export async function loadMessages(store: Store, ids: readonly string[]): Promis
     loadAttempts(store, ids),
   ])
   return withAttempts(store, rows, attempts).opened
+}
+
+/** Messages with their submits, from memory where they are there; ids that are nowhere are left out. */
+export function findMessages(
+  live: LiveMessages,
+  store: Store,
+  ids: readonly string[],
+): Promise<KnownMessage[]> {
+  return live.find(ids, (missing) => loadMessages(store, missing))
 }
 
 /** Which part of a carrier's backlog is wanted. */

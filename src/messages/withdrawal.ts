@@ -2,10 +2,10 @@ import { GatewayError } from '../core/errors.ts'
 import { elapsed } from '../core/waits.ts'
 import { type Claimer, claimOne } from './claims.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { Attempt, LiveMessage } from './live.ts'
+import type { Attempt, KnownMessage, LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
 import { isWaiting } from './states.ts'
-import { loadMessages } from './tables.ts'
+import { findMessages } from './tables.ts'
 
 /** How often, and after what wait, a message is looked at again that somebody works on. */
 const MAX_LOOKS = 80
@@ -60,9 +60,10 @@ export class Withdrawal {
     })
   }
 
-  async #find(id: string): Promise<{ message: Message; attempts: readonly Attempt[] } | undefined> {
+  async #find(id: string): Promise<KnownMessage | undefined> {
     const { live, store } = this.#options
-    return live.get(id) ?? (await loadMessages(store, [id]))[0]
+    const [found] = await findMessages(live, store, [id])
+    return found
   }
 
   async #seize(id: string): Promise<LiveMessage | undefined> {
