@@ -149,21 +149,22 @@ export class Charges {
   /**
    * Sets aside what a message costs more than before, once it is replaced, and counts it as it will be.
    *
+   * @param number - which of its replacements it is: what is held for the others stays
    * @throws {GatewayError} `balance_insufficient`
    */
-  holdDifference(before: PricedMessage, after: PricedMessage): void {
+  holdDifference(before: PricedMessage, after: PricedMessage, number: number): void {
     if (before.charging === null) return
     const { accounts, volumes } = this.#options
     const { id, tenantId, createdAt, priceCurrency: currency } = after
     const old = before.priceCurrency === currency ? this.#totalOf(before) : 0n
-    const key = replacementKey(id)
+    const key = replacementKey(id, number)
     accounts.hold(key, tenantId, this.#totalOf(after) - old, currency)
     volumes.hold(key, tenantId, createdAt, after.segments - before.segments)
   }
 
   /** The message is not replaced after all. */
-  giveBackDifference({ id }: PricedMessage): void {
-    this.#giveBack(replacementKey(id))
+  giveBackDifference({ id }: PricedMessage, number: number): void {
+    this.#giveBack(replacementKey(id, number))
   }
 
   #giveBack(key: string): void {
@@ -177,7 +178,7 @@ export class Charges {
   }
 }
 
-/** Under which the difference of a replaced message is held. */
-export function replacementKey(messageId: string): string {
-  return `${messageId} replaced`
+/** Under which the difference is held that a replacement of a message makes. */
+export function replacementKey(messageId: string, number: number): string {
+  return `${messageId} replaced ${number}`
 }

@@ -76,6 +76,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   usage_grouping_invalid: { status: 422, title: 'The request has invalid fields' },
   usage_too_large: { status: 422, title: 'The answer would be too long' },
   payment_differs: { status: 409, title: 'The reference belongs to another payment' },
+  payment_refused: { status: 422, title: 'The ledger cannot hold the amount' },
   message_over_limit: INPUT,
   rate_limited: { status: 429, title: 'Too many requests or segments at once' },
   quota_exceeded: { status: 429, title: 'A limit is reached' },

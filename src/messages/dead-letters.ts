@@ -9,7 +9,7 @@ import type { Message } from './message.ts'
 import type { MessageRequest } from './message-request.ts'
 import { isTo, type MessageRow, openRow } from './rows.ts'
 import type { TableWriter } from './table-writer.ts'
-import { loadMessages } from './tables.ts'
+import { findMessages } from './tables.ts'
 
 /** Which dead letters are asked for. */
 export interface DeadLetterFilter {
@@ -140,7 +140,7 @@ export class DeadLetters {
 
   async #replay(tenantId: string, id: string): Promise<Message> {
     const { store, live: known, intake } = this.#options
-    const found = known.get(id) ?? (await available(loadMessages(store, [id])))[0]
+    const [found] = await available(findMessages(known, store, [id]))
     if (found?.message.tenantId !== tenantId) {
       throw new GatewayError('not_found', `there is no dead letter with the id "${id}"`)
     }

@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
 import type { CarrierHealth } from './carrier-health.ts'
+import { claimBacklog } from './claims.ts'
 import { unlessAtCarrier } from './deciding-submit.ts'
 import { endEntry, unchanged } from './endings.ts'
 import { type FailureJudge, POLICIES_ONLY, submitsTo } from './failure-judge.ts'
@@ -29,13 +30,7 @@ import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
 import { Submitter } from './submitter.ts'
 import type { TableWriter } from './table-writer.ts'
-import {
-  type Backlog,
-  claimBacklog,
-  listBacklogs,
-  loadMessages,
-  type StoredMessage,
-} from './tables.ts'
+import { type Backlog, findMessages, listBacklogs, type StoredMessage } from './tables.ts'
 
 /** What a {@link Dispatcher} is built with. */
 export interface DispatcherOptions {
@@ -345,14 +340,14 @@ export class Dispatcher {
   }
 
   async #claim(lane: Lane, overflow: Overflow, room: number): Promise<void> {
-    const { store, node, tables } = this.#options
+    const { tables } = this.#options
     const backlog = { ...overflow, carrier: lane.carrier.name }
     const { version } = overflow
-    let taken = this.#takeClaimed(await claimBacklog(store, node, backlog, room))
+    let taken = this.#takeClaimed(await claimBacklog(this.#options, backlog, room))
     if (taken < room) {
       // The latest may not be in the tables yet.
       await tables.flush()
-      taken += this.#takeClaimed(await claimBacklog(store, node, backlog, room - taken))
+      taken += this.#takeClaimed(await claimBacklog(this.#options, backlog, room - taken))
     }
     overflow.count = Math.max(1, overflow.count - taken)
     if (taken < room && overflow.version === version) lane.removeOverflow(overflow)
@@ -372,10 +367,10 @@ export class Dispatcher {
 
   /** What waits for a carrier that is no longer configured is routed again. */
   async #adoptBacklog({ carrier, trafficClass, tenantId }: Backlog): Promise<void> {
-    const { store, node, tables } = this.#options
+    const { tables } = this.#options
     for (;;) {
       const backlog = { carrier, trafficClass, tenantId }
-      const claimed = await claimBacklog(store, node, backlog, ADOPT_PAGE)
+      const claimed = await claimBacklog(this.#options, backlog, ADOPT_PAGE)
       this.#takeClaimed(claimed)
       if (claimed.length < ADOPT_PAGE) return
       await tables.flush()
@@ -482,10 +477,8 @@ export class Dispatcher {
     const { store, policyFor, lateAt } = this.#options
     const policy = policyFor(message.trafficClass)
     const at = this.#clock()
-    if (!this.#live.get(message.id)) {
-      for (const stored of await loadMessages(store, [message.id])) {
-        this.#live.adopt(stored.message, stored.attempts)
-      }
+    for (const found of await findMessages(this.#live, store, [message.id])) {
+      this.#live.adopt(found.message, found.attempts)
     }
     await this.#spool.write(
       lateEntry(message, answer, at, receiptUntil(policy, message, at, lateAt)),

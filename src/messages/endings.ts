@@ -85,6 +85,34 @@ export function endEntry(
   }
 }
 
+/** The end of a message that waits and whose text or number cannot be decrypted: nobody can send it. */
+export function unreadableEntry(message: Message, at: Date): MovedEntry {
+  const { id: messageId, carrier, attempt } = message
+  const code = 'decryption_failed'
+  const reason = 'what is stored of it is damaged and cannot be decrypted'
+  return {
+    ...unchanged(message, at),
+    to: 'failed',
+    events: [
+      {
+        messageId,
+        at,
+        type: 'failed',
+        status: 'failed',
+        carrier,
+        attempt,
+        code,
+        detail: { reason },
+      },
+    ],
+    errorCode: code,
+    errorDetail: reason,
+    dueAt: null,
+    deadlineAt: null,
+    deadLetter: null,
+  }
+}
+
 /** The move of a message that is sent again although its carrier may have it. */
 export function resendEntry(message: Message, reason: string, at: Date): MovedEntry {
   return {

@@ -12,7 +12,7 @@ import type { Message } from './message.ts'
 import type { MessageRequest } from './message-request.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
-import { loadMessages } from './tables.ts'
+import { findMessages } from './tables.ts'
 
 /** What {@link Fallbacks} are built with. */
 export interface FallbacksOptions {
@@ -86,7 +86,7 @@ export class Fallbacks {
       const nowMs = clock().getTime()
       // Its row may not say so yet, or have been read before it did.
       if (this.#followed.get(id, nowMs)) continue
-      const found = messages.get(id) ?? (await loadMessages(store, [id]))[0]
+      const [found] = await findMessages(messages, store, [id])
       if (!found) continue
       const live = messages.adopt(found.message, found.attempts)
       // It must not leave memory before the entry that names what follows it has been applied.

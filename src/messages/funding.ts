@@ -3,6 +3,7 @@ import type { Accounts } from '../billing/accounts.ts'
 import { type BookingKind, fundingBooking } from '../billing/booking.ts'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
+import { formatMicros } from '../core/money.ts'
 import { OneByOne } from '../core/one-by-one.ts'
 import type { Store } from '../store/open.ts'
 import type { LiveMessages } from './live.ts'
@@ -58,7 +59,7 @@ export class Funding {
    * Books a payment; resolves when the ledger has it.
    *
    * @throws {GatewayError} `payment_differs` where the reference belongs to a payment of another amount,
-   *   currency or kind; `storage_unavailable`
+   *   currency or kind; `payment_refused` where the ledger cannot hold it; `storage_unavailable`
    */
   book(payment: Payment): Promise<Paid> {
     return this.#bookOnce([payment])
@@ -94,6 +95,8 @@ export class Funding {
       const at = clock()
       live.addBookings(...payments.map((payment) => fundingBooking(payment, at)))
       await tables.flush()
+      // What the database refuses for good is not in the ledger, and never will be.
+      if ((await this.#earlier(payments)) === undefined) throw refused(payments)
       return { isNew: true, at }
     })
   }
@@ -122,6 +125,15 @@ export class Funding {
     if (isSame) return new Date(row.at)
     throw differs(payment)
   }
+}
+
+function refused(payments: readonly Payment[]): GatewayError {
+  const amounts = payments.map(({ micros, currency }) => `${formatMicros(micros)} ${currency}`)
+  return new GatewayError(
+    'payment_refused',
+    `the ledger cannot hold ${amounts.join(' and ')}: nothing is booked, and the log says why`,
+    { pointer: '/amount' },
+  )
 }
 
 function differs({ reference }: Payment): GatewayError {

@@ -39,12 +39,17 @@ export interface Attempt {
 export interface Unsaved {
   readonly events: TimelineEvent[]
   readonly attempts: Set<Attempt>
-  /** Text, price or times are others than the row has. */
-  isReplaced: boolean
+  /** Numbers of the replacements that the row lacks: for these text, price or times are others than it has. */
+  readonly replacements: number[]
   /** The template that another text has taken it from, and the currency of its price then; undefined: none. */
   left: { readonly template: string; readonly currency: string } | undefined
   /** The cost is another than the row has. */
   hasNewCost: boolean
+}
+
+/** A message as memory or the tables have it. */
+export type KnownMessage = Pick<LiveMessage, 'message'> & {
+  readonly attempts: readonly Attempt[]
 }
 
 /** A message with what is known of its submits. */
@@ -55,7 +60,10 @@ export interface LiveMessage {
   storedStatus: MessageStatus | undefined
   /** The segments that its row has; 0: it has no row yet. */
   storedSegments: number
+  /** What the row lacks; undefined: nothing. It is written soon; what the database has refused, with the next change. */
   unsaved: Unsaved | undefined
+  /** How often it was replaced while it is in memory: the number of the latest replacement. */
+  replacements: number
   /** What the ledger says of it; undefined: nothing. */
   booked: Booked | undefined
   /** True while the dispatcher works on it: it stays in memory, and its row says whose it is. */
@@ -106,8 +114,8 @@ export interface MessageChange {
   readonly isHeld: boolean
   /** When it, or one of its segments, has changed last: the time of {@link bookings}. */
   readonly at: Date
-  /** Text, price or times are others than the row has. */
-  readonly isReplaced: boolean
+  /** See {@link Unsaved.replacements}. */
+  readonly replacements: readonly number[]
   /** See {@link Unsaved.left}. */
   readonly left: Unsaved['left']
   /** The cost is another than the row has. */
@@ -115,7 +123,9 @@ export interface MessageChange {
   readonly events: readonly TimelineEvent[]
   readonly newAttempts: readonly Attempt[]
   readonly changedAttempts: readonly Attempt[]
-  /** Lines of the ledger. */
+  /** What the ledger says of it; undefined: nothing. */
+  readonly before: Booked | undefined
+  /** Lines of the ledger that follow on that. */
   readonly bookings: readonly Booking[]
   /** Parts of its price that they charge. */
   readonly charged: number
@@ -136,6 +146,10 @@ const MAX_ORPHANS = 10_000
 export class LiveMessages {
   readonly #messages = new Map<string, LiveMessage>()
   #unsaved = new Set<LiveMessage>()
+  /** Those of a snapshot that is on its way into the tables: their rows are older. */
+  #writing = new Set<LiveMessage>()
+  /** For each read of the tables under way: what has left memory since it began. */
+  readonly #reads = new Set<Set<string>>()
   /** What partners may ask for by their own ids, and by number. */
   readonly #ofPartners = new PartnerIndex<LiveMessage>()
   /** Newest submit by carrier and id. */
@@ -183,6 +197,43 @@ export class LiveMessages {
     return this.#messages.get(id)
   }
 
+  /**
+   * Messages by their ids, from memory or else as the tables have them; those that are nowhere are left out.
+   *
+   * @param load - reads rows; it may be asked again
+   */
+  async find(
+    ids: readonly string[],
+    load: (ids: readonly string[]) => Promise<readonly KnownMessage[]>,
+  ): Promise<KnownMessage[]> {
+    const stored = new Map<string, KnownMessage>()
+    let missing = ids.filter((id) => !this.#messages.has(id))
+    while (missing.length > 0) {
+      const asked = missing
+      const { result, left } = await this.reading(() => load(asked))
+      for (const one of result) stored.set(one.message.id, one)
+      missing = missing.filter((id) => left.has(id) && !this.#messages.has(id))
+    }
+    // What has come into memory meanwhile is newer there.
+    return ids.flatMap((id) => this.#messages.get(id) ?? stored.get(id) ?? [])
+  }
+
+  /**
+   * Reads the tables, and says which messages have left memory meanwhile: what was read of these may be older
+   * than what they have left.
+   */
+  async reading<Result>(
+    read: () => Promise<Result>,
+  ): Promise<{ readonly result: Result; readonly left: ReadonlySet<string> }> {
+    const left = new Set<string>()
+    this.#reads.add(left)
+    try {
+      return { result: await read(), left }
+    } finally {
+      this.#reads.delete(left)
+    }
+  }
+
   /** A partner's messages with the id that it knows them by, in no order. */
   byPartnerId(partner: string, partnerMessageId: string): readonly LiveMessage[] {
     return this.#ofPartners.byPartnerId(partner, partnerMessageId)
@@ -221,6 +272,7 @@ export class LiveMessages {
       storedStatus,
       storedSegments: storedStatus === undefined ? 0 : message.segments,
       unsaved: undefined,
+      replacements: 0,
       booked: storedStatus && standsBooked({ message, attempts }),
       isHeld: false,
       isPinned: false,
@@ -233,16 +285,14 @@ export class LiveMessages {
 
   /** Says that a message has changed; gives where to note what else is new. */
   touch(live: LiveMessage): Unsaved {
-    if (!live.unsaved) {
-      live.unsaved = {
-        events: [],
-        attempts: new Set(),
-        isReplaced: false,
-        left: undefined,
-        hasNewCost: false,
-      }
-      this.#unsaved.add(live)
+    live.unsaved ??= {
+      events: [],
+      attempts: new Set(),
+      replacements: [],
+      left: undefined,
+      hasNewCost: false,
     }
+    this.#unsaved.add(live)
     return live.unsaved
   }
 
@@ -255,7 +305,7 @@ export class LiveMessages {
   letGo(live: LiveMessage): void {
     if (!live.isHeld) return
     live.isHeld = false
-    if (live.unsaved) return
+    if (this.#unsaved.has(live)) return
     if (isFinal(live.message.status)) this.#evictIfIdle(live)
     else this.touch(live)
   }
@@ -430,6 +480,7 @@ export class LiveMessages {
       live.storedStatus = live.message.status
       live.storedSegments = live.message.segments
     }
+    this.#writing = this.#unsaved
     this.#unsaved = new Set()
     this.#tellings.clear()
     this.#newOrphans = new Map()
@@ -440,29 +491,42 @@ export class LiveMessages {
     return snapshot
   }
 
-  /** A snapshot is in the tables: what nobody needs any more may leave memory. */
-  release(snapshot: Snapshot): void {
+  /**
+   * A snapshot is in the tables: what nobody needs any more may leave memory.
+   *
+   * @param refused - what the database has refused of it: those rows are as they were, and get all of it with
+   *   the next change while the message is in memory
+   */
+  release(snapshot: Snapshot, refused: ReadonlySet<MessageChange>): void {
     this.#writtenAnswers = new Map()
+    this.#writing = new Set()
+    for (const change of refused) putBack(change)
     for (const { live } of snapshot.messages) this.#evictIfIdle(live)
     // Only those that wait for receipts are left without a holder; the oldest leave first.
     if (this.#messages.size <= this.#maxKept) return
     let surplus = this.#messages.size - this.#maxKept
     for (const live of this.#messages.values()) {
       if (surplus === 0) break
-      if (live.isHeld || live.isPinned || live.unsaved) continue
+      if (this.#isNeeded(live)) continue
       this.#evict(live)
       surplus--
     }
   }
 
   #evictIfIdle(live: LiveMessage): void {
-    if (live.isHeld || live.isPinned || live.unsaved) return
+    if (this.#isNeeded(live)) return
     const { status } = live.message
     if (isFinal(status) || status === 'queued' || status === 'scheduled') this.#evict(live)
   }
 
+  /** True while somebody works on a message, or its row is older. */
+  #isNeeded(live: LiveMessage): boolean {
+    return live.isHeld || live.isPinned || this.#unsaved.has(live) || this.#writing.has(live)
+  }
+
   #evict(live: LiveMessage): void {
     this.#messages.delete(live.message.id)
+    for (const left of this.#reads) left.add(live.message.id)
     this.#ofPartners.remove(live)
     for (const attempt of live.attempts) {
       if (attempt.state === 'uncertain') this.forgetUncertain(attempt, live.message)
@@ -483,31 +547,57 @@ export function untold(
 
 function changeOf(live: LiveMessage): MessageChange {
   const attempts = [...(live.unsaved?.attempts ?? [])]
-  const chargedBefore = live.booked?.charged ?? 0
+  const newAttempts = copiesOf(attempts.filter(({ storedState }) => storedState === undefined))
+  const changedAttempts = copiesOf(attempts.filter(({ storedState }) => storedState !== undefined))
+  const before = live.booked
   const at = changedAt(live)
   const bookings = takeBookings(live, at)
   const change = {
     live,
     at,
+    before,
     bookings,
-    charged: (live.booked?.charged ?? 0) - chargedBefore,
+    charged: (live.booked?.charged ?? 0) - (before?.charged ?? 0),
     addedSegments: live.message.segments - live.storedSegments,
     storedStatus: live.storedStatus,
     row: { ...live.message },
     isHeld: live.isHeld,
-    isReplaced: live.unsaved?.isReplaced ?? false,
+    replacements: live.unsaved?.replacements ?? [],
     left: live.unsaved?.left,
     hasNewCost: live.unsaved?.hasNewCost ?? false,
     events: live.unsaved?.events ?? [],
-    newAttempts: attempts
-      .filter(({ storedState }) => storedState === undefined)
-      .map((attempt) => ({ ...attempt })),
-    changedAttempts: attempts
-      .filter(({ storedState }) => storedState !== undefined)
-      .map((attempt) => ({ ...attempt })),
+    newAttempts,
+    changedAttempts,
   }
   for (const attempt of attempts) attempt.storedState = attempt.state
   return change
+}
+
+function copiesOf(attempts: readonly Attempt[]): Attempt[] {
+  return attempts.map((attempt) => ({ ...attempt }))
+}
+
+/** The row of a message has nothing of a change: what is unsaved of it comes before what has come since. */
+function putBack(change: MessageChange): void {
+  const { live, newAttempts, changedAttempts } = change
+  live.storedStatus = change.storedStatus
+  live.storedSegments -= change.addedSegments
+  live.booked = change.before
+  const attempts = new Set(live.unsaved?.attempts)
+  for (const { attempt, segment, storedState, isOwed } of [...newAttempts, ...changedAttempts]) {
+    const one = live.attempts.find((each) => each.attempt === attempt && each.segment === segment)
+    if (!one) continue
+    one.storedState = storedState
+    one.isOwed = isOwed
+    attempts.add(one)
+  }
+  live.unsaved = {
+    events: [...change.events, ...(live.unsaved?.events ?? [])],
+    attempts,
+    replacements: [...change.replacements, ...(live.unsaved?.replacements ?? [])],
+    left: change.left ?? live.unsaved?.left,
+    hasNewCost: change.hasNewCost || (live.unsaved?.hasNewCost ?? false),
+  }
 }
 
 /**

@@ -161,6 +161,12 @@ export function checkFallback(request: MessageRequest, destinations: Destination
   }
 }
 
+/** The messages that follow where a message is lost, by each of its other channels, as if they were asked for now. */
+export function fallbackRequests(request: MessageRequest): MessageRequest[] {
+  const steps = request.fallback?.steps ?? []
+  return steps.map((step) => ({ ...request, ...step, raw: null, sendAt: null, fallback: null }))
+}
+
 function addressFault(
   field: 'to' | 'from',
   value: string,

@@ -5,7 +5,7 @@ import type { Store } from '../store/open.ts'
 import type { LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
 import { isWaiting } from './states.ts'
-import { loadMessages } from './tables.ts'
+import { findMessages } from './tables.ts'
 
 /** Whose messages are meant: a partner sees its own only. */
 export interface PartnerScope {
@@ -83,17 +83,8 @@ export class PartnerMessages {
   }
 
   async #load(ids: readonly string[]): Promise<Message[]> {
-    const found = ids.flatMap((id) => this.#live.get(id)?.message ?? [])
-    const known = new Set(found.map(({ id }) => id))
-    const stored = await available(
-      loadMessages(
-        this.#store,
-        ids.filter((id) => !known.has(id)),
-      ),
-    )
-    // One that has come into memory meanwhile is newer there.
-    for (const { message } of stored) found.push(this.#live.get(message.id)?.message ?? message)
-    return found.sort((a, b) => (a.id < b.id ? -1 : 1))
+    const found = await available(findMessages(this.#live, this.#store, ids))
+    return found.map(({ message }) => message).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 }
 

@@ -6,7 +6,7 @@ import { elapsed, nextTurn } from '../core/waits.ts'
 import type { Store } from '../store/open.ts'
 import type { Effects, ReceiptEntry } from './journal.ts'
 import { type LiveMessages, recipientKeyOf } from './live.ts'
-import { findSubmits, findUncertain, loadMessages } from './tables.ts'
+import { findMessages, findSubmits, findUncertain } from './tables.ts'
 import type { Tracker } from './tracker.ts'
 import { matchUnknown, recipientDigits } from './unknown-receipt.ts'
 
@@ -110,9 +110,8 @@ export class ReceiptMatcher {
     const { store, live, tracker, onEffects } = this.#options
     const submits = await findSubmits(store, receipts)
     const ids = new Set([...submits.values()].map(({ messageId }) => messageId))
-    const missing = [...ids].filter((id) => !live.get(id))
-    for (const stored of await loadMessages(store, missing)) {
-      live.adopt(stored.message, stored.attempts)
+    for (const found of await findMessages(live, store, [...ids])) {
+      live.adopt(found.message, found.attempts)
     }
     const unknown = receipts.filter((receipt) => {
       const submit = submits.get(receipt.id)
@@ -133,11 +132,8 @@ export class ReceiptMatcher {
     const told = receipts.filter((receipt) => recipientKeyOf(receipt) !== undefined)
     if (told.length === 0) return
     const ids = await findUncertain(store, told)
-    for (const stored of await loadMessages(
-      store,
-      ids.filter((id) => !live.get(id)),
-    )) {
-      live.adopt(stored.message, stored.attempts)
+    for (const found of await findMessages(live, store, ids)) {
+      live.adopt(found.message, found.attempts)
     }
     let inFlight: ReadonlySet<string> | undefined
     for (const receipt of told) {

@@ -70,7 +70,7 @@ export class Replacement {
     }
     try {
       const entry = this.#entry(message, wish)
-      await this.#write(message, entry)
+      await this.#write(taken.live, entry)
       // Its validity may have ended meanwhile.
       if (message.status !== entry.to) throw notReplaceable(message, 'it has ended')
     } finally {
@@ -78,16 +78,17 @@ export class Replacement {
     }
   }
 
-  /** What it costs more is set aside first; what cannot be written costs nothing. */
-  async #write(message: Message, entry: ReplacedEntry): Promise<void> {
+  /** What it costs more is set aside first; what cannot be written, or comes too late, costs nothing. */
+  async #write(live: LiveMessage, entry: ReplacedEntry): Promise<void> {
     const { charges, spool } = this.#options
+    const { message } = live
+    const number = live.replacements + 1
     const { segments, priceMicros, priceCurrency } = entry
-    charges?.holdDifference(message, { ...message, segments, priceMicros, priceCurrency })
+    charges?.holdDifference(message, { ...message, segments, priceMicros, priceCurrency }, number)
     try {
       await spool.write(entry)
-    } catch (error) {
-      charges?.giveBackDifference(message)
-      throw error
+    } finally {
+      if (live.replacements < number) charges?.giveBackDifference(message, number)
     }
   }
 

@@ -16,6 +16,7 @@ import {
   inOutbox,
   inReceipt,
   inRefused,
+  inWebhook,
   isUnreadable,
   resealJson,
   resealOctets,
@@ -74,6 +75,7 @@ export async function reseal(store: Store, pause: () => Promise<boolean>): Promi
     () => resealTable(store, CONFIG_VERSIONS, pause, total),
     () => resealTable(store, ISSUED_KEYS, pause, total),
     () => resealTable(store, CALLBACKS, pause, total),
+    () => resealTable(store, WEBHOOKS, pause, total),
   ]
   for (const run of runs) {
     if (!(await run())) return total
@@ -526,4 +528,45 @@ const CALLBACKS: SealedTable<CallbackRow> = {
       changes,
     )}
     where c.id = v.id`,
+}
+
+interface WebhookRow {
+  readonly id: string
+  readonly tenant_id: string
+  readonly secret: string
+  readonly previous_secret: string | null
+}
+
+const WEBHOOKS: SealedTable<WebhookRow> = {
+  firstPlace: [FIRST_ID],
+  page: 500,
+  read: ([id], limit) => sql`
+    select id, tenant_id, secret, previous_secret from webhook_endpoints
+    where id > ${id}::text::uuid order by id limit ${limit}`,
+  placeOf: ({ id }) => [id],
+  anew: (row, cipher) => {
+    const context = inWebhook(row.tenant_id, row.id)
+    const secret = cipher.reseal(row.secret, context)
+    const previous =
+      row.previous_secret === null ? undefined : cipher.reseal(row.previous_secret, context)
+    if (secret === undefined && previous === undefined) return undefined
+    return {
+      ...row,
+      secret: secret ?? row.secret,
+      previous_secret: previous ?? row.previous_secret,
+    }
+  },
+  write: (changes) => sql`
+    update webhook_endpoints w set secret = v.secret, previous_secret = v.previous_secret
+    from ${unnest<Change<WebhookRow>>(
+      'v',
+      {
+        id: ['uuid', ({ anew }) => anew.id],
+        secret: ['text', ({ anew }) => anew.secret],
+        previous_secret: ['text', ({ anew }) => anew.previous_secret],
+        old_secret: ['text', ({ old }) => old.secret],
+      },
+      changes,
+    )}
+    where w.id = v.id and w.secret = v.old_secret`,
 }

@@ -1,13 +1,11 @@
-import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Store } from '../store/open.ts'
+import { type Claimer, claimOne } from './claims.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { resendEntry, unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
-import type { LiveMessage, LiveMessages } from './live.ts'
+import type { LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
-import type { Spool } from './spool.ts'
-import { claimOne, loadMessages } from './tables.ts'
+import { findMessages } from './tables.ts'
 
 /** What an operator may make of a message whose outcome is unknown, or that a failure rule holds. */
 export type ResolveAction = (typeof RESOLVE_ACTIONS)[number]
@@ -22,14 +20,8 @@ export type ResolveAction = (typeof RESOLVE_ACTIONS)[number]
 export const RESOLVE_ACTIONS = ['resend', 'fail', 'release'] as const
 
 /** What a {@link Resolution} is built with. */
-export interface ResolutionOptions {
-  readonly store: Store
-  readonly live: LiveMessages
-  readonly spool: Spool
+export interface ResolutionOptions extends Claimer {
   readonly dispatcher: Dispatcher
-  /** The name under which it claims messages. */
-  readonly node: string
-  readonly clock: Clock
 }
 
 /** Settles by hand what nobody else can: what a rule or a policy holds, submits without an answer. */
@@ -72,14 +64,14 @@ export class Resolution {
 
   /** Holds the message, so that the sweeper and the dispatcher leave it alone. */
   async #take(tenantId: string, id: string): Promise<LiveMessage> {
-    const { live: messages, store, node } = this.#options
+    const { live: messages, store } = this.#options
+    const [known] = await findMessages(messages, store, [id])
     let live = messages.get(id)
-    const known = live ?? (await loadMessages(store, [id]))[0]
     if (known?.message.tenantId !== tenantId) {
       throw new GatewayError('not_found', `there is no message with the id "${id}"`)
     }
     if (!live) {
-      const claimed = await claimOne(store, node, id)
+      const claimed = await claimOne(this.#options, id)
       live = claimed && messages.adopt(claimed.message, claimed.attempts)
     }
     if (!live || live.isHeld) {

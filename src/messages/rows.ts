@@ -27,39 +27,59 @@ export type RawMessageRow = {
 
 /** The message that a row holds, as the gateway works on it. Throws as {@link Cipher.open}. */
 export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
+  return readMessage(row, cipher, (read) => read())
+}
+
+/** What is left of a message whose row cannot be decrypted: what cannot be opened is empty. */
+export function remainsFromRaw(row: RawMessageRow, cipher: Cipher): Message {
+  return readMessage(row, cipher, unlessUnreadable)
+}
+
+/** Reads a sealed value, or says what stands for it. */
+type ReadSealed = <Value, None>(read: () => Value, none: None) => Value | None
+
+function unlessUnreadable<Value, None>(read: () => Value, none: None): Value | None {
+  try {
+    return read()
+  } catch (error) {
+    if (isUnreadable(error)) return none
+    throw error
+  }
+}
+
+function readMessage(row: RawMessageRow, cipher: Cipher, sealed: ReadSealed): Message {
+  const { id, tenant_id } = row
+  const text = (column: Parameters<typeof inMessage>[0], stored: string) =>
+    cipher.open(stored, inMessage(column, tenant_id, id))
+  const json = <Value>(column: 'template' | 'mail' | 'fallback', stored: string | null) =>
+    stored === null ? null : sealed(() => JSON.parse(text(column, stored)) as Value, null)
+  const { octets, pass_through } = row
   return {
-    id: row.id,
-    tenantId: row.tenant_id,
+    id,
+    tenantId: tenant_id,
     source: row.source as Message['source'],
     partner: row.partner,
     partnerMessageId: row.partner_message_id,
     channel: row.channel as Channel,
-    to: cipher.open(row.to_number, inMessage('to_number', row.tenant_id, row.id)),
+    to: sealed(() => text('to_number', row.to_number), ''),
     from: row.from_sender,
-    text: cipher.open(row.body, inMessage('body', row.tenant_id, row.id)),
-    template:
-      row.template === null
-        ? null
-        : (JSON.parse(
-            cipher.open(row.template, inMessage('template', row.tenant_id, row.id)),
-          ) as ContentTemplate),
-    mail:
-      row.mail === null
-        ? null
-        : (JSON.parse(
-            cipher.open(row.mail, inMessage('mail', row.tenant_id, row.id)),
-          ) as MailContent),
-    raw: row.octets && {
-      octets: openOctets(cipher, row.octets, inMessage('octets', row.tenant_id, row.id)),
-      esmClass: row.esm_class,
-      dataCoding: row.data_coding ?? 0,
-    },
+    text: sealed(() => text('body', row.body), ''),
+    template: json<ContentTemplate>('template', row.template),
+    mail: json<MailContent>('mail', row.mail),
+    raw:
+      octets &&
+      sealed(
+        () => ({
+          octets: openOctets(cipher, octets, inMessage('octets', tenant_id, id)),
+          esmClass: row.esm_class,
+          dataCoding: row.data_coding ?? 0,
+        }),
+        null,
+      ),
     passThrough:
-      row.pass_through === null
+      pass_through === null
         ? null
-        : readPassThrough(
-            cipher.open(row.pass_through, inMessage('pass_through', row.tenant_id, row.id)),
-          ),
+        : sealed(() => readPassThrough(text('pass_through', pass_through)), null),
     registeredDelivery: row.registered_delivery,
     encoding: row.encoding,
     requestedEncoding: row.requested_encoding as RequestedEncoding,
@@ -96,12 +116,7 @@ export function messageFromRaw(row: RawMessageRow, cipher: Cipher): Message {
     heldBy: row.held_by,
     network: row.network,
     charging: row.charging,
-    fallback:
-      row.fallback === null
-        ? null
-        : (JSON.parse(
-            cipher.open(row.fallback, inMessage('fallback', row.tenant_id, row.id)),
-          ) as Fallback),
+    fallback: json<Fallback>('fallback', row.fallback),
     fallbackAt: instant(row.fallback_at),
     fallbackAs: row.fallback_as,
     fallbackOf: row.fallback_of,
@@ -120,12 +135,7 @@ export function openRow(row: MessageRow, cipher: Cipher): MessageRow {
   ) => {
     const stored = row[column]
     if (stored === null) return none
-    try {
-      return cipher.open(stored, inMessage(column, tenant_id, id))
-    } catch (error) {
-      if (isUnreadable(error)) return none
-      throw error
-    }
+    return unlessUnreadable(() => cipher.open(stored, inMessage(column, tenant_id, id)), none)
   }
   return {
     ...row,

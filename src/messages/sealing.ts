@@ -46,6 +46,11 @@ export function inAnswer(
   return { tenantId, column: `idempotency_keys.${column}`, rowId: `${scope} ${key}` }
 }
 
+/** Where the secret of a webhook is stored, and the one before: it moves there by a rotation. */
+export function inWebhook(tenantId: string, rowId: string): SealContext {
+  return { tenantId, column: 'webhook_endpoints.secret', rowId }
+}
+
 /** Where a version of the configuration is stored. */
 export function inConfigVersion(number: number): SealContext {
   return { tenantId: '', column: 'config_versions.document', rowId: String(number) }

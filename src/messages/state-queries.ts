@@ -9,10 +9,10 @@ import { unchanged } from './endings.ts'
 import type { MovedEntry, ReceiptEntry } from './journal.ts'
 import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
 import { isLost } from './loss.ts'
+import { overdueEntry } from './overdue.ts'
 import type { LateAt, PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import { isFinal } from './states.ts'
-import { overdueEntry } from './sweeper.ts'
 import { receiptDeadline } from './timing.ts'
 
 /** Messages asked about at once at one carrier: questions must not crowd out submits. */

@@ -31,7 +31,8 @@ export type SegmentState =
 /** The states a message may go to from each state; a final state leads nowhere. */
 export const TRANSITIONS: Readonly<Record<MessageStatus, readonly MessageStatus[]>> = {
   accepted: ['scheduled', 'queued', 'sending', 'failed', 'expired', 'canceled'],
-  scheduled: ['scheduled', 'queued', 'expired', 'canceled'],
+  // It fails where nobody can read it any more.
+  scheduled: ['scheduled', 'queued', 'failed', 'expired', 'canceled'],
   // A late receipt may say that an earlier submit was delivered after all. What nobody else takes goes
   // back to waiting for the carrier that has it.
   queued: ['scheduled', 'queued', 'sending', 'sent', 'delivered', 'failed', 'expired', 'canceled'],

@@ -2,21 +2,21 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Store } from '../store/open.ts'
-import { decidingSubmit, segmentsOf, unlessAtCarrier } from './deciding-submit.ts'
+import { claimDue, claimOverdue } from './claims.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import { endEntry, resendEntry, unchanged } from './endings.ts'
+import { unchanged } from './endings.ts'
 import type { MovedEntry } from './journal.ts'
 import type { LiveMessage, LiveMessages } from './live.ts'
-import { isLost, lossEntry, lossOf } from './loss.ts'
+import { isLost } from './loss.ts'
 import type { Losses } from './losses.ts'
 import type { Message } from './message.ts'
 import type { MissingReceipts } from './missing-receipts.ts'
+import { overdueEntry } from './overdue.ts'
 import type { PolicyFor } from './settle.ts'
 import type { Spool } from './spool.ts'
 import type { StateQueries } from './state-queries.ts'
 import type { TableWriter } from './table-writer.ts'
-import { claimDue, claimOverdue, type StoredMessage } from './tables.ts'
-import { receiptDeadline } from './timing.ts'
+import type { StoredMessage } from './tables.ts'
 
 const SWEEP_EVERY_MS = 1_000
 
@@ -91,9 +91,9 @@ export class Sweeper {
     now: Date,
     handle: (live: LiveMessage) => Promise<void>,
   ): Promise<void> {
-    const { store, node, tables } = this.#options
+    const { tables } = this.#options
     for (;;) {
-      const claimed: StoredMessage[] = await claim(store, node, now, PAGE)
+      const claimed: StoredMessage[] = await claim(this.#options, now, PAGE)
       await Promise.all(claimed.map((stored) => this.#handle(stored, handle)))
       if (claimed.length < PAGE) return
       await tables.flush()
@@ -161,50 +161,4 @@ function queuedEntry(message: Message, at: Date): MovedEntry {
       { messageId: message.id, at, type: 'queued', status: 'queued', carrier: message.carrier },
     ],
   }
-}
-
-/**
- * What becomes of a message over its deadline: `expired` what no carrier has; what a carrier
- * may have is sent again where its class says so, and is `unconfirmed` otherwise.
- */
-export function overdueEntry(live: LiveMessage, policyFor: PolicyFor, at: Date): MovedEntry {
-  const { message } = live
-  const policy = policyFor(message.trafficClass)
-  if (message.status !== 'sending' && message.status !== 'sent') {
-    return unlessAtCarrier(live, endEntry(message, 'expired', at), policy)
-  }
-  const loss = lossOf(live)
-  if (loss) return lossEntry(live, loss, at)
-  const deciding = decidingSubmit(live)
-  const segments = segmentsOf(live, deciding)
-  const isRefused =
-    segments.length > 0 &&
-    segments.every(({ state }) => state === 'refused' || state === 'not_sent')
-  if (isRefused) {
-    // Its refusal came late, and the gateway stopped before anything followed from it.
-    if (message.expiresAt <= at) {
-      return unlessAtCarrier(live, endEntry(message, 'expired', at), policy)
-    }
-    const deadlineAt = message.expiresAt
-    return { ...unchanged(message, at), to: 'queued', dueAt: null, deadlineAt, heldBy: null }
-  }
-  const isUnknown = segments.length > 0 && segments.every(({ state }) => state === 'uncertain')
-  const failures = message.failures + 1
-  const { maxAttempts } = policy.retry.passing
-  const mayResend =
-    policy.uncertain === 'resend' &&
-    message.heldBy === null &&
-    isUnknown &&
-    message.expiresAt > at &&
-    (maxAttempts === 0 || failures < maxAttempts)
-  if (!mayResend) {
-    // What waits only for its policy to decide waits for its receipt after that.
-    // Counted from the submit: this entry, too, is an update of the message.
-    const submittedAt = segments[0]?.submittedAt ?? message.createdAt
-    const deadlineAt = receiptDeadline(policy, message, submittedAt)
-    if (deadlineAt > at) return { ...unchanged(message, at), deadlineAt }
-    return endEntry(message, 'unconfirmed', at, undefined, deciding)
-  }
-  const detail = `${message.carrier} did not answer, and no receipt came: sent again, as the policy of its class says`
-  return resendEntry(message, detail, at)
 }

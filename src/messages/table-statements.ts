@@ -204,7 +204,7 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
       fallback_as: ['uuid', ({ row }) => row.fallbackAs],
       keeps_fallback: ['bool', ({ row }) => (row.fallback ? true : null)],
       // One column each for what seldom changes: for most rows it is NULL.
-      replaced: ['jsonb', (change) => (change.isReplaced ? replacedColumns(change, cipher) : null)],
+      replaced: ['jsonb', (change) => replacedColumns(change, cipher)],
       cost: ['jsonb', (change) => (change.hasNewCost ? costColumns(change) : null)],
     },
     changes,
@@ -239,7 +239,8 @@ function updateMessages(changes: readonly MessageChange[], node: string, cipher:
     returning m.id`
 }
 
-function replacedColumns({ row }: MessageChange, cipher: Cipher): object {
+function replacedColumns({ row, replacements }: MessageChange, cipher: Cipher): object | null {
+  if (replacements.length === 0) return null
   return {
     body: cipher.seal(row.text, inMessage('body', row.tenantId, row.id)),
     template: sealedTemplate(row, cipher),

@@ -9,7 +9,7 @@ import type { Logger } from '../core/logger.ts'
 import { elapsed, nextTurn } from '../core/waits.ts'
 import type { Database, Store } from '../store/open.ts'
 import { isRefusedByDatabase } from '../store/refusal.ts'
-import type { LiveMessages, Snapshot } from './live.ts'
+import type { LiveMessages, MessageChange, Snapshot } from './live.ts'
 import { volumeOf } from './message-volumes.ts'
 import { inRefused } from './sealing.ts'
 import { snapshotStatement } from './table-statements.ts'
@@ -58,6 +58,8 @@ export class TableWriter {
   #cutSeq = 0
   /** True when the last try to write the present snapshot has failed. */
   #hasFailed = false
+  /** What the database has refused of the present snapshot, by the latest try that may have written the rest. */
+  #refused: readonly Snapshot[] = []
 
   constructor(options: TableWriterOptions) {
     this.#options = options
@@ -133,8 +135,8 @@ export class TableWriter {
     const { store, live, ledger, logger, committedSeq } = this.#options
     const seq = committedSeq()
     const snapshot = live.takeSnapshot()
-    takeOver(snapshot, ledger)
     this.#generation++
+    this.#refused = []
     for (let waitMs = RETRY_MIN_MS; ; waitMs = Math.min(RETRY_MAX_MS, waitMs * 2)) {
       try {
         // What was written of the last try is not known.
@@ -142,7 +144,9 @@ export class TableWriter {
         await this.#writeOnce(snapshot, seq)
         this.#cutSeq = seq
         this.#hasFailed = false
-        live.release(snapshot)
+        const refused = refusedOf(this.#refused)
+        takeOver(snapshot, refused, ledger)
+        live.release(snapshot, refused.messages)
         return
       } catch (error) {
         this.#hasFailed = true
@@ -158,7 +162,8 @@ export class TableWriter {
 
   async #writeOnce(snapshot: Snapshot, seq: number): Promise<void> {
     try {
-      await this.#writeAll(snapshot, this.#cutJournal(seq))
+      const isWritten = await this.#writeAll(snapshot, this.#cutJournal(seq))
+      if (isWritten) this.#refused = []
     } catch (error) {
       if (!isRefusedByDatabase(error)) throw error
       await this.#writeOneByOne(snapshot, seq)
@@ -185,7 +190,8 @@ export class TableWriter {
       )`
   }
 
-  async #writeAll(snapshot: Snapshot, guard: SQL, on?: Database): Promise<void> {
+  /** Gives false when an earlier try has written it. */
+  async #writeAll(snapshot: Snapshot, guard: SQL, on?: Database): Promise<boolean> {
     const { store, ledger, node, logger } = this.#options
     const batch = ledger.seal(bookingsOf(snapshot))
     const statement = await snapshotStatement(snapshot, {
@@ -200,7 +206,7 @@ export class TableWriter {
       // After a failed try this is the answer that was lost; otherwise somebody has removed our row.
       if (!this.#hasFailed)
         logger.error({ node }, 'this node is not known any more: is another running?')
-      return
+      return false
     }
     ledger.follow(batch)
     const moved = new Set(row.moved)
@@ -211,6 +217,7 @@ export class TableWriter {
         'a message was moved by somebody else: its row stays as it is',
       )
     }
+    return true
   }
 
   /** What the database refuses is kept for a person; the rest is written. */
@@ -219,6 +226,7 @@ export class TableWriter {
     await store.db.transaction(async (tx) => {
       const advanced = await store.query(sql`with ${this.#cutJournal(seq)} select from guard`, tx)
       if (advanced.length === 0) return
+      const refused: Snapshot[] = []
       for (const part of partsOf(snapshot)) {
         try {
           await tx.transaction((inner) => this.#writeAll(part, sql`guard as (select 1)`, inner))
@@ -232,9 +240,24 @@ export class TableWriter {
               values (${id}, ${entry}, ${messageOf(error)})`,
             tx,
           )
+          refused.push(part)
         }
       }
+      this.#refused = refused
     })
+  }
+}
+
+/** What the database has refused of a snapshot. */
+interface Refused {
+  readonly messages: ReadonlySet<MessageChange>
+  readonly bookings: ReadonlySet<readonly Booking[]>
+}
+
+function refusedOf(parts: readonly Snapshot[]): Refused {
+  return {
+    messages: new Set(parts.flatMap(({ messages }) => messages)),
+    bookings: new Set(parts.flatMap(({ bookings }) => bookings)),
   }
 }
 
@@ -250,22 +273,32 @@ function partsOf(snapshot: Snapshot): Snapshot[] {
   ]
 }
 
-/** What was set aside and counted for messages stands in the ledger, and in the volumes, from now on. */
-function takeOver({ messages, bookings }: Snapshot, { accounts, volumes }: Ledger): void {
+/**
+ * What was set aside and counted for a snapshot stands in the ledger, and in the volumes, from now on; what is
+ * refused of it moves no money.
+ */
+function takeOver(
+  { messages, bookings }: Snapshot,
+  refused: Refused,
+  { accounts, volumes }: Ledger,
+): void {
   for (const change of messages) {
-    const { row, isReplaced } = change
+    const { row, replacements } = change
     if (row.charging === null) continue
-    for (const key of isReplaced ? [row.id, replacementKey(row.id)] : [row.id]) {
+    for (const key of [row.id, ...replacements.map((number) => replacementKey(row.id, number))]) {
       accounts.giveBack(key)
       volumes.giveBack(key)
     }
+    if (refused.messages.has(change)) continue
     for (const line of change.bookings) accounts.book(line)
     const volume = volumeOf(change)
     if (volume) volumes.add(volume)
   }
-  for (const line of bookings.flat()) {
-    if (line.reference !== null) accounts.giveBack(paymentKey(line.tenantId, line.reference))
-    accounts.book(line)
+  for (const together of bookings) {
+    for (const line of together) {
+      if (line.reference !== null) accounts.giveBack(paymentKey(line.tenantId, line.reference))
+      if (!refused.bookings.has(together)) accounts.book(line)
+    }
   }
 }
 

@@ -5,10 +5,10 @@ import { isShortCode } from '../routing/destination.ts'
 import { textArray, unnest } from '../store/batch.ts'
 import type { Store } from '../store/open.ts'
 import type { ReceiptEntry } from './journal.ts'
-import type { Attempt } from './live.ts'
+import type { Attempt, KnownMessage, LiveMessages } from './live.ts'
 import type { Message } from './message.ts'
 import { isTaken } from './message-bookings.ts'
-import { messageFromRaw, type RawMessageRow } from './rows.ts'
+import { messageFromRaw, type RawMessageRow, remainsFromRaw } from './rows.ts'
 import { inReceipt, isUnreadable, openAll, openJson, type StoredJson } from './sealing.ts'
 import type { SegmentState } from './states.ts'
 import { recipientDigits } from './unknown-receipt.ts'
@@ -19,7 +19,14 @@ export interface StoredMessage {
   readonly attempts: readonly Attempt[]
 }
 
-/** Reads messages with their submits; ids that have no row are left out. */
+/** Messages as they were read, in no order. */
+export interface ReadMessages {
+  readonly opened: StoredMessage[]
+  /** What is left of those that cannot be decrypted: see {@link remainsFromRaw}. */
+  readonly unreadable: StoredMessage[]
+}
+
+/** Reads messages with their submits; ids that have no row, or one that cannot be decrypted, are left out. */
 export async function loadMessages(store: Store, ids: readonly string[]): Promise<StoredMessage[]> {
   if (ids.length === 0) return []
   const wanted = textArray(ids)
@@ -32,6 +39,15 @@ export async function loadMessages(store: Store, ids: readonly string[]): Promis
   return withAttempts(store, rows, attempts).opened
 }
 
+/** Messages with their submits, from memory where they are there; ids that are nowhere are left out. */
+export function findMessages(
+  live: LiveMessages,
+  store: Store,
+  ids: readonly string[],
+): Promise<KnownMessage[]> {
+  return live.find(ids, (missing) => loadMessages(store, missing))
+}
+
 /** Which part of a carrier's backlog is wanted. */
 export interface Backlog {
   readonly carrier: string
@@ -40,100 +56,19 @@ export interface Backlog {
 }
 
 /**
- * Claims the oldest messages of a backlog for a node: no other node gets them meanwhile.
+ * Claims messages for a node: nobody else gets them meanwhile.
  *
  * Rows that somebody else is claiming at the same moment are passed over, not waited for.
+ *
+ * @param chosen - from `where` to `limit`: which rows
  */
-export async function claimBacklog(
-  store: Store,
-  node: string,
-  { carrier, trafficClass, tenantId }: Backlog,
-  limit: number,
-): Promise<StoredMessage[]> {
-  return claim(
-    store,
-    node,
-    sql`
-      where status = 'queued' and lease_node is null and due_at is null
-        and carrier = ${carrier} and traffic_class = ${trafficClass} and tenant_id = ${tenantId}
-      order by id
-      limit ${limit}`,
-  )
-}
-
-/** Claims messages whose instant has come, soonest first. */
-export async function claimDue(
-  store: Store,
-  node: string,
-  now: Date,
-  limit: number,
-): Promise<StoredMessage[]> {
-  return claim(
-    store,
-    node,
-    sql`
-      where due_at is not null and final_at is null and lease_node is null
-        and due_at <= ${now.toISOString()}::text::timestamptz
-      order by due_at
-      limit ${limit}`,
-  )
-}
-
-/** Claims messages that nobody works on and whose state is to be ended from outside by now. */
-export async function claimOverdue(
-  store: Store,
-  node: string,
-  now: Date,
-  limit: number,
-): Promise<StoredMessage[]> {
-  return claim(
-    store,
-    node,
-    sql`
-      where final_at is null and lease_node is null
-        and deadline_at <= ${now.toISOString()}::text::timestamptz
-      order by deadline_at
-      limit ${limit}`,
-  )
-}
-
-/** Claims one message; undefined when it has no row or somebody else works on it. */
-export async function claimOne(
-  store: Store,
-  node: string,
-  id: string,
-): Promise<StoredMessage | undefined> {
-  const [found] = await claim(store, node, sql`where id = ${id} and lease_node is null`)
-  return found
-}
-
-/** @param chosen - from `where` to `limit`: which rows */
-async function claim(store: Store, node: string, chosen: SQL): Promise<StoredMessage[]> {
+export async function claim(store: Store, node: string, chosen: SQL): Promise<ReadMessages> {
   const rows = await store.query<RawMessageRow>(sql`
     update messages set lease_node = ${node}
     where id in (select id from messages ${chosen} for update skip locked)
     returning *`)
   const submitted = rows.filter(({ attempt }) => attempt > 0).map(({ id }) => id)
-  const found = withAttempts(store, rows, await loadAttempts(store, submitted))
-  if (found.unreadable.length > 0) await endUnreadable(store, found.unreadable)
-  return found.opened.sort((a, b) => (a.message.id < b.message.id ? -1 : 1))
-}
-
-/** What cannot be opened cannot be sent: it ends here, or it would stay open for ever. */
-async function endUnreadable(store: Store, rows: readonly RawMessageRow[]): Promise<void> {
-  const detail = 'what is stored of it is damaged and cannot be decrypted'
-  await store.query(sql`
-    with ended as (
-      update messages
-      set status = 'failed', error_code = 'decryption_failed', error_detail = ${detail},
-        updated_at = now(), final_at = now(), due_at = null, deadline_at = null, lease_node = null
-      where id = any(${textArray(rows.map(({ id }) => id))}::text::uuid[]) and final_at is null
-      returning id
-    )
-    insert into events (message_id, lines)
-    select id, json_build_array(json_build_object(
-      'at', now(), 'type', 'failed', 'status', 'failed', 'code', 'decryption_failed'))
-    from ended`)
+  return withAttempts(store, rows, await loadAttempts(store, submitted))
 }
 
 /** Every backlog that has a message in it, with how many. */
@@ -327,17 +262,24 @@ function withAttempts(
   store: Store,
   rows: readonly RawMessageRow[],
   attempts: readonly AttemptRow[],
-): { readonly opened: StoredMessage[]; readonly unreadable: RawMessageRow[] } {
+): ReadMessages {
   const byMessage = new Map<string, Attempt[]>()
   for (const row of attempts) {
     const known = byMessage.get(row.message_id)
     if (known) known.push(attemptFromRow(row))
     else byMessage.set(row.message_id, [attemptFromRow(row)])
   }
-  return openAll(rows, (row) => ({
-    message: messageFromRaw(row, store.cipher),
-    attempts: byMessage.get(row.id) ?? [],
-  }))
+  const stored = ({ id }: RawMessageRow, message: Message) => ({
+    message,
+    attempts: byMessage.get(id) ?? [],
+  })
+  const { opened, unreadable } = openAll(rows, (row) =>
+    stored(row, messageFromRaw(row, store.cipher)),
+  )
+  return {
+    opened,
+    unreadable: unreadable.map((row) => stored(row, remainsFromRaw(row, store.cipher))),
+  }
 }
 
 function attemptFromRow(row: AttemptRow): Attempt {

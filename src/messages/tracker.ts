@@ -522,7 +522,7 @@ export class Tracker {
     message.expiresAt = entry.expiresAt
     message.dueAt = entry.dueAt
     message.deadlineAt = entry.expiresAt
-    unsaved.isReplaced = true
+    unsaved.replacements.push(++live.replacements)
     unsaved.events.push(...entry.events)
   }
 

@@ -1,23 +1,19 @@
 import { GatewayError } from '../core/errors.ts'
 import { elapsed } from '../core/waits.ts'
-import type { Store } from '../store/open.ts'
+import { type Claimer, claimOne } from './claims.ts'
 import type { Dispatcher } from './dispatcher.ts'
-import type { Attempt, LiveMessage, LiveMessages } from './live.ts'
+import type { Attempt, KnownMessage, LiveMessage } from './live.ts'
 import type { Message } from './message.ts'
 import { isWaiting } from './states.ts'
-import { claimOne, loadMessages } from './tables.ts'
+import { findMessages } from './tables.ts'
 
 /** How often, and after what wait, a message is looked at again that somebody works on. */
 const MAX_LOOKS = 80
 const LOOK_AGAIN_MS = 25
 
 /** What a {@link Withdrawal} is built with. */
-export interface WithdrawalOptions {
-  readonly store: Store
-  readonly live: LiveMessages
+export interface WithdrawalOptions extends Claimer {
   readonly dispatcher: Dispatcher
-  /** The name under which it claims messages. */
-  readonly node: string
 }
 
 /** A message, and whether it is the caller's now. */
@@ -64,13 +60,14 @@ export class Withdrawal {
     })
   }
 
-  async #find(id: string): Promise<{ message: Message; attempts: readonly Attempt[] } | undefined> {
+  async #find(id: string): Promise<KnownMessage | undefined> {
     const { live, store } = this.#options
-    return live.get(id) ?? (await loadMessages(store, [id]))[0]
+    const [found] = await findMessages(live, store, [id])
+    return found
   }
 
   async #seize(id: string): Promise<LiveMessage | undefined> {
-    const { live: messages, dispatcher, store, node } = this.#options
+    const { live: messages, dispatcher } = this.#options
     const known = messages.get(id)
     if (known) {
       if (!isWaiting(known.message.status)) return undefined
@@ -78,7 +75,7 @@ export class Withdrawal {
       messages.hold(known)
       return known
     }
-    const claimed = await claimOne(store, node, id)
+    const claimed = await claimOne(this.#options, id)
     if (!claimed) return undefined
     const live = messages.adopt(claimed.message, claimed.attempts)
     if (live.isHeld) return undefined

@@ -2,6 +2,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { newId } from '../core/id.ts'
+import { inWebhook, isUnreadable } from '../messages/sealing.ts'
 import type { TellingEvent, TellingRecipient } from '../messages/telling.ts'
 import type { Store } from '../store/open.ts'
 import { webhookEndpoints } from '../store/schema/webhooks.ts'
@@ -40,6 +41,7 @@ const HOUR_MS = 3_600_000
 export interface Signing {
   readonly id: string
   readonly tenantId: string
+  /** Empty: what is stored of it is damaged, and nothing can be signed until it is replaced. */
   readonly secret: string
   readonly previousSecret: string | null
   /** Until when the previous secret signs as well. */
@@ -245,11 +247,12 @@ export class Endpoints {
       const before = await this.#signingNow(tenantId, id)
       const until = new Date(this.#clock().getTime() + options.overlapHours * HOUR_MS)
       const row = await this.#set(before, {
-        secret,
-        previous_secret: before.secret,
+        secret: this.#sealed(tenantId, before.id, secret),
+        previous_secret:
+          before.secret === '' ? null : this.#sealed(tenantId, before.id, before.secret),
         previous_secret_until: until,
       })
-      return signingOf(row)
+      return this.#signingOf(row)
     })
   }
 
@@ -270,15 +273,16 @@ export class Endpoints {
     const known = this.knownCallbackSigning(tenantId)
     if (known) return known
     const values = { kind: CALLBACK, url: null, events: [], secret: newSecret() }
-    return signingOf(await this.#insert(tenantId, values))
+    return this.#signingOf(await this.#insert(tenantId, values))
   }
 
   async #insert(
     tenantId: string,
     values: Pick<Row, 'kind' | 'url' | 'events' | 'secret'>,
   ): Promise<Row> {
+    const id = newId()
     const row: Row = {
-      id: newId(),
+      id,
       tenant_id: tenantId,
       previous_secret: null,
       previous_secret_until: null,
@@ -286,6 +290,7 @@ export class Endpoints {
       disabled_reason: null,
       created_at: this.#clock(),
       ...values,
+      secret: this.#sealed(tenantId, id, values.secret),
     }
     await this.#store.db.insert(webhookEndpoints).values(row)
     this.#remember(row)
@@ -311,13 +316,49 @@ export class Endpoints {
       this.#tenants.set(row.tenant_id, tenant)
     }
     if (row.kind === CALLBACK) {
-      tenant.callback = signingOf(row)
+      tenant.callback = this.#signingOf(row)
       return
     }
-    const endpoint = endpointOf(row)
+    const endpoint = this.#endpointOf(row)
     tenant.endpoints.set(row.id, endpoint)
     tenant.byEvent.clear()
     this.#byId.set(row.id, endpoint)
+  }
+
+  #sealed(tenantId: string, id: string, secret: string): string {
+    return this.#store.cipher.seal(secret, inWebhook(tenantId, id))
+  }
+
+  /** A damaged secret must not keep the gateway from starting: it is one webhook that is not told. */
+  #opened({ tenant_id, id }: Row, sealed: string): string {
+    try {
+      return this.#store.cipher.open(sealed, inWebhook(tenant_id, id))
+    } catch (error) {
+      if (isUnreadable(error)) return ''
+      throw error
+    }
+  }
+
+  #signingOf(row: Row): Signing {
+    const previous = row.previous_secret === null ? '' : this.#opened(row, row.previous_secret)
+    return {
+      id: row.id,
+      tenantId: row.tenant_id,
+      secret: this.#opened(row, row.secret),
+      previousSecret: previous === '' ? null : previous,
+      previousSecretUntil: row.previous_secret_until,
+    }
+  }
+
+  #endpointOf(row: Row): Endpoint {
+    return {
+      ...this.#signingOf(row),
+      url: row.url ?? '',
+      events: row.events as WebhookEvent[],
+      isEnabled: row.is_enabled,
+      disabledReason: row.disabled_reason,
+      createdAt: row.created_at,
+    }
   }
 
   #change<Result>(make: () => Promise<Result>): Promise<Result> {
@@ -364,25 +405,4 @@ function isRow(tenantId: string, id: string) {
 
 function missing(id: string): GatewayError {
   return new GatewayError('not_found', `there is no webhook with the id "${id}"`)
-}
-
-function signingOf(row: Row): Signing {
-  return {
-    id: row.id,
-    tenantId: row.tenant_id,
-    secret: row.secret,
-    previousSecret: row.previous_secret,
-    previousSecretUntil: row.previous_secret_until,
-  }
-}
-
-function endpointOf(row: Row): Endpoint {
-  return {
-    ...signingOf(row),
-    url: row.url ?? '',
-    events: row.events as WebhookEvent[],
-    isEnabled: row.is_enabled,
-    disabledReason: row.disabled_reason,
-    createdAt: row.created_at,
-  }
 }

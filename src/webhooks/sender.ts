@@ -21,6 +21,8 @@ const MAX_READ_URLS = 1_000
 
 const ENDPOINT_RECIPIENT = 'endpoint:'
 
+const SECRET_DAMAGED = 'its secret is damaged: replace it'
+
 /** How {@link WebhookSender} is built. */
 export interface WebhookSenderOptions {
   readonly endpoints: Endpoints
@@ -242,6 +244,7 @@ export class WebhookSender {
     const endpoint = this.#endpoints.endpoint(id)
     if (!endpoint) return { refused: 'the endpoint has been removed' }
     if (!endpoint.isEnabled) return { refused: 'the endpoint is disabled' }
+    if (endpoint.secret === '') return { refused: SECRET_DAMAGED }
     return this.#destinationOf(endpoint)
   }
 
@@ -256,6 +259,7 @@ export class WebhookSender {
   }
 
   #callbackDestination(url: string, signing: Signing): Destination | Refusal {
+    if (signing.secret === '') return { refused: SECRET_DAMAGED }
     const known = this.#readUrls.get(url)
     if (known) return { target: known, signing, endpoint: undefined }
     const target = this.#read(url)

@@ -175,6 +175,67 @@ describe('a chain of channels', () => {
     })
   })
 
+  test('a dry run says what the message of each channel costs', async () => {
+    refused.add('gone').add('gone.too')
+    const chain = {
+      channels: ['wecom', 'webhook', 'sms'],
+      to: { wecom: 'gone', webhook: 'gone.too', sms: '+447700900123' },
+      from: 'Linehaul',
+      // Two segments of an SMS.
+      text: 'x'.repeat(161),
+    }
+    const quoted = await gateway.api.post({ ...chain, dry_run: true })
+    const prices = ['0.0020', '0.0010', '0.1000'].map((amount) => ({ amount, currency: 'EUR' }))
+    expect(quoted).toMatchObject({
+      status: 200,
+      body: {
+        dry_run: true,
+        channel: 'wecom',
+        price: prices[0],
+        fallbacks: [
+          { channel: 'webhook', to: 'gone.too', carrier: 'hook', segments: 1, price: prices[1] },
+          { channel: 'sms', to: '+447700900123', carrier: 'texts', segments: 2, price: prices[2] },
+        ],
+      },
+    })
+    const { body } = await gateway.api.post(chain)
+    const charged: object[] = []
+    for (let id: string | null = body.id; id !== null; ) {
+      const message = await gateway.api.until(
+        id,
+        ({ status, fallback_as }) => status === 'sent' || fallback_as !== null,
+      )
+      charged.push(message.price)
+      id = message.fallback_as
+    }
+    expect(charged).toEqual(prices)
+  })
+
+  test('a dry run says which channel would be passed over, and the prices of the others', async () => {
+    const { status, body } = await gateway.api.post({
+      channels: ['wecom', 'email', 'webhook'],
+      to: { wecom: 'anna', email: 'anna@example.com', webhook: 'erp' },
+      subject: 'Hi',
+      text: 'x',
+      dry_run: true,
+    })
+    expect(status).toBe(200)
+    expect(body).toMatchObject({
+      channel: 'wecom',
+      price: { amount: '0.0020' },
+      fallbacks: [
+        {
+          channel: 'email',
+          to: 'anna@example.com',
+          error: { code: 'no_route', errors: [{ pointer: '/to/email' }] },
+        },
+        { channel: 'webhook', price: { amount: '0.0010' } },
+      ],
+    })
+    const alone = { channel: 'wecom', to: 'anna', text: 'x', dry_run: true }
+    expect((await gateway.api.post(alone)).body.fallbacks).toBeUndefined()
+  })
+
   const TO = { wecom: 'anna', webhook: 'erp' }
   const BOTH = { channels: ['wecom', 'webhook'], to: TO, text: 'x' }
   test.each([

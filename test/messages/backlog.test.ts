@@ -1,18 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { SegmentOutcome } from '../../src/carriers/carrier.ts'
+import { claimBacklog, claimDue } from '../../src/messages/claims.ts'
 import type { Message } from '../../src/messages/message.ts'
-import {
-  claimBacklog,
-  claimDue,
-  listBacklogs,
-  type StoredMessage,
-} from '../../src/messages/tables.ts'
+import { listBacklogs, type StoredMessage } from '../../src/messages/tables.ts'
 import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { accepted, Journal, messageRow, TENANT, testMessage } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness, type HarnessOptions, priced, request } from './harness.ts'
+import { claimerOf, Harness, type HarnessOptions, priced, request } from './harness.ts'
 
 const OTHER_TENANT = '01890000-0000-7000-8000-000000000002'
 
@@ -224,8 +220,11 @@ describe.each(testDatabases())('a backlog on $name', ({ open }) => {
   })
 
   describe('with two nodes', () => {
+    let journal: Journal
+    const claimer = (node: string) => claimerOf(journal, { node })
+
     async function fill(count: number, more: (n: number) => Partial<Message>): Promise<string[]> {
-      const journal = await Journal.open(store)
+      journal = await Journal.open(store)
       const messages = Array.from({ length: count }, (_, n) => testMessage(more(n)))
       await journal.batch(...messages.map(accepted))
       await journal.close()
@@ -256,7 +255,7 @@ describe.each(testDatabases())('a backlog on $name', ({ open }) => {
       const [backlog] = await listBacklogs(store)
       if (!backlog) throw new Error('there is none')
       expect(backlog).toMatchObject({ carrier: 'alpha', tenantId: TENANT, count: 120 })
-      const claimed = await claimedByBoth((node) => claimBacklog(store, node, backlog, 7))
+      const claimed = await claimedByBoth((node) => claimBacklog(claimer(node), backlog, 7))
       expect([...claimed.values()].flat().toSorted()).toEqual(all)
       for (const [node, own] of claimed) {
         const [first] = own
@@ -272,7 +271,7 @@ describe.each(testDatabases())('a backlog on $name', ({ open }) => {
         status: 'scheduled',
         dueAt: new Date(now.getTime() + (n < 50 ? -1_000 : 60_000)),
       }))
-      const claimed = await claimedByBoth((node) => claimDue(store, node, now, 7))
+      const claimed = await claimedByBoth((node) => claimDue(claimer(node), now, 7))
       expect([...claimed.values()].flat().toSorted()).toEqual(all.slice(0, 50))
     })
   })

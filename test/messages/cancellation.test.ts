@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { eventRows, messageRow, receipt, TENANT } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness, request } from './harness.ts'
+import { claimerOf, Harness, request } from './harness.ts'
 
 const OTHER_TENANT = '01890000-0000-7000-8000-000000000002'
 
@@ -28,7 +28,7 @@ describe.each(testDatabases())('cancellation, on $name', ({ open }) => {
     const { spool, dispatcher, clock } = harness
     const { live } = harness.journal
     cancellation = new Cancellation({
-      withdrawal: new Withdrawal({ store, live, dispatcher, node: 'test' }),
+      withdrawal: new Withdrawal({ ...claimerOf(harness.journal), dispatcher }),
       carriers: new Map([[carrier.name, carrier]]),
       live,
       spool,

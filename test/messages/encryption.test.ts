@@ -1,23 +1,23 @@
 import { sql } from 'drizzle-orm'
 import { uuidv7 } from 'uuidv7'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Ledger } from '../../src/billing/ledger.ts'
+import { checkLedger } from '../../src/billing/ledger-check.ts'
+import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
 import { messageOf } from '../../src/core/errors.ts'
 import type { Fallback } from '../../src/core/fallback.ts'
 import type { MailContent } from '../../src/core/message-template.ts'
 import { PLAIN } from '../../src/core/pass-through.ts'
 import { Archive } from '../../src/messages/archive.ts'
+import { type Claimer, claimBacklog, claimDue, claimOverdue } from '../../src/messages/claims.ts'
 import { IdempotencyKeys, type KeyedCall } from '../../src/messages/idempotency.ts'
-import type { KeptEntry, ReceiptEntry } from '../../src/messages/journal.ts'
+import type { JournalEntry, KeptEntry, ReceiptEntry } from '../../src/messages/journal.ts'
+import { checkMessages } from '../../src/messages/ledger-message-check.ts'
 import type { Message } from '../../src/messages/message.ts'
 import { readDue } from '../../src/messages/outbox.ts'
 import { recover } from '../../src/messages/recovery.ts'
 import { reseal } from '../../src/messages/resealing.ts'
-import {
-  claimBacklog,
-  findUncertain,
-  loadMessages,
-  loadOrphans,
-} from '../../src/messages/tables.ts'
+import { findUncertain, loadMessages, loadOrphans } from '../../src/messages/tables.ts'
 import { type Cipher, type CipherKey, createCipher, NO_CIPHER } from '../../src/store/cipher.ts'
 import { checkEncryptionKeys, isResealingDue } from '../../src/store/key-check.ts'
 import type { Store } from '../../src/store/open.ts'
@@ -36,7 +36,7 @@ import {
   TENANT,
   testMessage,
 } from './builders.ts'
-import { testPolicies } from './harness.ts'
+import { claimerOf, testPolicies } from './harness.ts'
 
 const ONE: CipherKey = { id: 'k1', key: Buffer.alloc(32, 1) }
 const TWO: CipherKey = { id: 'k2', key: Buffer.alloc(32, 2) }
@@ -394,8 +394,9 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
       await plain.query(sql`update messages set body = 'enc:v1:k1:AAAA' where id = ${bad.id}`)
       await plain.query(sql`update messages set lease_node = null`)
       const backlog = { carrier: 'alpha', trafficClass: 'transactional', tenantId: TENANT } as const
-      const claimed = await claimBacklog(under(FIRST), 'second', backlog, 10)
+      const claimed = await claimBacklog(claimerOf(journal), backlog, 10)
       expect(claimed.map((stored) => stored.message.id)).toEqual([good.id])
+      await journal.settled()
       expect(await messageRow(plain, bad)).toMatchObject({
         status: 'failed',
         error_code: 'decryption_failed',
@@ -408,6 +409,116 @@ describe.each(testDatabases())('encryption at rest on $name', ({ open }) => {
       const archive = new Archive(under(FIRST), journal.live, journal.tables)
       const listed = await archive.list(TENANT, { limit: 10 })
       expect(listed.map(({ body }) => body)).toEqual(['', TEXT])
+    })
+
+    const at = new Date()
+    const soon = new Date(at.getTime() + 1_000)
+    const longAgo = new Date(at.getTime() - 30 * 24 * 3_600_000)
+    const backlog = { carrier: 'alpha', trafficClass: 'transactional', tenantId: TENANT } as const
+    const ofBacklog = (claimer: Claimer) => claimBacklog(claimer, backlog, 10)
+    const due = (claimer: Claimer) => claimDue(claimer, soon, 10)
+    const overdue = (claimer: Claimer) => claimOverdue(claimer, soon, 10)
+    const taken = { answers: ids('a'), deadlineAt: at }
+
+    it.each<{
+      what: string
+      life: (message: Message) => JournalEntry[]
+      more?: Partial<Message>
+      claim: (claimer: Claimer) => Promise<unknown[]>
+      status: string
+      code: string | null
+      money: string[]
+    }>([
+      {
+        what: 'waits for its carrier',
+        life: () => [],
+        claim: ofBacklog,
+        status: 'failed',
+        code: 'decryption_failed',
+        money: ['reserve', 'release'],
+      },
+      {
+        what: 'is to be sent now',
+        life: () => [],
+        more: { status: 'scheduled', dueAt: at },
+        claim: due,
+        status: 'failed',
+        code: 'decryption_failed',
+        money: ['reserve', 'release'],
+      },
+      {
+        what: 'no carrier has taken in time',
+        life: () => [],
+        more: { deadlineAt: at },
+        claim: overdue,
+        status: 'failed',
+        code: 'decryption_failed',
+        money: ['reserve', 'release'],
+      },
+      {
+        what: 'has no receipt in time',
+        life: (message) => [
+          submitting(message, { at: message.createdAt }),
+          moved(message, 'sent', taken),
+        ],
+        more: { createdAt: longAgo },
+        claim: overdue,
+        status: 'unconfirmed',
+        code: 'receipt_missing',
+        money: ['reserve', 'cost', 'settle'],
+      },
+      {
+        what: 'its carrier was to be asked again, which it has refused',
+        life: (message) => [
+          submitting(message),
+          moved(message, 'sending', {
+            answers: ids('a').map((answer) => ({ ...answer, state: 'refused', matchKey: null })),
+            deadlineAt: at,
+          }),
+        ],
+        claim: overdue,
+        status: 'failed',
+        code: 'decryption_failed',
+        money: ['reserve', 'release'],
+      },
+      {
+        what: 'an earlier carrier has while it waits for the next',
+        life: (message) => [
+          submitting(message),
+          moved(message, 'sent', taken),
+          moved(message, 'queued', { errorCode: 'receipt_missing' }),
+        ],
+        claim: ofBacklog,
+        status: 'sent',
+        code: 'decryption_failed',
+        money: ['reserve', 'cost'],
+      },
+    ])('ends by its state, and so does its money: one that $what', async (row) => {
+      const { life, more, claim, status, code, money } = row
+      const first = await running(FIRST)
+      const message = testMessage({ text: TEXT, charging: termsText(USUAL_TERMS), ...more })
+      await first.write(accepted(message))
+      for (const entry of life(message)) await first.write(entry)
+      await plain.query(sql`update messages set lease_node = null`)
+      const ledger = new Ledger()
+      await ledger.load(plain, at)
+      // The key that it was sealed with is not there any more.
+      const next = await Journal.open(under(SECOND), { node: 'next', gatherMs: NEVER_MS, ledger })
+      journals.push(next)
+      expect(await claim(claimerOf(next))).toEqual([])
+      await next.settled()
+      const ended = await messageRow(plain, message)
+      expect(ended).toMatchObject({ status, error_code: code, lease_node: null })
+      expect(ended.body).toContain('enc:v1:k1:')
+      const lines = await plain.query<{ kind: string }>(
+        sql`select kind from ledger order by batch, line`,
+      )
+      expect(lines.map(({ kind }) => kind)).toEqual(money)
+      expect(await checkMessages(plain)).toEqual({ messages: 1, fault: undefined })
+      expect((await checkLedger(plain)).faults).toEqual([])
+      const start = new Ledger()
+      await start.load(plain, at)
+      expect(ledger.accounts.standings(TENANT)).toEqual(start.accounts.standings(TENANT))
     })
 
     it('of the outbox is given up and does not hold up the others', async () => {

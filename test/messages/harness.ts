@@ -4,6 +4,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import type { FailureRule } from '../../src/core/failure-rule.ts'
 import type { ClassPolicy } from '../../src/core/policy.ts'
 import type { CarrierOutcome } from '../../src/messages/carrier-outcome.ts'
+import type { Claimer } from '../../src/messages/claims.ts'
 import { Dispatcher } from '../../src/messages/dispatcher.ts'
 import { FailureJudge, type RuleAlert } from '../../src/messages/failure-judge.ts'
 import { Intake, type IntakeOptions } from '../../src/messages/intake.ts'
@@ -51,6 +52,13 @@ export interface HarnessOptions {
   readonly rules?: readonly FailureRule[]
   /** What intake knows of numbers and senders. */
   readonly numbers?: Pick<IntakeOptions, 'networks' | 'destinations' | 'senderRules'>
+}
+
+/** Who claims messages for a journal, by the default policies. */
+export function claimerOf(journal: Journal, more: Partial<Claimer> = {}): Claimer {
+  const { store, node, live, spool } = journal
+  const policyFor = testPolicies()
+  return { store, node, live, spool, policyFor, clock: () => new Date(), ...more }
 }
 
 /** Everything between a front door and the carriers; the first carrier is the cheapest. */

@@ -4,6 +4,7 @@ import type { Booking } from '../../src/billing/booking.ts'
 import { Ledger } from '../../src/billing/ledger.ts'
 import { checkLedger } from '../../src/billing/ledger-check.ts'
 import { termsText, USUAL_TERMS } from '../../src/core/charging.ts'
+import { Funding, type Payment } from '../../src/messages/funding.ts'
 import type { JournalEntry } from '../../src/messages/journal.ts'
 import { checkMessages } from '../../src/messages/ledger-message-check.ts'
 import type { Message } from '../../src/messages/message.ts'
@@ -16,12 +17,13 @@ import {
   Journal,
   moved,
   receipt,
+  replaced,
   submitting,
   TENANT,
   testMessage,
 } from './builders.ts'
 import { testPolicies } from './harness.ts'
-import { Unsteady } from './unsteady.ts'
+import { type Trouble, Unsteady } from './unsteady.ts'
 
 const USUAL = termsText(USUAL_TERMS)
 
@@ -264,6 +266,141 @@ describe.each(testDatabases())('the ledger, on $name', ({ open }) => {
     reference: 'invoice 7',
     note: 'by bank',
   }
+
+  describe('of what the database refuses', () => {
+    // Numbers that their columns cannot hold.
+    const TOO_MANY = 40_000
+    const full: Booking = { ...MONEY, balance: 2n ** 63n - 1n, funding: 1n - 2n ** 63n }
+
+    /** Somebody works on it: it stays in memory. */
+    function hold({ live }: Journal, message: Message): void {
+      const known = live.get(message.id)
+      if (known) live.hold(known)
+    }
+
+    /** What memory says of the tenant, and what a start would find in the tables. */
+    async function bothSides(ledger: Ledger) {
+      const loaded = new Ledger()
+      await loaded.load(store, new Date())
+      return [ledger, loaded].map(({ accounts, volumes }) => ({
+        accounts: accounts.standings(TENANT).filter(({ balance, held }) => balance !== 0n || held),
+        segments: volumes.segments(TENANT, new Date()),
+      }))
+    }
+
+    it.each<[string, (journal: Journal) => Promise<unknown>, (string | number)[][], number]>([
+      [
+        'a message',
+        (journal) => journal.batch(accepted(billed({ segments: TOO_MANY })), accepted(billed())),
+        [reserved],
+        3,
+      ],
+      [
+        'the end of a message',
+        async (journal) => {
+          const message = billed()
+          await journal.write(accepted(message))
+          await journal.write(moved(message, 'failed', { attempt: 0, failures: TOO_MANY }))
+        },
+        [reserved],
+        3,
+      ],
+      [
+        'what a carrier has taken',
+        async (journal) => {
+          const message = billed()
+          await journal.write(accepted(message), submitting(message))
+          const sent = { answers: three, failures: TOO_MANY }
+          await journal.write(moved(message, 'sent', sent))
+        },
+        [reserved],
+        3,
+      ],
+      [
+        'a message, until it can be written',
+        async (journal) => {
+          const message = billed({ segments: TOO_MANY })
+          await journal.spool.write(accepted(message))
+          hold(journal, message)
+          await journal.settled()
+          await journal.write(replaced(message, { segments: 3 }))
+        },
+        [reserved],
+        3,
+      ],
+      [
+        'the word of a carrier, until it can be written',
+        async (journal) => {
+          const message = billed()
+          await journal.write(accepted(message), submitting(message))
+          const sent = { answers: three, failures: TOO_MANY }
+          await journal.write(moved(message, 'sent', sent))
+          message.failures = 0
+          await journal.write(receipt('a', 'DELIVERED'))
+        },
+        [reserved, ['settle', 0, -30_000, 30_000, 'alpha 30000']],
+        3,
+      ],
+      [
+        'a payment',
+        async (journal) => {
+          journal.live.addBookings(full)
+          await journal.tables.flush()
+          journal.live.addBookings({ ...MONEY, reference: 'one too many' })
+          await journal.tables.flush()
+        },
+        [['top_up', Number(full.balance), 0, 0, '']],
+        0,
+      ],
+    ])('moves no money: %s', async (_, work, expected, segments) => {
+      const journal = await openJournal()
+      await work(journal)
+      const refused = await store.query(sql`select reason from journal_refused`)
+      expect(refused).toHaveLength(1)
+      expect(await lines()).toEqual(expected)
+      const [memory, start] = await bothSides(journal.ledger)
+      expect(memory).toEqual(start)
+      expect(memory?.segments).toBe(segments)
+      expect((await checkMessages(store)).fault).toBeUndefined()
+      expect((await checkLedger(store)).faults).toEqual([])
+    })
+
+    it.each<Trouble[][]>([
+      [['nothing', 'answer_lost']],
+      [['nothing', 'away']],
+      [['nothing', 'away', 'nothing', 'answer_lost']],
+      [['nothing', 'answer_lost', 'nothing', 'away']],
+    ])('moves no money through %j', async (troubles) => {
+      const unsteady = new Unsteady(store)
+      const journal = await openJournal(unsteady.store)
+      await journal.spool.write(accepted(billed({ segments: TOO_MANY })), accepted(billed()))
+      // All at once fails by itself; then one by one.
+      unsteady.ahead.push(...troubles)
+      await journal.settled()
+      expect(await lines()).toEqual([reserved])
+      const [memory, start] = await bothSides(journal.ledger)
+      expect(memory).toEqual(start)
+      expect((await checkLedger(store)).faults).toEqual([])
+    })
+
+    it('is told to whoever pays', async () => {
+      const { live, tables, ledger } = await openJournal()
+      const { accounts } = ledger
+      const funding = new Funding({ store, live, tables, accounts, clock: () => new Date() })
+      const payment: Payment = {
+        ...{ tenantId: TENANT, kind: 'top_up', currency: 'EUR', note: null },
+        ...{ micros: full.balance, reference: 'invoice 7' },
+      }
+      expect(await funding.book(payment)).toMatchObject({ isNew: true })
+      const more = funding.book({ ...payment, micros: 1_000_000n, reference: 'one too many' })
+      await expect(more).rejects.toMatchObject({
+        code: 'payment_refused',
+        message: expect.stringContaining('the ledger cannot hold 1.0000 EUR'),
+      })
+      const [memory, start] = await bothSides(ledger)
+      expect(memory).toEqual(start)
+    })
+  })
 
   it.each<[string, SQL, string]>([
     [

@@ -22,7 +22,7 @@ import {
   testMessage,
 } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness, testPolicies } from './harness.ts'
+import { claimerOf, Harness, testPolicies } from './harness.ts'
 
 const RETRY = {
   kind: 'retry',
@@ -212,9 +212,8 @@ describe.each(testDatabases())('messages that are lost by their receipts, on $na
     await harness.sweeper.sweep()
     await harness.idle()
     expect(alpha.sent).toEqual([])
-    const { live, spool, node } = journal
     const { dispatcher, clock } = harness
-    const resolution = new Resolution({ store, live, spool, dispatcher, node, clock })
+    const resolution = new Resolution({ ...claimerOf(journal, { clock }), dispatcher })
     await expect(resolution.resolve(TENANT, message.id, 'resend')).rejects.toMatchObject({
       code: 'outcome_known',
     })
@@ -233,9 +232,8 @@ describe.each(testDatabases())('messages that are lost by their receipts, on $na
     const [first, second] = [await sent(testMessage(), 'a1'), await sent(testMessage(), 'a2')]
     await journal.write(lost('a1'), lost('a2'))
     await settled()
-    const { live, spool, node } = journal
     const { dispatcher, clock } = harness
-    const resolution = new Resolution({ store, live, spool, dispatcher, node, clock })
+    const resolution = new Resolution({ ...claimerOf(journal, { clock }), dispatcher })
     await resolution.resolve(TENANT, first.id, 'fail')
     harness.now = new Date(second.expiresAt.getTime() + 1)
     await harness.sweeper.sweep()

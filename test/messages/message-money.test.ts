@@ -208,10 +208,11 @@ describe.each(testDatabases())('the money of a message on $name', ({ open }) => 
     const { id } = await intake.accept(TENANT, request())
     const { journal, dispatcher, clock } = harness
     const { live, spool, tables } = journal
-    const work = { store, spool, live, tables, node: journal.node, dispatcher, clock }
     const policyFor = testPolicies()
+    const node = journal.node
+    const work = { store, spool, live, tables, node, dispatcher, policyFor, clock }
     const withdrawal = new Withdrawal(work)
-    const replacement = new Replacement({ ...work, withdrawal, intake, policyFor })
+    const replacement = new Replacement({ ...work, withdrawal, intake })
     agreed = terms(2, 'allow', '44,0.04,EUR')
     await replacement.replace(TENANT, id, { text: 'x'.repeat(161) })
     expect(await stored(id)).toMatchObject({

@@ -6,7 +6,7 @@ import type { Store } from '../../src/store/open.ts'
 import { testDatabases, truncate } from '../support/database.ts'
 import { eventRows, Journal, messageRow, TENANT } from './builders.ts'
 import { FakeCarrier, REFUSED } from './fake-carrier.ts'
-import { Harness, request, testPolicies } from './harness.ts'
+import { claimerOf, Harness, request, testPolicies } from './harness.ts'
 import { keepingLogger } from './keeping-logger.ts'
 
 const OTHER_TENANT = '01890000-0000-7000-8000-000000000002'
@@ -32,7 +32,7 @@ describe.each(testDatabases())('replacement, on $name', ({ open }) => {
     const { intake, dispatcher, spool, clock } = harness
     const { live } = harness.journal
     replacement = new Replacement({
-      withdrawal: new Withdrawal({ store, live, dispatcher, node: 'test' }),
+      withdrawal: new Withdrawal({ ...claimerOf(harness.journal), dispatcher }),
       intake,
       dispatcher,
       live,

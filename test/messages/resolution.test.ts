@@ -14,7 +14,7 @@ import {
   testMessage,
 } from './builders.ts'
 import { FakeCarrier } from './fake-carrier.ts'
-import { Harness } from './harness.ts'
+import { claimerOf, Harness } from './harness.ts'
 
 const UNCERTAIN: Omit<SegmentAnswer, 'segment'> = {
   state: 'uncertain',
@@ -44,9 +44,8 @@ describe.each(testDatabases())('Resolution on $name', ({ open }) => {
     alpha = new FakeCarrier('alpha')
     const journal = await Journal.open(store, { maxKept })
     harness = new Harness(journal, [alpha])
-    const { live, spool, node } = journal
     const { dispatcher, clock } = harness
-    resolution = new Resolution({ store, live, spool, dispatcher, node, clock })
+    resolution = new Resolution({ ...claimerOf(journal, { clock }), dispatcher })
   }
 
   /** A message of two segments, of which some have an answer. */

@@ -1,9 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openAccess } from '../../src/accounts/access.ts'
+import { reseal } from '../../src/messages/resealing.ts'
+import { type Cipher, type CipherKey, createCipher, NO_CIPHER } from '../../src/store/cipher.ts'
+import { checkEncryptionKeys } from '../../src/store/key-check.ts'
 import type { Store } from '../../src/store/open.ts'
 import { AddressGuard } from '../../src/webhooks/address-guard.ts'
-import { Endpoints } from '../../src/webhooks/endpoints.ts'
+import { CALLBACK, Endpoints } from '../../src/webhooks/endpoints.ts'
 import { testDatabases } from '../support/database.ts'
 
 const URL_ONE = 'https://example.com/one'
@@ -42,6 +45,84 @@ describe.each(testDatabases())('endpoints on $name', ({ open }) => {
   function told(event: 'message.sent' | 'message.failed', from = endpoints): string[] {
     return from.recipientsFor(mine, event, null).map(({ recipient }) => recipient)
   }
+
+  describe('under encryption at rest', () => {
+    const ONE: CipherKey = { id: 'k1', key: Buffer.alloc(32, 1) }
+    const TWO: CipherKey = { id: 'k2', key: Buffer.alloc(32, 2) }
+    const FIRST = createCipher([ONE], 'k1')
+    const BOTH = createCipher([ONE, TWO], 'k2')
+    const SECOND = createCipher([TWO], 'k2')
+    const GIVEN_UP = createCipher([TWO], undefined)
+
+    afterEach(() => store.query(sql`delete from encryption_keys`))
+
+    const under = (cipher: Cipher): Store => ({ ...store, cipher })
+    const opened = (cipher: Cipher) => Endpoints.open(under(cipher), guard, clock)
+
+    /** The beginnings of all secrets that are stored, and none in the clear beside. */
+    async function forms(): Promise<string[]> {
+      const rows = await store.query<{ secret: string; previous_secret: string | null }>(
+        sql`select secret, previous_secret from webhook_endpoints order by id`,
+      )
+      const stored = rows.flatMap(({ secret, previous_secret: previous }) => [secret, previous])
+      return stored.map((each) => each?.slice(0, 10) ?? 'none')
+    }
+
+    it('secrets are sealed, and open after a restart', async () => {
+      const sealing = await opened(FIRST)
+      const made = await sealing.create(mine, { url: URL_ONE, events: [], secret: SECRET })
+      expect(made.secret).toBe(SECRET)
+      const callback = await sealing.callbackSigning(mine)
+      expect(await forms()).toEqual(['enc:v1:k1:', 'none', 'enc:v1:k1:', 'none'])
+      const rotated = await sealing.rotate(mine, made.id, { overlapHours: 24 })
+      expect(rotated).toMatchObject({ previousSecret: SECRET })
+      expect(await forms()).toEqual(['enc:v1:k1:', 'enc:v1:k1:', 'enc:v1:k1:', 'none'])
+      const again = await opened(FIRST)
+      expect(again.get(mine, made.id)).toMatchObject(rotated)
+      expect(await again.callbackSigning(mine)).toEqual(callback)
+    })
+
+    it('those stored before are read, sealed by the rotation, and move on to another key', async () => {
+      const made = await endpoints.create(mine, { url: URL_ONE, events: [], secret: SECRET })
+      const before = await endpoints.rotate(mine, made.id, { overlapHours: 24 })
+      expect(await forms()).toEqual([before.secret.slice(0, 10), SECRET.slice(0, 10)])
+      for (const [cipher, form, next] of [
+        [FIRST, 'enc:v1:k1:', FIRST],
+        [BOTH, 'enc:v1:k2:', SECOND],
+        [GIVEN_UP, before.secret.slice(0, 10), NO_CIPHER],
+      ] as const) {
+        await checkEncryptionKeys(under(cipher))
+        expect((await opened(cipher)).get(mine, made.id)).toMatchObject(before)
+        const resealed = await reseal(under(cipher), async () => false)
+        expect(resealed).toEqual({ rows: 1, unreadable: 0 })
+        expect((await forms())[0]).toBe(form)
+        expect((await opened(next)).get(mine, made.id)).toMatchObject(before)
+      }
+      expect(await forms()).toEqual([before.secret.slice(0, 10), SECRET.slice(0, 10)])
+    })
+
+    it('one that is moved to another row, or damaged, opens no more until it is replaced', async () => {
+      const sealing = await opened(FIRST)
+      const one = await sealing.create(mine, { url: URL_ONE, events: [] })
+      const other = await sealing.create(theirs, { url: URL_ONE, events: [] })
+      await sealing.callbackSigning(mine)
+      await store.query(sql`
+        update webhook_endpoints w set secret = o.secret from webhook_endpoints o
+        where w.id = ${one.id} and o.id = ${other.id}`)
+      await store.query(sql`
+        update webhook_endpoints set secret = 'enc:v1:k1:AAAA' where kind = 'callback'`)
+      const again = await opened(FIRST)
+      expect(again.get(mine, one.id).secret).toBe('')
+      expect(again.get(theirs, other.id)).toEqual(other)
+      for (const id of [one.id, CALLBACK]) {
+        expect((await again.signing(mine, id)).secret).toBe('')
+        const options = { secret: SECRET, overlapHours: 24 }
+        const good = { secret: SECRET, previousSecret: null }
+        expect(await again.rotate(mine, id, options)).toMatchObject(good)
+        expect(await (await opened(FIRST)).signing(mine, id)).toMatchObject(good)
+      }
+    })
+  })
 
   it('are as they were after a restart', async () => {
     const all = await endpoints.create(mine, { url: URL_ONE, events: [] })

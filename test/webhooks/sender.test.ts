@@ -276,6 +276,18 @@ describe('an endpoint that does not take it', () => {
     expect(sink.received).toEqual([])
   })
 
+  it.each([
+    ['one', () => telling()],
+    ['a callback', () => telling({ ...callbackRecipient(tenantId, `${sink.url}/own`) })],
+  ])('%s whose secret is damaged gets nothing', async (_, tellingOf) => {
+    await endpoints.callbackSigning(tenantId)
+    await store.query(sql`update webhook_endpoints set secret = 'enc:v1:k1:AAAA'`)
+    endpoints = await Endpoints.open(store, new AddressGuard(open), () => new Date())
+    const { fate } = await senderWith({}).deliver(tellingOf())
+    expect(fate).toEqual({ kind: 'dead', reason: 'its secret is damaged: replace it' })
+    expect(sink.received).toEqual([])
+  })
+
   it('nobody listens: later', async () => {
     await endpoints.update(tenantId, endpoint.id, { url: 'http://127.0.0.1:1/' })
     const { try: tried, fate } = await sender.deliver(telling())

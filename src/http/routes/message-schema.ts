@@ -112,10 +112,10 @@ export const createMessage = z
       .max(255)
       .optional()
       .openapi({ description: 'Refuse the message when it takes more.' }),
-    dry_run: z
-      .boolean()
-      .default(false)
-      .openapi({ description: 'Answer with encoding, segments and price; send nothing.' }),
+    dry_run: z.boolean().default(false).openapi({
+      description:
+        'Answer with encoding, segments and price, of each of its `channels`; send nothing.',
+    }),
   })
   .refine(({ text, template }) => (text === undefined) !== (template === undefined), {
     error: 'give "text" or "template", one of them',
@@ -168,21 +168,36 @@ export const acceptedMessage = z
   })
   .openapi('AcceptedMessage')
 
-export const quotedMessage = z
-  .object({
-    dry_run: z.literal(true),
-    channel,
-    to: z.string(),
-    from: z.string(),
-    segments: z.int(),
-    encoding: z.string(),
-    price,
-    carrier: z.string().openapi({ description: 'The carrier that would be asked first.' }),
-    network,
-    sender_warning: z.string().nullable().openapi({
-      description:
-        'What may become of the sender in that country; null: nothing is known against it.',
-    }),
+const quoted = z.object({
+  dry_run: z.literal(true),
+  channel,
+  to: z.string(),
+  from: z.string(),
+  segments: z.int(),
+  encoding: z.string(),
+  price,
+  carrier: z.string().openapi({ description: 'The carrier that would be asked first.' }),
+  network,
+  sender_warning: z.string().nullable().openapi({
+    description:
+      'What may become of the sender in that country; null: nothing is known against it.',
+  }),
+})
+
+const passedOver = z
+  .object({ channel, to: z.string(), error: problem })
+  .openapi('PassedOverChannel')
+
+export const quotedMessage = quoted
+  .extend({
+    fallbacks: z
+      .array(z.union([quoted.openapi('QuotedFallback'), passedOver]))
+      .optional()
+      .openapi({
+        description:
+          'Of a message with `channels`: what the message by each channel after the first would be and cost, ' +
+          'in their order, if its turn came now; with `error` one that would be passed over.',
+      }),
   })
   .openapi('QuotedMessage')
 

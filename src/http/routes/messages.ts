@@ -13,7 +13,7 @@ import {
   readIdempotencyKey,
 } from '../../messages/idempotency.ts'
 import type { Intake, Verdict } from '../../messages/intake.ts'
-import type { MessageRequest } from '../../messages/message-request.ts'
+import { fallbackRequests, type MessageRequest } from '../../messages/message-request.ts'
 import type { Replacement } from '../../messages/replacement.ts'
 import type { Templates } from '../../messages/templates.ts'
 import type { AppEnv } from '../env.ts'
@@ -217,9 +217,18 @@ export function messageRoutes({
     }
   }
 
-  function quote(tenantId: string, requests: readonly MessageRequest[], requestId: string) {
-    // Each is priced by what would be accepted before it.
-    let segmentsBefore = 0
+  /**
+   * Quotes messages, each priced by what would be accepted before it.
+   *
+   * @param accepted - segments of others that come before all of them
+   */
+  function quotes<Refused>(
+    tenantId: string,
+    requests: readonly MessageRequest[],
+    refused: (request: MessageRequest, index: number, error: GatewayError) => Refused,
+    accepted = 0,
+  ) {
+    let segmentsBefore = accepted
     return requests.map((request, index) => {
       try {
         const quoted = intake.quotes.quote(tenantId, request, { segmentsBefore })
@@ -227,9 +236,29 @@ export function messageRoutes({
         return quotedBody(quoted)
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error
-        return refusedBody(request.to, index, error, requestId)
+        return refused(request, index, error)
       }
     })
+  }
+
+  /** Quotes one message, and what each of its other channels would cost. */
+  function quotedChain(tenantId: string, request: MessageRequest, requestId: string) {
+    const first = intake.quotes.quote(tenantId, request)
+    const others = fallbackRequests(request)
+    if (others.length === 0) return quotedBody(first)
+    // One that cannot be sent is passed over when its turn comes: no reason to refuse the call.
+    const passedOver = (
+      { channel = 'sms', to }: MessageRequest,
+      _: number,
+      error: GatewayError,
+    ) => {
+      const pointer = error.pointer === '/to' ? `/to/${channel}` : error.pointer
+      return { channel, to, error: problemOf(error, requestId, pointer) }
+    }
+    return {
+      ...quotedBody(first),
+      fallbacks: quotes(tenantId, others, passedOver, first.segments),
+    }
   }
 
   /** Takes the messages of a call over in one commit with the answer to it. */
@@ -270,10 +299,14 @@ export function messageRoutes({
     const requests = await counted(async () => askedMessages(body, asker))
     const [single] = requests
     if (body.dry_run) {
-      await intake.quotes.resolveNetworks(requests)
-      return Array.isArray(to)
-        ? c.json({ messages: quote(tenantId, requests, requestId) }, 200)
-        : c.json(await counted(async () => quotedBody(intake.quotes.quote(tenantId, single))), 200)
+      await intake.quotes.resolveNetworks([...requests, ...fallbackRequests(single)])
+      if (!Array.isArray(to)) {
+        return c.json(await counted(async () => quotedChain(tenantId, single, requestId)), 200)
+      }
+      const messages = quotes(tenantId, requests, (request, index, error) =>
+        refusedBody(request.to, index, error, requestId),
+      )
+      return c.json({ messages }, 200)
     }
     const header = c.req.header('idempotency-key')
     if (header !== undefined) {

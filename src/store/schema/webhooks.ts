@@ -17,7 +17,7 @@ export const webhookEndpoints = pgTable(
     url: text(),
     /** Which events it is told; empty: all. */
     events: text().array().notNull(),
-    /** `whsec_` and base64, in the clear: a signature needs the secret itself. */
+    /** `whsec_` and base64; this and `previous_secret` are sealed where encryption is on, see `messages/sealing.ts`. */
     secret: text().notNull(),
     /** Signs as well until `previous_secret_until`. */
     previous_secret: text(),
