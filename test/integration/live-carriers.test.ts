@@ -128,7 +128,9 @@ describe.each(databases)('carriers on $name', ({ postgresUrl }) => {
     const id = await gateway.api.send({ to: FRANCE, text: 'Salut' })
     expect(await gateway.api.settled(id)).toMatchObject({ status: 'delivered', carrier: 'gamma' })
     const { body: shown } = await operator.get('/v1/carriers/gamma')
-    expect(shown).toMatchObject({ health: { takes: 'everything' }, quality: { messages: 1 } })
+    // What is known counts for less as it grows older.
+    const messages = expect.closeTo(1, 1)
+    expect(shown).toMatchObject({ health: { takes: 'everything' }, quality: { messages } })
     const { body: decks } = await operator.get('/v1/rate-decks')
     expect(JSON.stringify(decks)).toContain('"gamma"')
     const { body: binds } = await operator.get('/v1/binds')
