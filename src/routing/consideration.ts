@@ -116,7 +116,10 @@ export class Consideration {
     let segments = 0
     this.#refusals.fill(NOT_REFUSED)
     this.#notable = 0
-    contenders.clear()
+    const { carriers, costs, tiers, segments: parts } = contenders
+    let count = 0
+    let probe = NOBODY
+    let lowestPrice = Number.POSITIVE_INFINITY
     for (let carrier = 0; carrier < rates.length; carrier++) {
       const how = standing[carrier] as number
       const terms = all[carrier] as number
@@ -140,10 +143,17 @@ export class Consideration {
       if (code === NOT_REFUSED) {
         const isPoor = minSuccess > 0 && (upper[carrier] as number) < minSuccess
         const isSuspect = suspect[carrier] === 1
-        contenders.add(carrier, segments, prices[carrier] as number, tierOf(how, isPoor, isSuspect))
-        if (how === STANDING.probe && !isSuspect) contenders.noteProbe()
+        const price = prices[carrier] as number
+        carriers[count] = carrier
+        parts[count] = segments
+        costs[count] = price * segments
+        tiers[count] = tierOf(how, isPoor, isSuspect)
+        if (price < lowestPrice) lowestPrice = price
+        if (how === STANDING.probe && !isSuspect && probe === NOBODY) probe = count
+        count++
       } else this.#refuse(carrier, code)
     }
+    contenders.begin(count, probe, lowestPrice)
   }
 
   /** The rate of a carrier for the number of the message. */

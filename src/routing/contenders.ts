@@ -56,27 +56,19 @@ export class Contenders {
     this.best = new Int32Array(most)
   }
 
-  clear(): void {
-    this.count = 0
-    this.probe = NOBODY
-    this.lowestPrice = Number.POSITIVE_INFINITY
+  /**
+   * Begins a decision, once the first places of {@link carriers}, {@link segments}, {@link costs} and {@link tiers}
+   * are written.
+   *
+   * @param probe - the place of the first that is tried again after failures: a few messages are to go there
+   * @param lowestPrice - of a segment, in millionths of the base currency
+   */
+  begin(count: number, probe: number, lowestPrice: number): void {
+    this.count = count
+    this.probe = probe
+    this.lowestPrice = lowestPrice
     this.preferred = NOBODY
     this.preference = null
-  }
-
-  /** @param price - of a segment, in millionths of the base currency */
-  add(carrier: number, segments: number, price: number, tier: number): void {
-    const place = this.count++
-    this.carriers[place] = carrier
-    this.segments[place] = segments
-    this.costs[place] = price * segments
-    this.tiers[place] = tier
-    if (price < this.lowestPrice) this.lowestPrice = price
-  }
-
-  /** Says that the last one is tried again after failures: a few messages are to go there. */
-  noteProbe(): void {
-    if (this.probe === NOBODY) this.probe = this.count - 1
   }
 
   /** The place of a carrier; -1: it is none of them. */

@@ -4,6 +4,8 @@ import { type CompiledMatch, compileMatch, fits, type RouteSubject } from './rou
 
 const MCC_DIGITS = 3
 const ANYTHING = '*'
+/** Senders whose routes are kept. */
+const MOST_KNOWN = 10_000
 
 /** Numbers of routes, the lowest first, by something that messages have. */
 type Files = Map<string, number[]>
@@ -36,6 +38,8 @@ export class RouteIndex {
   /** By what sender ids begin with, and the lengths that this has. */
   readonly #bySenderStart: Files
   readonly #startLengths: readonly number[]
+  /** Of senders seen lately: the routes filed under them or what they begin with, in order. */
+  readonly #knownSenders = new Map<string, readonly number[]>()
   readonly #rest: readonly number[]
 
   private constructor(
@@ -91,12 +95,23 @@ export class RouteIndex {
     }
     first = this.#firstOf(this.#byCountry.get(country), subject, first)
     first = this.#firstOf(this.#byPrefix.longestMatch(digits)?.value, subject, first)
-    first = this.#firstOf(this.#bySender.get(from), subject, first)
-    for (const length of this.#startLengths) {
-      first = this.#firstOf(this.#bySenderStart.get(from.slice(0, length)), subject, first)
-    }
+    first = this.#firstOf(this.#ofSender(from), subject, first)
     first = this.#firstOf(this.#rest, subject, first)
     return first === none ? undefined : first
+  }
+
+  /** A tenant sends most of its messages from few senders. */
+  #ofSender(from: string): readonly number[] {
+    const known = this.#knownSenders.get(from)
+    if (known) return known
+    const routes = new Set(this.#bySender.get(from))
+    for (const length of this.#startLengths) {
+      for (const route of this.#bySenderStart.get(from.slice(0, length)) ?? []) routes.add(route)
+    }
+    const sorted = [...routes].sort((a, b) => a - b)
+    if (this.#knownSenders.size >= MOST_KNOWN) this.#knownSenders.clear()
+    this.#knownSenders.set(from, sorted)
+    return sorted
   }
 
   /** The first of a list that fits, where it comes before one that is known to. */
