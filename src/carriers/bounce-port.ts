@@ -93,6 +93,8 @@ export class BouncePort {
     return new Server({
       banner: 'bounces only',
       disabledCommands: ['AUTH', 'STARTTLS'],
+      // A QUIT right behind the mail, as Exim sends it where it may, would end the connection before the mail is stored.
+      hidePIPELINING: true,
       // Names are asked of nobody.
       disableReverseLookup: true,
       maxClients: MAX_CONNECTIONS,

@@ -53,6 +53,17 @@ async function deliver(port: BouncePort, raw: string, to: string | string[] = OU
 }
 
 describe('a port for bounces', () => {
+  it('lets nobody send a QUIT before the mail is answered', async () => {
+    const { port } = await open()
+    const socket = connect(port.port, '127.0.0.1').setEncoding('utf8')
+    cleanUps.push(() => socket.destroy())
+    await once(socket, 'data')
+    socket.write('EHLO mx.example.com\r\n')
+    const [features] = await once(socket, 'data')
+    expect(features).toContain('SIZE')
+    expect(features).not.toContain('PIPELINING')
+  })
+
   it('takes a mail as it is, below whom it was for', async () => {
     const { port, taken } = await open()
     expect(await deliver(port, 'Subject: Undelivered\r\n\r\n.dot\r\n')).toMatch(/^250 /)

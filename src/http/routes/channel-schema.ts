@@ -113,8 +113,10 @@ export function checkChannels(
   if (channels && typeof from === 'object') checkKnown('from', from, channels, refuse)
   if (subject !== undefined && !all.includes('email')) {
     refuse(['subject'], 'only an e-mail has a subject')
-  } else if (all.includes('email') && (text === undefined) !== (subject === undefined)) {
-    refuse(['subject'], 'give it with "text", and not with "template", which has its own')
+  } else if (all.includes('email') && text !== undefined && subject === undefined) {
+    refuse(['subject'], 'is missing: an e-mail with a "text" needs one')
+  } else if (all.includes('email') && text === undefined && subject !== undefined) {
+    refuse(['subject'], 'leave it out: a "template" has its own')
   }
 }
 
