@@ -3,7 +3,7 @@ import { inIssuedKey } from '../accounts/issued-key.ts'
 import { inCallback } from '../callbacks/stored-callback.ts'
 import { FIRST_ID } from '../core/id.ts'
 import { unnest } from '../store/batch.ts'
-import type { Cipher } from '../store/cipher.ts'
+import type { Cipher, SealContext } from '../store/cipher.ts'
 import { isResealingDue, noteResealed } from '../store/key-check.ts'
 import type { Store } from '../store/open.ts'
 import {
@@ -464,34 +464,33 @@ const CONFIG_VERSIONS: SealedTable<ConfigVersionRow> = {
     where c.number = v.number`,
 }
 
-interface IssuedKeyRow {
+/** A secret, and the one before it while that is good. */
+interface SecretsRow {
   readonly id: string
   readonly secret: string
   readonly previous_secret: string | null
 }
 
-const ISSUED_KEYS: SealedTable<IssuedKeyRow> = {
-  firstPlace: [FIRST_ID],
-  page: 500,
-  read: ([id], limit) => sql`
-    select id, secret, previous_secret from issued_keys
-    where id > ${id}::text::uuid and secret is not null order by id limit ${limit}`,
-  placeOf: ({ id }) => [id],
-  anew: (row, cipher) => {
-    const context = inIssuedKey(row.id)
-    const secret = cipher.reseal(row.secret, context)
-    const previous =
-      row.previous_secret === null ? undefined : cipher.reseal(row.previous_secret, context)
-    if (secret === undefined && previous === undefined) return undefined
-    return {
-      ...row,
-      secret: secret ?? row.secret,
-      previous_secret: previous ?? row.previous_secret,
-    }
-  },
-  write: (changes) => sql`
-    update issued_keys k set secret = v.secret, previous_secret = v.previous_secret
-    from ${unnest<Change<IssuedKeyRow>>(
+function secretsAnew<Row extends SecretsRow>(
+  row: Row,
+  cipher: Cipher,
+  context: SealContext,
+): Row | undefined {
+  const secret = cipher.reseal(row.secret, context)
+  const previous =
+    row.previous_secret === null ? undefined : cipher.reseal(row.previous_secret, context)
+  if (secret === undefined && previous === undefined) return undefined
+  return {
+    ...row,
+    secret: secret ?? row.secret,
+    previous_secret: previous ?? row.previous_secret,
+  }
+}
+
+function writeSecrets(table: SQL, changes: readonly Change<SecretsRow>[]): SQL {
+  return sql`
+    update ${table} t set secret = v.secret, previous_secret = v.previous_secret
+    from ${unnest<Change<SecretsRow>>(
       'v',
       {
         id: ['uuid', ({ anew }) => anew.id],
@@ -501,7 +500,18 @@ const ISSUED_KEYS: SealedTable<IssuedKeyRow> = {
       },
       changes,
     )}
-    where k.id = v.id and k.secret = v.old_secret`,
+    where t.id = v.id and t.secret = v.old_secret`
+}
+
+const ISSUED_KEYS: SealedTable<SecretsRow> = {
+  firstPlace: [FIRST_ID],
+  page: 500,
+  read: ([id], limit) => sql`
+    select id, secret, previous_secret from issued_keys
+    where id > ${id}::text::uuid and secret is not null order by id limit ${limit}`,
+  placeOf: ({ id }) => [id],
+  anew: (row, cipher) => secretsAnew(row, cipher, inIssuedKey(row.id)),
+  write: (changes) => writeSecrets(sql`issued_keys`, changes),
 }
 
 interface CallbackRow {
@@ -530,11 +540,8 @@ const CALLBACKS: SealedTable<CallbackRow> = {
     where c.id = v.id`,
 }
 
-interface WebhookRow {
-  readonly id: string
+interface WebhookRow extends SecretsRow {
   readonly tenant_id: string
-  readonly secret: string
-  readonly previous_secret: string | null
 }
 
 const WEBHOOKS: SealedTable<WebhookRow> = {
@@ -544,29 +551,6 @@ const WEBHOOKS: SealedTable<WebhookRow> = {
     select id, tenant_id, secret, previous_secret from webhook_endpoints
     where id > ${id}::text::uuid order by id limit ${limit}`,
   placeOf: ({ id }) => [id],
-  anew: (row, cipher) => {
-    const context = inWebhook(row.tenant_id, row.id)
-    const secret = cipher.reseal(row.secret, context)
-    const previous =
-      row.previous_secret === null ? undefined : cipher.reseal(row.previous_secret, context)
-    if (secret === undefined && previous === undefined) return undefined
-    return {
-      ...row,
-      secret: secret ?? row.secret,
-      previous_secret: previous ?? row.previous_secret,
-    }
-  },
-  write: (changes) => sql`
-    update webhook_endpoints w set secret = v.secret, previous_secret = v.previous_secret
-    from ${unnest<Change<WebhookRow>>(
-      'v',
-      {
-        id: ['uuid', ({ anew }) => anew.id],
-        secret: ['text', ({ anew }) => anew.secret],
-        previous_secret: ['text', ({ anew }) => anew.previous_secret],
-        old_secret: ['text', ({ old }) => old.secret],
-      },
-      changes,
-    )}
-    where w.id = v.id and w.secret = v.old_secret`,
+  anew: (row, cipher) => secretsAnew(row, cipher, inWebhook(row.tenant_id, row.id)),
+  write: (changes) => writeSecrets(sql`webhook_endpoints`, changes),
 }
