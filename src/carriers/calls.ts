@@ -53,6 +53,10 @@ const SHARING_WEIGHT = 0.2
 /** A provider may ask for more patience; what waits is better off elsewhere by then. */
 const LONGEST_REST_MS = 60_000
 
+/** As for binds: what is journalled waits no longer for its turn. */
+const AHEAD_MS = 250
+const LEAST_WAIT_MS = 20
+
 /** Gathers messages that may go in one call, and makes as many calls at once as the pace and the connections allow. */
 export class Calls<Message extends { readonly to: string }> {
   #limits: CallLimits
@@ -95,6 +99,24 @@ export class Calls<Message extends { readonly to: string }> {
   /** Milliseconds for which the provider wants to be left alone; 0: it does not. */
   restLeft(now: number): number {
     return Math.max(0, this.#restingUntil - now)
+  }
+
+  /**
+   * How long the next message had better wait elsewhere, in milliseconds; 0: it may come.
+   *
+   * @param journalling - messages that are on their way here
+   */
+  waitFor(journalling: number, now: number): number {
+    const { pacer } = this.#options
+    const restMs = this.restLeft(now)
+    if (restMs > AHEAD_MS) return Math.ceil(restMs - AHEAD_MS)
+    if (pacer.isOpen) return 0
+    const { perCall } = this
+    const soon = Math.max(1, pacer.countIn(AHEAD_MS) * perCall)
+    const surplus = this.waiting + journalling + 1 - soon
+    if (surplus <= 0) return 0
+    const waitMs = surplus / (pacer.countIn(1) * perCall)
+    return Math.ceil(Math.max(LEAST_WAIT_MS, waitMs, pacer.pauseLeft(now)))
   }
 
   /** Goes by other limits from the next call on. */

@@ -52,9 +52,6 @@ export interface HttpCarrierOptions {
   readonly clock: Clock
 }
 
-/** As for binds: what is journalled waits no longer for its turn. */
-const AHEAD_MS = 250
-const LEAST_WAIT_MS = 20
 const NONCE_OCTETS = 16
 /** Calls of one message, where the first is refused for its token or its time. */
 const MAX_CALLS = 2
@@ -138,15 +135,7 @@ export class HttpCarrier implements ConfiguredCarrier<HttpCarrierConfig> {
   readonly lostConnections = 0
 
   waitFor(_segments: number, journalling: number, now: number): number {
-    const restMs = this.#calls.restLeft(now)
-    if (restMs > AHEAD_MS) return Math.ceil(restMs - AHEAD_MS)
-    if (this.#pacer.isOpen) return 0
-    const { perCall } = this.#calls
-    const soon = Math.max(1, this.#pacer.countIn(AHEAD_MS) * perCall)
-    const surplus = this.#calls.waiting + journalling + 1 - soon
-    if (surplus <= 0) return 0
-    const waitMs = surplus / (this.#pacer.countIn(1) * perCall)
-    return Math.ceil(Math.max(LEAST_WAIT_MS, waitMs, this.#pacer.pauseLeft(now)))
+    return this.#calls.waitFor(journalling, now)
   }
 
   layOut(content: Content): ContentLayout {

@@ -31,10 +31,6 @@ import {
 
 type Transport = Transporter<SMTPPoolSentMessageInfo, SMTPPoolOptions>
 
-/** As for binds: what is journalled waits no longer for its turn. */
-const AHEAD_MS = 250
-const LEAST_WAIT_MS = 20
-
 /** A mail server: messages become mails, and what it has taken is sent. */
 export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
   readonly name: string
@@ -95,12 +91,7 @@ export class SmtpCarrier implements ConfiguredCarrier<SmtpCarrierConfig> {
   }
 
   waitFor(_segments: number, journalling: number, now: number): number {
-    if (this.#pacer.isOpen) return 0
-    const soon = Math.max(1, this.#pacer.countIn(AHEAD_MS))
-    const surplus = this.#calls.waiting + journalling + 1 - soon
-    if (surplus <= 0) return 0
-    const waitMs = surplus / this.#pacer.countIn(1)
-    return Math.ceil(Math.max(LEAST_WAIT_MS, waitMs, this.#pacer.pauseLeft(now)))
+    return this.#calls.waitFor(journalling, now)
   }
 
   layOut(content: Content): ContentLayout {
